@@ -1,0 +1,1 @@
+//! Frames from an observation point: capture files of every common kind, compressed or not.

@@ -1,0 +1,1 @@
+//! The operator's file: as written, then resolved into a policy.

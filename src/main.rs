@@ -1,0 +1,7 @@
+//! The program: hands the command line to `hopmark::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hopmark::cli::main()
+}

@@ -1,0 +1,295 @@
+//! What the meter hands on: one record per RTP stream and point, with the figures of each hop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::decode::Path;
+use crate::terms::{ClockRate, Dscp, FlowKey, PointId, Ssrc, Timestamp};
+
+/// Packets by DSCP (or by another small number), in the order in which the values were first seen.
+pub type Histogram = SmallVec<[(u8, u64); 2]>;
+
+/// One RTP stream (one SSRC in one direction) as seen from one observation point.
+#[derive(Debug, Clone)]
+pub struct StreamRecord {
+    /// Where it was seen.
+    pub point: PointId,
+    /// The 5-tuple of the innermost IP packet.
+    pub flow: FlowKey,
+    /// Synchronisation source.
+    pub ssrc: Ssrc,
+    /// Arrival of the first packet, at whichever hop.
+    pub first: Timestamp,
+    /// Arrival of the last packet, at whichever hop.
+    pub last: Timestamp,
+    /// Payload types, most packets first (of the first hop).
+    pub payload_types: SmallVec<[PayloadType; 2]>,
+    /// Median time between packets, in seconds, where there were enough to tell.
+    pub packet_interval_seconds: Option<f32>,
+    /// Mean payload size: octets of the IP packet.
+    pub mean_octets: f32,
+    /// The places at which it was seen, in the order of travel.
+    pub hops: SmallVec<[HopRecord; 1]>,
+    /// What STUN, TURN and DTLS on the flow said.
+    pub facts: Option<Arc<FlowFacts>>,
+}
+
+/// One payload type of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadType {
+    /// 0 to 127.
+    pub number: u8,
+    /// How many packets had it.
+    pub packets: u64,
+    /// Ticks of the timestamp in a second, where known.
+    pub clock_rate: Option<ClockRate>,
+    /// How the clock rate is known.
+    pub clock_source: ClockSource,
+}
+
+/// How a clock rate is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockSource {
+    /// RFC 3551 assigns the payload type.
+    Static,
+    /// The operator's configuration says so.
+    Configured,
+    /// From timestamps against arrival times.
+    Inferred,
+    /// Not known: there are no jitter figures.
+    Unknown,
+}
+
+/// What was counted at one hop. All counts are exact, by the rules in the README's section "Counting".
+#[derive(Debug, Clone)]
+pub struct HopRecord {
+    /// Interface, tags and tunnels; `None` when the table of paths was full.
+    pub path: Option<Arc<Path>>,
+    /// The ways over which the hop was reached: one, unless the stream changed its path. Most packets first.
+    pub ways: SmallVec<[Way; 1]>,
+    /// Arrival of the first packet here.
+    pub first: Timestamp,
+    /// Arrival of the last packet here.
+    pub last: Timestamp,
+    /// RTP packets seen: `unique + duplicates + stray`.
+    pub packets: u64,
+    /// Distinct extended sequence numbers.
+    pub unique: u64,
+    /// Highest minus lowest plus one, summed over the parts between restarts.
+    pub expected: u64,
+    /// A sequence number seen before at this hop.
+    pub duplicates: u64,
+    /// A jump that no second packet confirmed.
+    pub stray: u64,
+    /// Below the highest so far and not seen before.
+    pub reordered: u64,
+    /// Restarts of sequence or timestamp.
+    pub resets: u32,
+    /// Outages: large jumps in which sequence, timestamp and time advanced alike.
+    pub outages: u32,
+    /// RFC 3550 interarrival jitter; `None` where the clock rate is unknown or nothing updated it.
+    pub jitter: Option<Jitter>,
+    /// Runs of lost packets, by length: 1, 2, 3-4, 5-9, 10-19, 20 and more.
+    pub loss_bursts: [u64; 6],
+    /// Packets by codepoint. Strays are not in it.
+    pub dscp: Histogram,
+    /// Changes of codepoint in arrival order: at most [`MAX_CHANGES`] are kept.
+    pub dscp_changes: Vec<DscpChange>,
+    /// How many changes there were.
+    pub dscp_change_count: u64,
+    /// Packets by ECN.
+    pub ecn: Histogram,
+    /// Packets by priority code point of the innermost VLAN tag; empty where untagged.
+    pub pcp: Histogram,
+    /// Packets by 802.11 user priority.
+    pub user_priority: Histogram,
+    /// Packets by MPLS traffic class (bottom of stack).
+    pub mpls_tc: Histogram,
+    /// Packets by codepoint of the outermost tunnel's IP header.
+    pub outer_dscp: Histogram,
+    /// Later fragments of the stream's packets, by codepoint: counted apart.
+    pub fragments: Histogram,
+    /// Octets of the IP packets counted.
+    pub octets: u64,
+}
+
+/// How many changes of marking a hop keeps; the rest is counted only.
+pub const MAX_CHANGES: usize = 16;
+
+impl HopRecord {
+    /// `expected - unique`.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.expected.saturating_sub(self.unique)
+    }
+
+    /// TTL of the way with the most packets.
+    #[must_use]
+    pub fn ttl(&self) -> u8 {
+        self.ways.first().map_or(0, |w| w.ttl)
+    }
+}
+
+/// One way over which a hop was reached.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// Time to live.
+    pub ttl: u8,
+    /// Packets that came this way.
+    pub packets: u64,
+    /// Where it differs from the hop's.
+    pub path: Option<Arc<Path>>,
+}
+
+/// Interarrival jitter of one hop, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Jitter {
+    /// The estimator after the last update.
+    pub last: f64,
+    /// Mean of the estimator over all updates.
+    pub mean: f64,
+    /// Its highest value.
+    pub max: f64,
+    /// How often it was updated.
+    pub updates: u64,
+}
+
+/// A packet whose codepoint differed from that of the packet before it at the same hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DscpChange {
+    /// Arrival of the first packet with the new codepoint.
+    pub at: Timestamp,
+    /// Codepoint before.
+    pub from: Dscp,
+    /// Codepoint after.
+    pub to: Dscp,
+}
+
+/// What STUN, TURN and DTLS said on a flow or its reverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowFacts {
+    /// STUN messages were seen.
+    pub stun: bool,
+    /// DTLS records were seen.
+    pub dtls: bool,
+    /// ZRTP packets were seen.
+    pub zrtp: bool,
+    /// RTCP was seen.
+    pub rtcp: bool,
+    /// TURN: an Allocate, a channel or an indication was seen, so the far end is a relay.
+    pub turn: bool,
+    /// MS-Service-Quality of the Allocate request: 1 audio, 2 video, 3 supplemental video, 4 data.
+    pub modality: Option<u16>,
+    /// Relayed transport address that the relay gave.
+    pub relayed: Option<SocketAddr>,
+    /// Mapped address: how the client looks from outside.
+    pub mapped: Option<SocketAddr>,
+    /// Peer of the channel last bound.
+    pub peer: Option<SocketAddr>,
+}
+
+/// STUN between one client and one server (or peer), of one kind of request, at one point.
+#[derive(Debug, Clone)]
+pub struct StunRecord {
+    /// Where it was seen.
+    pub point: PointId,
+    /// Who asked.
+    pub client: SocketAddr,
+    /// Who was asked.
+    pub server: SocketAddr,
+    /// UDP or TCP.
+    pub transport: crate::terms::Transport,
+    /// `binding`, `allocate`, `refresh`, `create-permission`, `channel-bind`, ...
+    pub kind: &'static str,
+    /// Requests, without retransmissions.
+    pub requests: u64,
+    /// Transactions that were answered, with success or an error.
+    pub responses: u64,
+    /// Answered with an error.
+    pub errors: u64,
+    /// Error codes seen, with how often.
+    pub error_codes: SmallVec<[(u16, u64); 2]>,
+    /// Transactions without an answer, after their time was over.
+    pub unanswered: u64,
+    /// Requests whose transaction was already open.
+    pub retransmitted: u64,
+    /// Responses whose request was not heard.
+    pub unmatched: u64,
+    /// Requests that look like consent checks (RFC 7675): after a nomination, 4 to 6 s apart.
+    pub consent_checks: u64,
+    /// Time from the (last) request to its response.
+    pub round_trip: Option<RoundTrip>,
+    /// Requests by codepoint.
+    pub dscp_requests: Histogram,
+    /// Responses by codepoint.
+    pub dscp_responses: Histogram,
+    /// First message.
+    pub first: Timestamp,
+    /// Last message.
+    pub last: Timestamp,
+    /// What Allocate and ChannelBind said.
+    pub facts: FlowFacts,
+}
+
+/// Round-trip times, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoundTrip {
+    /// Smallest.
+    pub min: f64,
+    /// Mean.
+    pub mean: f64,
+    /// 99th percentile (nearest rank; over the newest 4,096 samples where there are more).
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+    /// How many transactions were timed.
+    pub samples: u64,
+}
+
+/// What the meter itself dropped, refused or could not place: shown in the report, never hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MeterCounters {
+    /// Packets with the form of RTP that never became a stream.
+    pub unconfirmed_rtp_packets: u64,
+    /// Candidates pushed out because the table was full.
+    pub candidates_evicted: u64,
+    /// Streams that ended early because the table was full.
+    pub streams_evicted: u64,
+    /// STUN transactions pushed out because the table was full.
+    pub transactions_evicted: u64,
+    /// Fragments whose first fragment was not heard.
+    pub orphan_fragments: u64,
+    /// Hops of a stream beyond the bound: their packets are counted here only.
+    pub packets_beyond_hop_limit: u64,
+    /// Frames whose tags and tunnels did not fit the table of paths.
+    pub paths_overflowed: u64,
+}
+
+/// One capture that was read: what it held, where it broke, what could not be decoded.
+#[derive(Debug, Clone)]
+pub struct CaptureRecord {
+    /// File name as given, or `-`.
+    pub file: String,
+    /// The observation point it belongs to.
+    pub point: PointId,
+    /// `pcap`, `pcap-ns`, `pcapng`, `snoop`, ... and the compression, as in `pcapng+gzip`.
+    pub format: String,
+    /// Frames read.
+    pub packets: u64,
+    /// Their octets as captured.
+    pub bytes: u64,
+    /// First capture time.
+    pub first: Option<Timestamp>,
+    /// Last capture time (the latest, not that of the last frame).
+    pub last: Option<Timestamp>,
+    /// Where the file is cut off or damaged, in words: octet, frame and what was found.
+    pub damage: Option<String>,
+    /// Frames that were not decoded to a UDP or TCP packet, by reason.
+    pub undecoded: Vec<(&'static str, u64)>,
+    /// Frames that the capturing machine says it dropped, where it says so.
+    pub dropped: Option<u64>,
+    /// Names of the interfaces, where the file has them.
+    pub interfaces: Vec<Option<String>>,
+}

@@ -1,0 +1,1 @@
+//! The threads: an observer for each point, one judge, start and stop.

@@ -1,0 +1,1 @@
+//! A finished replay as text or JSON.

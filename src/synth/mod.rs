@@ -1,0 +1,1 @@
+//! Captures from a scenario, together with their truth.

@@ -1,0 +1,126 @@
+//! What the judge hands to reports: every stream with its verdicts, and the findings.
+
+use smallvec::SmallVec;
+
+use super::finding::Finding;
+use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::policy::Evidence;
+use crate::terms::{Direction, Dscp};
+
+/// Everything that a replay found, in a fixed order: the same packets give the same outcome.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Names of the observation points; a `PointId` is a place in this list.
+    pub points: Vec<String>,
+    /// Names of the service classes; a `JudgedStream::class` is a place in this list.
+    pub classes: Vec<String>,
+    /// What was read.
+    pub captures: Vec<CaptureRecord>,
+    /// By first packet, then by point, flow and SSRC. A stream's place in this list is its number.
+    pub streams: Vec<JudgedStream>,
+    /// By first message.
+    pub stun: Vec<StunRecord>,
+    /// Most severe first.
+    pub findings: Vec<Finding>,
+    /// What the meters of all points dropped or refused, added up.
+    pub counters: MeterCounters,
+}
+
+/// One RTP stream with everything that was decided about it.
+#[derive(Debug)]
+pub struct JudgedStream {
+    /// What was counted.
+    pub record: StreamRecord,
+    /// Forward is from the managed side to the far side.
+    pub direction: Direction,
+    /// The number of the stream in the other direction.
+    pub reverse_of: Option<u32>,
+    /// The number of the call it belongs to.
+    pub call: u32,
+    /// Its service class; none where nothing told.
+    pub class: Option<u8>,
+    /// What the class was decided from.
+    pub evidence: Evidence,
+    /// The codepoints that are right for it, the preferred one first. Empty: no expectation.
+    pub expected: SmallVec<[Dscp; 4]>,
+    /// One verdict for each hop of the record.
+    pub markings: SmallVec<[Marking; 2]>,
+    /// What the user is likely to have heard or seen of it.
+    pub quality: Quality,
+}
+
+/// The verdict on the marking at one hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Marking {
+    /// As expected.
+    Conformant,
+    /// Not marked, and no hop before saw it marked.
+    Unmarked,
+    /// Right at the hop before, wrong here: the segment before this hop changed it.
+    Remarked,
+    /// Wrong already at the hop before, by the same value.
+    Inherited,
+    /// Partly right, partly wrong at this hop.
+    Mixed,
+    /// Marked, but with a value that is not expected, and no hop before saw it right.
+    Unexpected,
+    /// Too few packets, or no expectation, to tell.
+    Unclassified,
+}
+
+impl Marking {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Conformant => "conformant",
+            Self::Unmarked => "unmarked",
+            Self::Remarked => "remarked",
+            Self::Inherited => "inherited",
+            Self::Mixed => "mixed",
+            Self::Unexpected => "unexpected",
+            Self::Unclassified => "unclassified",
+        }
+    }
+}
+
+/// Quality of one stream at its last hop. A figure that could not be measured is absent.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Quality {
+    /// Lost of expected, 0 to 1.
+    pub loss_ratio: Option<f64>,
+    /// Mean interarrival jitter, in seconds.
+    pub jitter_seconds: Option<f64>,
+    /// Mean STUN round trip on the flow, in seconds.
+    pub round_trip_seconds: Option<f64>,
+    /// E-model estimate from the network alone (ITU-T G.107, simplified), 1 to 4.5; audio only.
+    pub mos_estimate: Option<f64>,
+    /// Good, poor or unclassified.
+    pub verdict: QualityVerdict,
+    /// What made it poor, or why it was not classified.
+    pub reasons: SmallVec<[&'static str; 2]>,
+}
+
+/// Good or poor, as the service's own dashboard would say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QualityVerdict {
+    /// Nothing is over its limit.
+    Good,
+    /// At least one figure is over its limit.
+    Poor,
+    /// Too short, or too few packets.
+    #[default]
+    Unclassified,
+}
+
+impl QualityVerdict {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Poor => "poor",
+            Self::Unclassified => "unclassified",
+        }
+    }
+}
