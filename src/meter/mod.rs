@@ -1,10 +1,467 @@
 //! Observations to records: finds RTP streams, counts them, and pairs STUN transactions.
 //!
-//! Pure: no I/O and no clock; time is what the packets say.
+//! Pure: no I/O and no clock; time is what the packets say. One [`Meter`] belongs to one observation point and
+//! one thread. The same observations give the same records, whatever the seed.
 
+mod candidate;
+mod clock;
+mod facts;
+mod fragments;
+mod hop;
+mod key;
 mod record;
+mod records;
+mod sequence;
+mod stun;
+mod table;
+mod ways;
 
+use candidate::{Candidates, Context};
+use clock::Clocks;
+use facts::FactBook;
+use fragments::Fragments;
+use hop::{Digest, begin, count};
+use key::{AddressBook, Key, Kind, key_of};
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES, MeterCounters, PayloadType,
-    RoundTrip, StreamRecord, StunRecord, Way,
+    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES, MeterCounters,
+    PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
 };
+use records::Paths;
+use stun::Transactions;
+use table::Table;
+use ways::{Belonging, Contest, Evidence};
+
+use crate::decode::{Message, Observation, PathTable, RtpHeader};
+use crate::terms::{ClockRate, PointId, Timestamp, Transport};
+
+/// Bounds and time-outs of one meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// RTP streams at a time.
+    pub max_streams: usize,
+    /// Flows that may become streams, at a time.
+    pub max_candidates: usize,
+    /// Hops of one stream.
+    pub max_hops: usize,
+    /// Open STUN transactions at a time.
+    pub max_transactions: usize,
+    /// Pairs of STUN client and server, and flows of which STUN, DTLS or RTCP say something.
+    pub max_stun_pairs: usize,
+    /// Addresses that are not IPv4 over UDP.
+    pub max_addresses: usize,
+    /// A stream ends after this many nanoseconds without a packet.
+    pub stream_timeout_ns: i64,
+    /// A STUN request is unanswered after this many nanoseconds.
+    pub stun_timeout_ns: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_streams: 200_000,
+            max_candidates: 200_000,
+            max_hops: 16,
+            max_transactions: 65_536,
+            max_stun_pairs: 16_384,
+            max_addresses: 1 << 20,
+            stream_timeout_ns: 60_000_000_000,
+            // RFC 8489, section 6.2.1: 39.5 s with the default RTO, Rc and Rm.
+            stun_timeout_ns: 39_500_000_000,
+        }
+    }
+}
+
+/// Counts everything that one observation point hears.
+pub struct Meter {
+    point: PointId,
+    limits: Limits,
+    clocks: Clocks,
+    table: Table,
+    book: AddressBook,
+    candidates: Candidates,
+    fragments: Fragments,
+    facts: FactBook,
+    transactions: Transactions,
+    paths: Paths,
+    ended: Vec<Box<StreamRecord>>,
+    counters: MeterCounters,
+    /// When idle streams are looked for next.
+    next_sweep: i64,
+}
+
+impl Meter {
+    /// A meter that has heard nothing.
+    ///
+    /// `clock_rate_of` says what is known of a payload type's clock beforehand. `seed` is for hashing only.
+    pub fn new(
+        point: PointId,
+        limits: Limits,
+        clock_rate_of: impl Fn(u8) -> Option<(ClockRate, ClockSource)>,
+        seed: u64,
+    ) -> Self {
+        let table = Table::new(seed);
+        Self {
+            point,
+            limits,
+            clocks: Clocks::new(clock_rate_of),
+            book: AddressBook::new(limits.max_addresses, seed),
+            candidates: Candidates::new(limits.max_candidates),
+            fragments: Fragments::new(table.hasher()),
+            facts: FactBook::new(limits.max_stun_pairs, table.hasher()),
+            transactions: Transactions::new(&limits, table.hasher()),
+            table,
+            paths: Paths::default(),
+            ended: Vec::new(),
+            counters: MeterCounters::default(),
+            next_sweep: i64::MIN,
+        }
+    }
+
+    /// Takes in one observation. `paths` is the table that its path is a number of. Per packet.
+    #[inline]
+    pub fn observe(&mut self, o: &Observation<'_>, paths: &PathTable) {
+        match o.message {
+            Message::Rtp(header) => self.observe_rtp(o, header, paths),
+            _ => self.observe_other(o, paths),
+        }
+    }
+
+    #[inline]
+    fn observe_rtp(&mut self, o: &Observation<'_>, header: RtpHeader, paths: &PathTable) {
+        let Some((kind, key)) = key_of(o, header.ssrc, &mut self.book) else {
+            self.counters.unconfirmed_rtp_packets += 1;
+            return;
+        };
+        let d = Digest {
+            arrival: o.timestamp,
+            timestamp: header.timestamp,
+            sequence: header.sequence,
+            octets: o.octets,
+            path: o.path,
+            ttl: o.ttl,
+            traffic_class: o.traffic_class,
+            payload_type: header.payload_type,
+        };
+        let hash = self.table.hash(&key);
+        if let Some(first) = self.table.find(kind, &key, hash)
+            && let Some(hot) = self.table.hot(first)
+        {
+            let silence = d.arrival.0.wrapping_sub(hot.last_arrival);
+            if silence <= self.limits.stream_timeout_ns && hot.count_in_order(&d, &self.clocks) {
+                if o.fragment.is_some() {
+                    self.note_first_fragment(o, kind, key);
+                }
+                return;
+            }
+            self.count_out_of_order(o, first, kind, key, &d, paths);
+            return;
+        }
+        self.note_first_fragment(o, kind, key);
+        self.consider(o, kind, key, &d, paths);
+    }
+
+    /// A packet of a known stream that is not simply the next one.
+    #[cold]
+    #[inline(never)]
+    fn count_out_of_order(
+        &mut self,
+        o: &Observation<'_>,
+        first: u32,
+        kind: Kind,
+        key: Key,
+        d: &Digest,
+        paths: &PathTable,
+    ) {
+        self.note_first_fragment(o, kind, key);
+        let silence = d.arrival.0.wrapping_sub(self.table.last_arrival(first));
+        if silence > self.limits.stream_timeout_ns {
+            self.end_stream(first, paths);
+            self.consider(o, kind, key, d, paths);
+        } else {
+            self.count(first, d, paths);
+        }
+    }
+
+    fn note_first_fragment(&mut self, o: &Observation<'_>, kind: Kind, key: Key) {
+        if let Some(fragment) = o.fragment {
+            self.fragments.note_first(o, fragment.identification, kind, key);
+        }
+    }
+
+    /// A packet that looks like RTP and belongs to no stream.
+    #[inline(never)]
+    fn consider(&mut self, o: &Observation<'_>, kind: Kind, key: Key, d: &Digest, paths: &PathTable) {
+        if o.timestamp.0 >= self.next_sweep {
+            self.sweep(o.timestamp, paths);
+        }
+        let table = &self.table;
+        let hash = |key: &Key| table.hash(key);
+        let facts = &self.facts;
+        let context = || Context {
+            is_likely_media: facts.of_flow(o.flow()).is_some_and(|f| f.stun || f.dtls || f.zrtp || f.rtcp),
+        };
+        let timeout = self.limits.stream_timeout_ns;
+        let Some((held, fragments)) = self.candidates.add((kind, key), hash, d, timeout, context) else { return };
+        self.make_room(paths);
+        let mut packets = held.iter();
+        let Some(first) = packets.next() else { return };
+        let (hot, mut cold) = begin(key, kind, first, &self.clocks);
+        if !fragments.is_empty() {
+            cold.fragments = Some(Box::new(fragments));
+        }
+        let stream = self.table.add_stream(hot, cold);
+        for d in packets {
+            self.count(stream, d, paths);
+        }
+    }
+
+    /// Counts a packet of a stream at the hop where it belongs.
+    fn count(&mut self, first: u32, d: &Digest, paths: &PathTable) {
+        let is_contested = match self.table.cold(first) {
+            Some(cold) => cold.contest.is_some(),
+            None => return,
+        };
+        if !is_contested && let Some(hop) = self.hop_of(first, d, paths) {
+            if let Some((hot, cold)) = self.table.hop(hop) {
+                count(hot, cold, d, &self.clocks);
+            }
+            return;
+        }
+        if let Some((hot, cold)) = self.table.hop(first) {
+            cold.take_over(hot);
+            cold.contest.get_or_insert_default().held.push(*d);
+            hot.set_slow(cold);
+        }
+        self.decide_contest(first, false, paths);
+    }
+
+    /// The hop that knows this packet's way.
+    fn hop_of(&mut self, first: u32, d: &Digest, paths: &PathTable) -> Option<u32> {
+        let mut next = Some(first);
+        while let Some(i) = next {
+            let (hot, cold) = self.table.hop(i)?;
+            if hot.path == d.path && hot.ttl == d.ttl {
+                return Some(i);
+            }
+            next = cold.next;
+        }
+        let place = paths.place(d.path);
+        let is_same = |path, ttl| ttl == d.ttl && paths.place(path) == place;
+        let mut next = Some(first);
+        while let Some(i) = next {
+            let (hot, cold) = self.table.hop(i)?;
+            if cold.knows_way(hot, is_same) {
+                return Some(i);
+            }
+            next = cold.next;
+        }
+        None
+    }
+
+    /// Decides whether the new way of a stream is a hop of its own, if that can be told by now.
+    fn decide_contest(&mut self, first: u32, is_end: bool, paths: &PathTable) {
+        let Some((hot, cold)) = self.table.hop(first) else { return };
+        let Some(contest) = cold.contest.take() else { return };
+        hot.set_slow(cold);
+        match self.belonging(first, &contest, is_end, paths) {
+            Belonging::Open => {
+                if let Some((hot, cold)) = self.table.hop(first) {
+                    cold.contest = Some(contest);
+                    hot.set_slow(cold);
+                }
+            }
+            belonging => self.settle_contest(first, contest, belonging, paths),
+        }
+    }
+
+    fn belonging(&mut self, first: u32, contest: &Contest, is_end: bool, paths: &PathTable) -> Belonging {
+        let Some(newcomer) = contest.held.first() else { return Belonging::Open };
+        let place = paths.place(newcomer.path);
+        let is_newcomer = |d: &Digest| d.ttl == newcomer.ttl && paths.place(d.path) == place;
+        let packets = contest.held.iter().filter(|d| is_newcomer(d)).count();
+        let last = contest.held.last().unwrap_or(newcomer);
+        let mut copies = smallvec::SmallVec::new();
+        let mut next = Some(first);
+        while let Some(i) = next {
+            let Some((hot, cold)) = self.table.hop(i) else { break };
+            cold.take_over(hot);
+            let belongs_here = |other: &Digest| {
+                cold.knows_way(hot, |path, ttl| {
+                    ttl == other.ttl && paths.place(path) == paths.place(other.path)
+                })
+            };
+            let seen_here = |d: &Digest| {
+                let was_held =
+                    |e: &Digest| e.sequence == d.sequence && e.timestamp == d.timestamp && belongs_here(e);
+                cold.window.has(d.sequence) || contest.held.iter().any(was_held)
+            };
+            copies.push(contest.held.iter().filter(|d| is_newcomer(d) && seen_here(d)).count());
+            next = cold.next;
+        }
+        let held_ns = last.arrival.nanos_since(newcomer.arrival);
+        Evidence { packets, copies, held: contest.held.len(), held_ns, is_end }.weigh()
+    }
+
+    fn settle_contest(&mut self, first: u32, contest: Box<Contest>, belonging: Belonging, paths: &PathTable) {
+        let mut held = contest.held.into_iter();
+        let Some(newcomer) = held.next() else { return };
+        let hops = self.table.chain(first).count();
+        match belonging {
+            Belonging::WayTo(hop) => {
+                let hop = self.table.chain(first).nth(hop).unwrap_or(first);
+                if let Some((hot, cold)) = self.table.hop(hop) {
+                    count(hot, cold, &newcomer, &self.clocks);
+                }
+            }
+            _ if hops >= self.limits.max_hops => self.counters.packets_beyond_hop_limit += 1,
+            _ => {
+                if let Some((hot, cold)) = self.table.hop(first) {
+                    let (key, kind) = (hot.key, cold.kind);
+                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks);
+                    self.table.add_hop(first, hot, cold);
+                }
+            }
+        }
+        for d in held {
+            self.count(first, &d, paths);
+        }
+    }
+
+    /// Everything that is not RTP.
+    #[inline(never)]
+    fn observe_other(&mut self, o: &Observation<'_>, paths: &PathTable) {
+        match o.message {
+            Message::Stun(message) => {
+                self.transactions.observe(self.point, o, &message, paths, &mut self.facts);
+            }
+            Message::Dtls => self.facts.of_flow_mut(o.flow()).dtls = true,
+            Message::Zrtp => self.facts.of_flow_mut(o.flow()).zrtp = true,
+            Message::Rtcp(_) => self.note_rtcp(o),
+            Message::LaterFragment => self.observe_later_fragment(o, paths),
+            Message::Rtp(_) | Message::Other => {}
+        }
+    }
+
+    /// RTCP vouches for RTP on its own ports, and on the ports below them (RFC 3550, section 11).
+    fn note_rtcp(&mut self, o: &Observation<'_>) {
+        let mut flow = o.flow();
+        self.facts.of_flow_mut(flow).rtcp = true;
+        if flow.transport == Transport::Udp && o.source_port % 2 == 1 && o.destination_port % 2 == 1 {
+            flow.source.set_port(o.source_port - 1);
+            flow.destination.set_port(o.destination_port - 1);
+            self.facts.of_flow_mut(flow).rtcp = true;
+        }
+    }
+
+    fn observe_later_fragment(&mut self, o: &Observation<'_>, paths: &PathTable) {
+        let Some(fragment) = o.fragment else { return };
+        let Some((kind, key)) = self.fragments.stream_of(o, fragment.identification) else {
+            self.fragments.orphans += 1;
+            return;
+        };
+        let hash = self.table.hash(&key);
+        let Some(first) = self.table.find(kind, &key, hash) else {
+            let dscp = o.traffic_class.dscp().value();
+            if !self.candidates.add_fragment(kind, key, hash, dscp) {
+                self.fragments.orphans += 1;
+            }
+            return;
+        };
+        let place = paths.place(o.path);
+        let mut hop = first;
+        for i in self.table.chain(first).collect::<smallvec::SmallVec<[u32; 4]>>() {
+            if let Some((hot, cold)) = self.table.hop(i)
+                && cold.knows_way(hot, |path, ttl| ttl == o.ttl && paths.place(path) == place)
+            {
+                hop = i;
+                break;
+            }
+        }
+        if let Some((_, cold)) = self.table.hop(hop) {
+            cold.note_fragment(o.traffic_class);
+        }
+    }
+
+    /// Ends what was idle for too long, by packet time.
+    #[inline(never)]
+    fn sweep(&mut self, now: Timestamp, paths: &PathTable) {
+        self.next_sweep = now.0.saturating_add(self.limits.stream_timeout_ns / 2);
+        let oldest = now.0.saturating_sub(self.limits.stream_timeout_ns);
+        for first in self.table.first_hops() {
+            if self.table.last_arrival(first) < oldest {
+                self.end_stream(first, paths);
+            }
+        }
+    }
+
+    /// Ends the stream that was idle for longest where there is no room for another.
+    fn make_room(&mut self, paths: &PathTable) {
+        if self.table.streams() < self.limits.max_streams.max(1) {
+            return;
+        }
+        // Many at once, so that a flood of new streams does not look at every stream each time.
+        let mut by_age: Vec<(i64, u32)> =
+            self.table.first_hops().into_iter().map(|i| (self.table.last_arrival(i), i)).collect();
+        by_age.sort_unstable();
+        let many = (by_age.len() / 64).max(1);
+        for &(_, first) in by_age.iter().take(many) {
+            self.counters.streams_evicted += 1;
+            self.end_stream(first, paths);
+        }
+    }
+
+    fn end_stream(&mut self, first: u32, paths: &PathTable) {
+        while self.table.cold(first).is_some_and(|cold| cold.contest.is_some()) {
+            self.decide_contest(first, true, paths);
+        }
+        let hops = self.table.remove_stream(first);
+        if let Some(record) = records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths) {
+            let facts = self.facts.shared(record.flow);
+            self.ended.push(Box::new(StreamRecord { facts, ..record }));
+        }
+    }
+
+    /// Streams that have ended since the last call.
+    pub fn take_ended(&mut self) -> Vec<Box<StreamRecord>> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Ends everything: streams one by one, then STUN, then what was dropped on the way.
+    pub fn finish(
+        mut self,
+        paths: &PathTable,
+        mut sink: impl FnMut(Box<StreamRecord>),
+    ) -> (Vec<StunRecord>, MeterCounters) {
+        let (unconfirmed, evicted) =
+            std::mem::replace(&mut self.candidates, Candidates::new(1)).close();
+        for record in self.take_ended() {
+            sink(record);
+        }
+        let mut latest = None;
+        for first in self.table.first_hops() {
+            latest = latest.max(Some(Timestamp(self.table.last_arrival(first))));
+            self.end_stream(first, paths);
+            for record in self.ended.drain(..) {
+                sink(record);
+            }
+        }
+        let mut counters = self.counters;
+        counters.unconfirmed_rtp_packets += unconfirmed;
+        counters.candidates_evicted = evicted;
+        counters.orphan_fragments = self.fragments.orphans;
+        counters.paths_overflowed = paths.overflowed();
+        let (stun, transactions_evicted) = self.transactions.finish(latest);
+        counters.transactions_evicted = transactions_evicted;
+        (stun, counters)
+    }
+}
+
+/// Adds packets to a histogram.
+fn add(histogram: &mut Histogram, value: u8, packets: u64) {
+    if let Some(entry) = histogram.iter_mut().find(|entry| entry.0 == value) {
+        entry.1 += packets;
+    } else {
+        histogram.push((value, packets));
+    }
+}
+

@@ -9,7 +9,7 @@ use crate::decode::Path;
 use crate::terms::{ClockRate, Dscp, FlowKey, PointId, Ssrc, Timestamp};
 
 /// Packets by DSCP (or by another small number), in the order in which the values were first seen.
-pub type Histogram = SmallVec<[(u8, u64); 2]>;
+pub type Histogram = SmallVec<[(u8, u64); 1]>;
 
 /// One RTP stream (one SSRC in one direction) as seen from one observation point.
 #[derive(Debug, Clone)]
@@ -221,7 +221,7 @@ pub struct StunRecord {
     pub consent_checks: u64,
     /// Time from the (last) request to its response.
     pub round_trip: Option<RoundTrip>,
-    /// Requests by codepoint.
+    /// Requests by codepoint, retransmissions with them.
     pub dscp_requests: Histogram,
     /// Responses by codepoint.
     pub dscp_responses: Histogram,
@@ -240,7 +240,7 @@ pub struct RoundTrip {
     pub min: f64,
     /// Mean.
     pub mean: f64,
-    /// 99th percentile (nearest rank; over the newest 4,096 samples where there are more).
+    /// 99th percentile (nearest rank; over the newest 512 samples where there are more).
     pub p99: f64,
     /// Largest.
     pub max: f64,
@@ -292,4 +292,17 @@ pub struct CaptureRecord {
     pub dropped: Option<u64>,
     /// Names of the interfaces, where the file has them.
     pub interfaces: Vec<Option<String>>,
+}
+
+impl MeterCounters {
+    /// Adds another meter's.
+    pub const fn add(&mut self, other: &Self) {
+        self.unconfirmed_rtp_packets += other.unconfirmed_rtp_packets;
+        self.candidates_evicted += other.candidates_evicted;
+        self.streams_evicted += other.streams_evicted;
+        self.transactions_evicted += other.transactions_evicted;
+        self.orphan_fragments += other.orphan_fragments;
+        self.packets_beyond_hop_limit += other.packets_beyond_hop_limit;
+        self.paths_overflowed += other.paths_overflowed;
+    }
 }

@@ -1,1 +1,173 @@
 //! The threads: an observer for each point, one judge, start and stop.
+//!
+//! Packets never cross threads; records do, over one bounded channel. However many threads run, records are put
+//! into one order before anything is decided, so the outcome is the same.
+
+mod interfaces;
+mod observer;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+
+use crossbeam_channel::{Receiver, bounded};
+
+use crate::capture::{CaptureFile, OpenError};
+use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::policy::Policy;
+use crate::terms::PointId;
+use crate::verify::{Material, Outcome, judge};
+
+/// What a replay is to read, and how.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Files by observation point, in the order in which they were named.
+    pub points: Vec<PointFiles>,
+    /// Whether each interface of a capture is an observation point of its own.
+    pub interfaces_are_points: bool,
+    /// How many points are read at a time.
+    pub threads: usize,
+}
+
+/// The files of one observation point.
+#[derive(Debug, Clone)]
+pub struct PointFiles {
+    /// The point's name; empty for the point of files that were given none.
+    pub name: String,
+    /// Its files, merged by time. `-` is standard input.
+    pub files: Vec<PathBuf>,
+}
+
+/// The name of the point of files that were given none.
+pub const UNNAMED_POINT: &str = "capture";
+
+/// How far a replay is, in octets of the files as they are on disk.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Octets read so far.
+    pub read: AtomicU64,
+    /// Octets in all; 0 while not known.
+    pub total: AtomicU64,
+}
+
+/// What an observer sends to the judge.
+enum Message {
+    Streams(Vec<Box<StreamRecord>>),
+    /// The last message of an observer.
+    Done(Box<Done>),
+}
+
+/// What an observer says when it has read all its files.
+struct Done {
+    /// The observer's place in the list of points.
+    observer: usize,
+    /// Names of its points: one, or one for each interface.
+    points: Vec<String>,
+    /// Names of the interfaces that each point's hops number.
+    interfaces: Vec<Option<String>>,
+    captures: Vec<CaptureRecord>,
+    stun: Vec<StunRecord>,
+    counters: MeterCounters,
+}
+
+/// Points of one observer are numbered by it alone; the judge numbers them all.
+const fn local_point(observer: usize, point: usize) -> PointId {
+    // At most 2^16 in all, checked before the start.
+    PointId((observer * MAX_LOCAL_POINTS + point) as u16)
+}
+
+/// Observation points that one observer may tell apart by interface.
+const MAX_LOCAL_POINTS: usize = 64;
+/// Observation points of one run.
+pub const MAX_POINTS: usize = 64;
+/// Stream records in one message.
+const BATCH: usize = 256;
+
+/// Reads all captures and judges what they hold.
+///
+/// # Errors
+///
+/// A file that cannot be opened, or is of a kind that is not read. Damage further on is no error: the outcome
+/// says where a capture broke.
+pub fn replay(replay: &Replay, policy: &Policy, progress: &Progress) -> Result<Outcome, OpenError> {
+    let mut opened = Vec::with_capacity(replay.points.len());
+    for point in &replay.points {
+        let files: Result<Vec<_>, _> = point.files.iter().map(|file| CaptureFile::open(file)).collect();
+        opened.push((point.name.as_str(), files?));
+    }
+    let total: Option<u64> =
+        opened.iter().flat_map(|(_, files)| files).map(CaptureFile::total_octets).sum();
+    progress.total.store(total.unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
+
+    let seed = random_seed();
+    let (jobs, work) = bounded(opened.len().max(1));
+    let observers = opened.len();
+    for (number, (name, files)) in opened.into_iter().enumerate() {
+        let _ = jobs.send(observer::Observer {
+            number,
+            name: name.to_owned(),
+            files,
+            interfaces_are_points: replay.interfaces_are_points,
+            seed,
+        });
+    }
+    drop(jobs);
+    let (records, inbox) = bounded(16);
+    let outcome = std::thread::scope(|scope| {
+        for _ in 0..replay.threads.clamp(1, observers.max(1)) {
+            let (work, records) = (work.clone(), records.clone());
+            scope.spawn(move || {
+                for observer in work {
+                    observer.run(policy, progress, &records);
+                }
+            });
+        }
+        drop(records);
+        collect(&inbox, policy)
+    });
+    Ok(outcome)
+}
+
+/// Gathers what the observers send, and judges it.
+fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
+    let mut streams = Vec::new();
+    let mut done = Vec::new();
+    for message in inbox {
+        match message {
+            Message::Streams(mut some) => streams.append(&mut some),
+            Message::Done(one) => done.push(one),
+        }
+    }
+    done.sort_by_key(|d| d.observer);
+    let mut material = Material::default();
+    let mut numbers = vec![PointId(0); done.len() * MAX_LOCAL_POINTS];
+    for one in &done {
+        for (i, name) in one.points.iter().enumerate() {
+            let known = material.points.iter().position(|p| p == name);
+            let number = known.unwrap_or_else(|| {
+                material.points.push(name.clone());
+                material.interfaces.push(one.interfaces.clone());
+                material.points.len() - 1
+            });
+            if let Some(slot) = numbers.get_mut(one.observer * MAX_LOCAL_POINTS + i) {
+                *slot = PointId(u16::try_from(number).unwrap_or(u16::MAX));
+            }
+        }
+    }
+    let number_of = |local: PointId| numbers.get(usize::from(local.0)).copied().unwrap_or(local);
+    for one in done {
+        material.captures.extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
+        material.stun.extend(one.stun.into_iter().map(|s| StunRecord { point: number_of(s.point), ..s }));
+        material.counters.add(&one.counters);
+    }
+    for stream in &mut streams {
+        stream.point = number_of(stream.point);
+    }
+    material.streams = streams;
+    judge(material, policy)
+}
+
+/// A seed that nobody outside can know, from the standard library's source of randomness.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0_u8)
+}

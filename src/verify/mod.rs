@@ -1,9 +1,140 @@
 //! Records against the policy: verdicts per hop and findings.
 //!
-//! Pure: no I/O and no clock. One condition a file.
+//! Pure: no I/O and no clock. One condition a file; [`CONDITIONS`] is the list of them.
 
+mod asymmetric;
+mod changed;
+mod clock;
+mod context;
 mod finding;
+mod jitter;
+mod loss;
+mod marking;
+mod mid_call;
+mod mirror;
+mod one_way;
 mod outcome;
+mod pairing;
+mod path;
+mod priority;
+mod quality;
+mod source;
+mod tcp;
+#[cfg(test)]
+mod tests_support;
+mod udp_blocked;
 
+use std::cmp::Reverse;
+
+use context::Context;
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
+
+use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::policy::{Policy, Question};
+
+/// Everything that the observers of a run have sent.
+#[derive(Debug, Default)]
+pub struct Material {
+    /// Names of the observation points.
+    pub points: Vec<String>,
+    /// Names of the interfaces of each point.
+    pub interfaces: Vec<Vec<Option<String>>>,
+    /// What was read.
+    pub captures: Vec<CaptureRecord>,
+    /// All streams, in any order.
+    pub streams: Vec<Box<StreamRecord>>,
+    /// STUN of all points, in any order.
+    pub stun: Vec<StunRecord>,
+    /// Added up over all observers.
+    pub counters: MeterCounters,
+}
+
+/// The conditions, each of which adds its findings.
+const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[
+    source::check,
+    changed::check,
+    mid_call::check,
+    asymmetric::check,
+    priority::check,
+    loss::check,
+    jitter::check,
+    mirror::check,
+    path::check,
+    one_way::check,
+    clock::check,
+    tcp::check,
+    udp_blocked::check,
+];
+
+/// Judges a finished replay.
+#[must_use]
+pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
+    material.streams.sort_unstable_by_key(|s| (s.first, s.point, s.flow, s.ssrc, s.last));
+    material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
+    let directions = pairing::directions(&material.streams, policy);
+    let round_trips = quality::round_trips(&material.stun);
+    let classes: Vec<_> = material.streams.iter().map(|stream| classify(stream, policy)).collect();
+    let reverse_of = pairing::reverses(&material.streams, &classes);
+    let calls = pairing::calls(&material.streams, &classes);
+    let streams = material
+        .streams
+        .into_iter()
+        .zip(directions)
+        .zip(classes.iter().zip(reverse_of.iter().zip(&calls)))
+        .map(|((record, direction), (&(class, evidence), (&reverse_of, &call)))| {
+            let point = material.points.get(usize::from(record.point.0)).map_or("", String::as_str);
+            let from_outside = !policy.is_managed(record.flow.source.ip())
+                && policy.is_managed(record.flow.destination.ip());
+            let expectation = policy.expectation(point, direction, from_outside);
+            let accepted = class.map_or(&[][..], |class| policy.accepted(class));
+            let markings = marking::verdicts(&record, expectation, accepted, &policy.thresholds);
+            let kind = record.payload_types.first();
+            let codec = kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(str::to_owned);
+            let quality = quality::of(&record, class, codec.as_deref(), &round_trips, policy);
+            JudgedStream {
+                direction,
+                reverse_of,
+                call,
+                class,
+                evidence,
+                codec,
+                expectation,
+                expected: marking::expected(expectation, accepted),
+                markings,
+                quality,
+                record,
+            }
+        })
+        .collect();
+    let mut outcome = Outcome {
+        points: material.points,
+        interfaces: material.interfaces,
+        classes: policy.classes.iter().map(|c| c.name.clone()).collect(),
+        captures: material.captures,
+        streams,
+        stun: material.stun,
+        findings: Vec::new(),
+        counters: material.counters,
+    };
+    let mut findings = Vec::new();
+    let context = Context { policy, outcome: &outcome };
+    for condition in CONDITIONS {
+        condition(&context, &mut findings);
+    }
+    findings.sort_by_key(|f| (Reverse(f.severity), f.kind, Reverse(f.packets), f.stream));
+    outcome.findings = findings;
+    outcome
+}
+
+fn classify(stream: &StreamRecord, policy: &Policy) -> (Option<u8>, crate::policy::Evidence) {
+    let kind = stream.payload_types.first();
+    policy.classify(&Question {
+        flow: stream.flow,
+        modality: stream.facts.as_ref().and_then(|facts| facts.modality),
+        payload_type: kind.map(|p| p.number),
+        clock_rate: kind.and_then(|p| p.clock_rate),
+        packet_interval_seconds: stream.packet_interval_seconds,
+        mean_octets: stream.mean_octets,
+    })
+}

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::finding::Finding;
 use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
-use crate::policy::Evidence;
+use crate::policy::{Evidence, Expectation};
 use crate::terms::{Direction, Dscp};
 
 /// Everything that a replay found, in a fixed order: the same packets give the same outcome.
@@ -12,6 +12,8 @@ use crate::terms::{Direction, Dscp};
 pub struct Outcome {
     /// Names of the observation points; a `PointId` is a place in this list.
     pub points: Vec<String>,
+    /// Names of the interfaces of each point, by number; none for an interface without a name.
+    pub interfaces: Vec<Vec<Option<String>>>,
     /// Names of the service classes; a `JudgedStream::class` is a place in this list.
     pub classes: Vec<String>,
     /// What was read.
@@ -30,7 +32,7 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct JudgedStream {
     /// What was counted.
-    pub record: StreamRecord,
+    pub record: Box<StreamRecord>,
     /// Forward is from the managed side to the far side.
     pub direction: Direction,
     /// The number of the stream in the other direction.
@@ -41,12 +43,24 @@ pub struct JudgedStream {
     pub class: Option<u8>,
     /// What the class was decided from.
     pub evidence: Evidence,
+    /// Name of the codec, where the payload type tells.
+    pub codec: Option<String>,
+    /// Which marking is expected of it where it was seen.
+    pub expectation: Expectation,
     /// The codepoints that are right for it, the preferred one first. Empty: no expectation.
     pub expected: SmallVec<[Dscp; 4]>,
     /// One verdict for each hop of the record.
     pub markings: SmallVec<[Marking; 2]>,
     /// What the user is likely to have heard or seen of it.
     pub quality: Quality,
+}
+
+impl JudgedStream {
+    /// Whether it is marked right at every hop.
+    #[must_use]
+    pub fn is_conformant(&self) -> bool {
+        !self.markings.is_empty() && self.markings.iter().all(|m| *m == Marking::Conformant)
+    }
 }
 
 /// The verdict on the marking at one hop.

@@ -1,0 +1,514 @@
+//! One stream at one hop: what is counted per packet, and the slow path for all that is not in order.
+//!
+//! Two parts: [`Hot`] is one cache line and all that a packet in order touches; [`Cold`] holds the rest and is
+//! touched on events, and once in 255 packets to take over the short counters of the hot part.
+
+use smallvec::SmallVec;
+
+use super::clock::{ClockIndex, Clocks, Estimate, Trial, next_jitter, seconds};
+use super::key::{Key, Kind};
+use super::record::{DscpChange, MAX_CHANGES};
+use super::sequence::{Step, Window, first_extended};
+use super::ways::Contest;
+use super::{ClockSource, Histogram};
+use crate::decode::PathId;
+use crate::terms::{RtpTime, Timestamp, TrafficClass};
+
+/// One RTP packet as the meter keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Digest {
+    pub(super) arrival: Timestamp,
+    pub(super) timestamp: RtpTime,
+    pub(super) sequence: u16,
+    pub(super) octets: u16,
+    pub(super) path: PathId,
+    pub(super) ttl: u8,
+    pub(super) traffic_class: TrafficClass,
+    pub(super) payload_type: u8,
+}
+
+/// What every packet touches.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+pub(super) struct Hot {
+    pub(super) key: Key,
+    /// Arrival of the packet that jitter refers to.
+    reference_arrival: i64,
+    pub(super) last_arrival: i64,
+    /// Highest extended sequence number of this part.
+    highest: u32,
+    reference_timestamp: RtpTime,
+    jitter: f32,
+    jitter_max: f32,
+    /// Since the cold part took over.
+    jitter_sum: f32,
+    octets: u32,
+    pub(super) path: PathId,
+    pub(super) ttl: u8,
+    traffic_class: TrafficClass,
+    payload_type: u8,
+    clock: ClockIndex,
+    /// Packets in order since the cold part took over.
+    run: u8,
+    updates: u8,
+}
+
+const _: () = assert!(size_of::<Hot>() == 64);
+
+/// A difference of more than this between the advance of time and of the timestamp is looked at more closely.
+const SUSPICIOUS_SECONDS: f64 = 1.0;
+
+impl Hot {
+    /// Counts a packet that is the next in sequence and like the one before; false leaves all as it was.
+    ///
+    /// Per packet.
+    #[inline]
+    pub(super) fn count_in_order(&mut self, d: &Digest, clocks: &Clocks) -> bool {
+        if d.sequence.wrapping_sub(self.highest as u16) != 1
+            || self.path != d.path
+            || self.ttl != d.ttl
+            || self.traffic_class != d.traffic_class
+            || self.payload_type != d.payload_type
+            || self.run == u8::MAX
+            || self.clock == ClockIndex::SLOW
+        {
+            return false;
+        }
+        if d.timestamp != self.reference_timestamp {
+            let seconds_per_tick = clocks.seconds_per_tick(self.clock);
+            if seconds_per_tick != 0.0 {
+                let elapsed = seconds(d.arrival.0.wrapping_sub(self.reference_arrival));
+                let ticks = d.timestamp.since(self.reference_timestamp);
+                let difference = elapsed - f64::from(ticks) * seconds_per_tick;
+                if difference.abs() >= SUSPICIOUS_SECONDS {
+                    return false;
+                }
+                self.jitter = next_jitter(self.jitter, difference);
+                self.jitter_max = self.jitter_max.max(self.jitter);
+                self.jitter_sum += self.jitter;
+                self.updates += 1;
+            }
+            self.reference_arrival = d.arrival.0;
+            self.reference_timestamp = d.timestamp;
+        }
+        self.highest = self.highest.wrapping_add(1);
+        self.last_arrival = self.last_arrival.max(d.arrival.0);
+        self.octets += u32::from(d.octets);
+        self.run += 1;
+        true
+    }
+
+    /// Sends every packet of the stream through the slow path (or no more).
+    pub(super) fn set_slow(&mut self, cold: &Cold) {
+        let needed = cold.suspect.is_some() || cold.trial.is_some() || cold.contest.is_some();
+        self.clock = if needed { ClockIndex::SLOW } else { cold.clock };
+    }
+}
+
+/// Packets that came one way with one marking.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tally {
+    pub(super) path: PathId,
+    pub(super) ttl: u8,
+    pub(super) traffic_class: TrafficClass,
+    pub(super) packets: u64,
+}
+
+/// Above this many different ways and markings at one hop, new ones are counted as the first way's.
+const MAX_TALLIES: usize = 1024;
+
+/// Packets of one payload type.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PayloadTally {
+    pub(super) payload_type: u8,
+    pub(super) clock: ClockIndex,
+    pub(super) source: ClockSource,
+    pub(super) packets: u64,
+}
+
+/// A packet far from all before it, until a second one confirms it.
+#[derive(Debug, Clone)]
+struct Suspect {
+    packet: Digest,
+    copies: u32,
+}
+
+/// What is touched on events only.
+#[derive(Debug, Clone)]
+pub(super) struct Cold {
+    pub(super) kind: Kind,
+    /// The stream's next hop, in order of appearance.
+    pub(super) next: Option<u32>,
+    pub(super) first_arrival: i64,
+    pub(super) unique: u64,
+    pub(super) duplicates: u64,
+    pub(super) stray: u64,
+    pub(super) reordered: u64,
+    pub(super) octets: u64,
+    pub(super) resets: u32,
+    pub(super) outages: u32,
+    pub(super) window: Window,
+    jitter_sum: f64,
+    jitter_updates: u64,
+    part: Part,
+    clock: ClockIndex,
+    has_jumped_timestamp: bool,
+    pub(super) tallies: SmallVec<[Tally; 1]>,
+    pub(super) payload_types: SmallVec<[PayloadTally; 1]>,
+    pub(super) changes: Vec<DscpChange>,
+    pub(super) change_count: u64,
+    pub(super) fragments: Option<Box<Histogram>>,
+    suspect: Option<Box<Suspect>>,
+    trial: Option<Box<Trial>>,
+    pub(super) contest: Option<Box<Contest>>,
+}
+
+/// Where a part began, to tell an outage from a restart.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    arrival: i64,
+    timestamp: RtpTime,
+    highest: u32,
+}
+
+/// A stream's first packet at a hop.
+pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks) -> (Hot, Cold) {
+    let highest = first_extended(d.sequence);
+    let (clock, source) = clocks.of_payload_type(d.payload_type);
+    let hot = Hot {
+        key,
+        reference_arrival: d.arrival.0,
+        last_arrival: d.arrival.0,
+        highest,
+        reference_timestamp: d.timestamp,
+        jitter: 0.0,
+        jitter_max: 0.0,
+        jitter_sum: 0.0,
+        octets: 0,
+        path: d.path,
+        ttl: d.ttl,
+        traffic_class: d.traffic_class,
+        payload_type: d.payload_type,
+        clock: ClockIndex::SLOW,
+        run: 0,
+        updates: 0,
+    };
+    let is_unknown = clock == ClockIndex::UNKNOWN;
+    let mut cold = Cold {
+        kind,
+        first_arrival: d.arrival.0,
+        unique: 1,
+        octets: u64::from(d.octets),
+        window: Window::new(highest),
+        part: Part { arrival: d.arrival.0, timestamp: d.timestamp, highest },
+        clock,
+        trial: is_unknown.then(|| Box::new(Trial::new(0.0, ClockIndex::UNKNOWN))),
+        ..Cold::empty()
+    };
+    cold.tally(d.path, d.ttl, d.traffic_class, 1);
+    cold.payload_types.push(PayloadTally { payload_type: d.payload_type, clock, source, packets: 1 });
+    let mut hot = hot;
+    hot.set_slow(&cold);
+    (hot, cold)
+}
+
+/// Counts any packet.
+pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks) {
+    if hot.count_in_order(d, clocks) {
+        return;
+    }
+    cold.take_over(hot);
+    if let Some(suspect) = cold.suspect.take() {
+        let is_far_from_all = Step::between(hot.highest, d.sequence) == Step::Jump;
+        match Step::between(first_extended(suspect.packet.sequence), d.sequence) {
+            Step::Back(0) if is_far_from_all => {
+                cold.suspect = Some(Box::new(Suspect { copies: suspect.copies + 1, ..*suspect }));
+                return;
+            }
+            Step::Forward(_) | Step::Back(_) if is_far_from_all => {
+                cold.resume(hot, &suspect.packet, clocks);
+                cold.duplicates += u64::from(suspect.copies);
+            }
+            _ => cold.stray += 1 + u64::from(suspect.copies),
+        }
+    }
+    match Step::between(hot.highest, d.sequence) {
+        Step::Jump => {
+            cold.suspect = Some(Box::new(Suspect { packet: *d, copies: 0 }));
+            hot.set_slow(cold);
+            return;
+        }
+        Step::Forward(ahead) => {
+            cold.window.jump_ahead(u32::from(ahead));
+            hot.highest = hot.highest.wrapping_add(u32::from(ahead));
+            cold.unique += 1;
+            cold.note_payload_type(d.payload_type, clocks);
+            cold.compare_times(hot, d, ahead == 1, clocks);
+            hot.payload_type = d.payload_type;
+        }
+        Step::Back(behind) => {
+            if cold.window.fill(behind) {
+                cold.unique += 1;
+                cold.reordered += 1;
+            } else {
+                cold.duplicates += 1;
+            }
+            cold.note_payload_type(d.payload_type, clocks);
+        }
+    }
+    cold.note_marking(hot, d);
+    hot.set_slow(cold);
+}
+
+impl Cold {
+    /// A slot that holds no hop.
+    pub(super) fn empty() -> Self {
+        Self {
+            kind: Kind::Plain,
+            next: None,
+            first_arrival: 0,
+            unique: 0,
+            duplicates: 0,
+            stray: 0,
+            reordered: 0,
+            octets: 0,
+            resets: 0,
+            outages: 0,
+            window: Window::new(0),
+            jitter_sum: 0.0,
+            jitter_updates: 0,
+            part: Part { arrival: 0, timestamp: RtpTime(0), highest: 0 },
+            clock: ClockIndex::UNKNOWN,
+            has_jumped_timestamp: false,
+            tallies: SmallVec::new(),
+            payload_types: SmallVec::new(),
+            changes: Vec::new(),
+            change_count: 0,
+            fragments: None,
+            suspect: None,
+            trial: None,
+            contest: None,
+        }
+    }
+
+    /// Takes over the hot part's short counters.
+    pub(super) fn take_over(&mut self, hot: &mut Hot) {
+        if hot.run > 0 {
+            let run = u64::from(hot.run);
+            self.window.extend_seen(hot.highest);
+            self.unique += run;
+            self.octets += u64::from(hot.octets);
+            self.jitter_sum += f64::from(hot.jitter_sum);
+            self.jitter_updates += u64::from(hot.updates);
+            self.tally(hot.path, hot.ttl, hot.traffic_class, run);
+            if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == hot.payload_type) {
+                p.packets += run;
+            }
+            (hot.run, hot.updates, hot.octets, hot.jitter_sum) = (0, 0, 0, 0.0);
+        }
+    }
+
+    fn tally(&mut self, path: PathId, ttl: u8, traffic_class: TrafficClass, packets: u64) {
+        let same = |t: &Tally| t.path == path && t.ttl == ttl && t.traffic_class == traffic_class;
+        if let Some(tally) = self.tallies.iter_mut().find(|t| same(t)) {
+            tally.packets += packets;
+            return;
+        }
+        match self.tallies.first().copied() {
+            Some(first) if self.tallies.len() >= MAX_TALLIES && (first.path, first.ttl) != (path, ttl) => {
+                self.tally(first.path, first.ttl, traffic_class, packets);
+            }
+            _ => self.tallies.push(Tally { path, ttl, traffic_class, packets }),
+        }
+    }
+
+    fn note_marking(&mut self, hot: &mut Hot, d: &Digest) {
+        let (from, to) = (hot.traffic_class.dscp(), d.traffic_class.dscp());
+        if from != to {
+            self.change_count += 1;
+            if self.changes.len() < MAX_CHANGES {
+                self.changes.push(DscpChange { at: d.arrival, from, to });
+            }
+        }
+        self.tally(d.path, d.ttl, d.traffic_class, 1);
+        self.octets += u64::from(d.octets);
+        (hot.path, hot.ttl, hot.traffic_class) = (d.path, d.ttl, d.traffic_class);
+        hot.last_arrival = hot.last_arrival.max(d.arrival.0);
+    }
+
+    /// Counts a payload type.
+    fn note_payload_type(&mut self, payload_type: u8, clocks: &Clocks) {
+        if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == payload_type) {
+            p.packets += 1;
+        } else {
+            let (clock, source) = clocks.of_payload_type(payload_type);
+            self.payload_types.push(PayloadTally { payload_type, clock, source, packets: 1 });
+        }
+    }
+
+    /// Moves to the clock of a payload type; true where that is a change from one known rate to another.
+    fn change_clock(&mut self, hot: &mut Hot, payload_type: u8) -> bool {
+        let known = self.payload_types.iter().find(|p| p.payload_type == payload_type);
+        let wanted = known.map_or(ClockIndex::UNKNOWN, |p| p.clock);
+        if wanted == ClockIndex::UNKNOWN {
+            if self.trial.is_none() {
+                self.trial = Some(Box::new(Trial::new(hot.jitter, self.clock)));
+            }
+            return false;
+        }
+        if let Some(trial) = self.trial.take() {
+            let told = trial.decide_at_end();
+            self.settle(hot, &trial, told);
+        }
+        let before = std::mem::replace(&mut self.clock, wanted);
+        before != wanted && before != ClockIndex::UNKNOWN
+    }
+
+    /// Updates jitter by a packet that is the highest so far, or sets a new reference.
+    fn compare_times(&mut self, hot: &mut Hot, d: &Digest, is_next: bool, clocks: &Clocks) {
+        let has_new_clock = d.payload_type != hot.payload_type && self.change_clock(hot, d.payload_type);
+        if d.timestamp == hot.reference_timestamp {
+            return;
+        }
+        let elapsed_ns = d.arrival.0.wrapping_sub(hot.reference_arrival);
+        let ticks = d.timestamp.since(hot.reference_timestamp);
+        (hot.reference_arrival, hot.reference_timestamp) = (d.arrival.0, d.timestamp);
+        if self.is_timestamp_jump(elapsed_ns, ticks, clocks) {
+            self.has_jumped_timestamp = true;
+            if let Some(trial) = &mut self.trial {
+                trial.skip();
+            }
+            return;
+        }
+        if std::mem::take(&mut self.has_jumped_timestamp) {
+            // The packet after the jump goes on from it: the sender began a new timeline.
+            self.resets += 1;
+        }
+        if has_new_clock {
+            return;
+        }
+        if let Some(trial) = &mut self.trial {
+            trial.update(elapsed_ns, ticks, is_next);
+            if let Some(told) = trial.decide()
+                && let Some(trial) = self.trial.take()
+            {
+                self.settle(hot, &trial, told);
+            }
+        } else {
+            let seconds_per_tick = clocks.seconds_per_tick(self.clock);
+            if seconds_per_tick != 0.0 {
+                hot.jitter = next_jitter(hot.jitter, seconds(elapsed_ns) - f64::from(ticks) * seconds_per_tick);
+                hot.jitter_max = hot.jitter_max.max(hot.jitter);
+                self.jitter_sum += f64::from(hot.jitter);
+                self.jitter_updates += 1;
+            }
+        }
+    }
+
+    /// Whether the timestamp leapt by more than time can explain: forward ahead of time, or back.
+    fn is_timestamp_jump(&self, elapsed_ns: i64, ticks: i32, clocks: &Clocks) -> bool {
+        let known = clocks.seconds_per_tick(self.clock);
+        let seconds_per_tick = if known == 0.0 || self.trial.is_some() { 1.0 / 90_000.0 } else { known };
+        let advance = f64::from(ticks) * seconds_per_tick;
+        advance < -SUSPICIOUS_SECONDS || advance - seconds(elapsed_ns) > SUSPICIOUS_SECONDS
+    }
+
+    /// Ends a trial: the stream's jitter is the one in the clock that was told.
+    fn settle(&mut self, hot: &mut Hot, trial: &Trial, told: ClockIndex) {
+        self.clock = told;
+        if let Some(Estimate { jitter, max, sum, updates }) = trial.estimate(told) {
+            hot.jitter = jitter;
+            hot.jitter_max = hot.jitter_max.max(max);
+            self.jitter_sum += sum;
+            self.jitter_updates += u64::from(updates);
+            for p in self.payload_types.iter_mut().filter(|p| p.clock == ClockIndex::UNKNOWN) {
+                (p.clock, p.source) = (told, ClockSource::Inferred);
+            }
+        }
+    }
+
+    /// Goes on from a jump that was confirmed: over an outage, or in a new part.
+    fn resume(&mut self, hot: &mut Hot, d: &Digest, clocks: &Clocks) {
+        let ahead = d.sequence.wrapping_sub(hot.highest as u16);
+        self.unique += 1;
+        self.note_payload_type(d.payload_type, clocks);
+        if self.is_outage(hot, d, ahead, clocks) {
+            self.outages += 1;
+            self.window.jump_ahead(u32::from(ahead));
+            hot.highest = hot.highest.wrapping_add(u32::from(ahead));
+            self.compare_times(hot, d, false, clocks);
+        } else {
+            self.resets += 1;
+            hot.highest = first_extended(d.sequence);
+            self.window.restart(hot.highest);
+            self.part = Part { arrival: d.arrival.0, timestamp: d.timestamp, highest: hot.highest };
+            if d.payload_type != hot.payload_type {
+                self.change_clock(hot, d.payload_type);
+            }
+            self.has_jumped_timestamp = false;
+            (hot.reference_arrival, hot.reference_timestamp) = (d.arrival.0, d.timestamp);
+            if let Some(trial) = &mut self.trial {
+                trial.skip();
+            }
+        }
+        hot.payload_type = d.payload_type;
+        self.note_marking(hot, d);
+    }
+
+    /// Whether sequence, timestamp and arrival time advanced alike: within a tenth, or 200 ms.
+    fn is_outage(&self, hot: &Hot, d: &Digest, ahead: u16, clocks: &Clocks) -> bool {
+        let elapsed = seconds(d.arrival.0.wrapping_sub(hot.last_arrival));
+        let alike = |other: f64| elapsed > 0.0 && (other - elapsed).abs() <= (elapsed * 0.1).max(0.2);
+        let part_seconds = seconds(hot.reference_arrival.wrapping_sub(self.part.arrival));
+        let part_packets = hot.highest.wrapping_sub(self.part.highest);
+        let part_ticks = hot.reference_timestamp.since(self.part.timestamp);
+        if part_seconds <= 0.0 || part_packets == 0 {
+            return false;
+        }
+        let known = clocks.seconds_per_tick(self.clock);
+        let seconds_per_tick = if known != 0.0 {
+            known
+        } else if part_ticks > 0 {
+            part_seconds / f64::from(part_ticks)
+        } else {
+            return false;
+        };
+        let by_sequence = f64::from(ahead) * part_seconds / f64::from(part_packets);
+        let by_timestamp = f64::from(d.timestamp.since(hot.reference_timestamp)) * seconds_per_tick;
+        alike(by_sequence) && alike(by_timestamp)
+    }
+
+    /// Ends the stream: what is still open is decided by what there is.
+    pub(super) fn close(&mut self, hot: &mut Hot) {
+        self.take_over(hot);
+        if let Some(suspect) = self.suspect.take() {
+            self.stray += 1 + u64::from(suspect.copies);
+        }
+        if let Some(trial) = self.trial.take() {
+            let told = trial.decide_at_end();
+            self.settle(hot, &trial, told);
+        }
+    }
+
+    /// Jitter over the whole stream; `None` where nothing updated it.
+    #[allow(clippy::cast_precision_loss, reason = "a count of packets")]
+    pub(super) fn jitter(&self, hot: &Hot) -> Option<super::Jitter> {
+        (self.jitter_updates > 0).then(|| super::Jitter {
+            last: f64::from(hot.jitter),
+            mean: self.jitter_sum / self.jitter_updates as f64,
+            max: f64::from(hot.jitter_max),
+            updates: self.jitter_updates,
+        })
+    }
+
+    /// Adds a later fragment of one of the stream's packets.
+    pub(super) fn note_fragment(&mut self, traffic_class: TrafficClass) {
+        let histogram = self.fragments.get_or_insert_default();
+        super::add(histogram, traffic_class.dscp().value(), 1);
+    }
+
+    /// Whether this hop was ever reached this way.
+    pub(super) fn knows_way(&self, hot: &Hot, is_same: impl Fn(PathId, u8) -> bool) -> bool {
+        is_same(hot.path, hot.ttl) || self.tallies.iter().any(|t| is_same(t.path, t.ttl))
+    }
+}

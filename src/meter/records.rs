@@ -1,0 +1,168 @@
+//! A stream's hops made into its record: in the order of travel, with the paths spelt out.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::clock::Clocks;
+use super::hop::{Cold, Hot, Tally};
+use super::key::{AddressBook, flow_of};
+use super::{Histogram, HopRecord, PayloadType, StreamRecord, Way, add};
+use crate::decode::{Layer, Path, PathId, PathTable};
+use crate::terms::{PointId, Timestamp};
+
+/// Paths as records share them.
+#[derive(Default)]
+pub(super) struct Paths {
+    shared: Vec<Option<Arc<Path>>>,
+}
+
+impl Paths {
+    fn share(&mut self, id: PathId, paths: &PathTable) -> Option<Arc<Path>> {
+        let slot = usize::from(id.0);
+        if let Some(Some(path)) = self.shared.get(slot) {
+            return Some(Arc::clone(path));
+        }
+        let path = Arc::new(paths.path(id)?.clone());
+        if self.shared.len() <= slot {
+            self.shared.resize(slot + 1, None);
+        }
+        if let Some(place) = self.shared.get_mut(slot) {
+            *place = Some(Arc::clone(&path));
+        }
+        Some(path)
+    }
+}
+
+/// The record of a stream; `None` for a stream without hops, which is none.
+pub(super) fn stream(
+    point: PointId,
+    mut hops: Vec<(Hot, Cold)>,
+    clocks: &Clocks,
+    book: &AddressBook,
+    shared: &mut Paths,
+    paths: &PathTable,
+) -> Option<StreamRecord> {
+    for (hot, cold) in &mut hops {
+        cold.close(hot);
+    }
+    // Routers lower the TTL. Where they are equal, the hop that was heard first comes first: sorting is stable.
+    hops.sort_by_key(|(_, cold)| Reverse(main_way(cold).map_or(0, |t| t.ttl)));
+    let (hot, cold) = hops.first()?;
+    let mut payload_types: SmallVec<[PayloadType; 2]> = cold
+        .payload_types
+        .iter()
+        .map(|p| PayloadType {
+            number: p.payload_type,
+            packets: p.packets,
+            clock_rate: clocks.rate(p.clock),
+            clock_source: p.source,
+        })
+        .collect();
+    payload_types.sort_by_key(|p| Reverse(p.packets));
+    let counted = cold.unique + cold.duplicates;
+    let first = hops.iter().map(|(_, cold)| cold.first_arrival).min()?;
+    let last = hops.iter().map(|(hot, _)| hot.last_arrival).max()?;
+    Some(StreamRecord {
+        point,
+        flow: flow_of(cold.kind, hot.key, book),
+        ssrc: hot.key.ssrc(),
+        first: Timestamp(first),
+        last: Timestamp(last),
+        payload_types,
+        packet_interval_seconds: packet_interval(hot, cold),
+        mean_octets: ratio(cold.octets, counted),
+        hops: hops.iter().map(|(hot, cold)| hop(hot, cold, shared, paths)).collect(),
+        facts: None,
+    })
+}
+
+/// Mean time from one sequence number to the next.
+fn packet_interval(hot: &Hot, cold: &Cold) -> Option<f32> {
+    let steps = cold.window.expected().checked_sub(1).filter(|&n| n > 0)?;
+    let elapsed = u64::try_from(hot.last_arrival.saturating_sub(cold.first_arrival)).ok()?;
+    Some(ratio(elapsed, steps) / 1e9)
+}
+
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean, to seven digits")]
+fn ratio(sum: u64, n: u64) -> f32 {
+    (sum as f64 / n.max(1) as f64) as f32
+}
+
+fn main_way(cold: &Cold) -> Option<Tally> {
+    // By TTL alone: markings and detail of tags do not make a way.
+    let packets_of = |ttl: u8| cold.tallies.iter().filter(|t| t.ttl == ttl).map(|t| t.packets).sum::<u64>();
+    cold.tallies.iter().copied().max_by_key(|t| (packets_of(t.ttl), Reverse(t.ttl)))
+}
+
+fn hop(hot: &Hot, cold: &Cold, shared: &mut Paths, paths: &PathTable) -> HopRecord {
+    let mut ways: SmallVec<[(u8, PathId, u64); 2]> = SmallVec::new();
+    let (mut dscp, mut ecn, mut pcp) = (Histogram::new(), Histogram::new(), Histogram::new());
+    let (mut user_priority, mut mpls_tc, mut outer_dscp) = (Histogram::new(), Histogram::new(), Histogram::new());
+    for t in &cold.tallies {
+        let place = paths.place(t.path);
+        match ways.iter_mut().find(|w| w.0 == t.ttl && w.1 == place) {
+            Some(way) => way.2 += t.packets,
+            None => ways.push((t.ttl, place, t.packets)),
+        }
+        add(&mut dscp, t.traffic_class.dscp().value(), t.packets);
+        add(&mut ecn, t.traffic_class.ecn().value(), t.packets);
+        let Some(path) = paths.path(t.path) else { continue };
+        let marks = [
+            (path.pcp(), &mut pcp),
+            (path.user_priority(), &mut user_priority),
+            (innermost_tc(path), &mut mpls_tc),
+            (outermost_dscp(path), &mut outer_dscp),
+        ];
+        for (value, histogram) in marks {
+            if let Some(value) = value {
+                add(histogram, value, t.packets);
+            }
+        }
+    }
+    ways.sort_by_key(|&(_, _, packets)| Reverse(packets));
+    let main = ways.first().map_or(PathId::OVERFLOW, |w| w.1);
+    HopRecord {
+        path: shared.share(main, paths),
+        ways: ways
+            .iter()
+            .map(|&(ttl, place, packets)| Way {
+                ttl,
+                packets,
+                path: if place == main { None } else { shared.share(place, paths) },
+            })
+            .collect(),
+        first: Timestamp(cold.first_arrival),
+        last: Timestamp(hot.last_arrival),
+        packets: cold.unique + cold.duplicates + cold.stray,
+        unique: cold.unique,
+        expected: cold.window.expected(),
+        duplicates: cold.duplicates,
+        stray: cold.stray,
+        reordered: cold.reordered,
+        resets: cold.resets,
+        outages: cold.outages,
+        jitter: cold.jitter(hot),
+        loss_bursts: cold.window.bursts().map(u64::from),
+        dscp,
+        dscp_changes: cold.changes.clone(),
+        dscp_change_count: cold.change_count,
+        ecn,
+        pcp,
+        user_priority,
+        mpls_tc,
+        outer_dscp,
+        fragments: cold.fragments.as_deref().cloned().unwrap_or_default(),
+        octets: cold.octets,
+    }
+}
+
+/// Traffic class of the bottom label.
+fn innermost_tc(path: &Path) -> Option<u8> {
+    path.layers.iter().rev().find_map(|l| if let Layer::Mpls { tc, .. } = l { Some(*tc) } else { None })
+}
+
+fn outermost_dscp(path: &Path) -> Option<u8> {
+    path.layers.iter().find_map(|l| if let Layer::Ip { dscp, .. } = l { Some(dscp.value()) } else { None })
+}

@@ -1,0 +1,306 @@
+//! Which sequence numbers of a stream were seen: loss, reordering, runs of loss.
+//!
+//! The last 128 extended sequence numbers are kept as bits; what is older is final, since RFC 3550 A.1 takes
+//! nothing that is more than 100 behind. So a stream's whole loss record takes the same few octets, however
+//! long it runs.
+
+/// RFC 3550 A.1: a step forward below this is loss.
+pub(super) const MAX_DROPOUT: u16 = 3000;
+/// RFC 3550 A.1: a step back up to this is a late packet.
+pub(super) const MAX_MISORDER: u16 = 100;
+/// Where a part's extended numbers start, so that a late packet can lie below the first one.
+const FIRST_CYCLE: u32 = 1 << 16;
+
+/// The extended sequence number with which a part begins.
+pub(super) const fn first_extended(sequence: u16) -> u32 {
+    FIRST_CYCLE + sequence as u32
+}
+
+/// How a sequence number stands to the highest one so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The number after it, or one behind a gap of less than [`MAX_DROPOUT`].
+    Forward(u16),
+    /// The same number, or one at most [`MAX_MISORDER`] before it.
+    Back(u16),
+    /// Anything else: a restart, an outage, or a packet that does not belong here.
+    Jump,
+}
+
+impl Step {
+    /// From extended `highest` to the `sequence` of a packet.
+    pub(super) const fn between(highest: u32, sequence: u16) -> Self {
+        let ahead = sequence.wrapping_sub(highest as u16);
+        if ahead != 0 && ahead < MAX_DROPOUT {
+            Self::Forward(ahead)
+        } else if ahead.wrapping_neg() <= MAX_MISORDER {
+            Self::Back(ahead.wrapping_neg())
+        } else {
+            Self::Jump
+        }
+    }
+}
+
+/// The newest 128 sequence numbers of a part, and what the older ones came to.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    /// Bit i: `newest - i` was seen, or lies below the part's lowest.
+    seen: u128,
+    newest: u32,
+    lowest: u32,
+    /// Length of the run of lost numbers that has left the window last.
+    open_run: u32,
+    /// Runs of loss by length, of this part and those before.
+    bursts: [u32; 6],
+    /// `highest - lowest + 1` of the parts before this one.
+    expected_before: u64,
+}
+
+impl Window {
+    /// A part that begins with this number.
+    pub(super) const fn new(first: u32) -> Self {
+        Self { seen: u128::MAX, newest: first, lowest: first, open_run: 0, bursts: [0; 6], expected_before: 0 }
+    }
+
+    /// Takes in all numbers up to `highest`, every one of which was seen.
+    pub(super) fn extend_seen(&mut self, highest: u32) {
+        let n = highest.wrapping_sub(self.newest);
+        if n != 0 {
+            self.shift(n, true);
+            self.newest = highest;
+        }
+    }
+
+    /// Takes in `ahead` numbers, of which only the last was seen.
+    pub(super) fn jump_ahead(&mut self, ahead: u32) {
+        if ahead > 1 {
+            self.shift(ahead - 1, false);
+        }
+        self.shift(1, true);
+        self.newest = self.newest.wrapping_add(ahead);
+    }
+
+    /// Marks the number `behind` the newest as seen; false where it was seen before.
+    ///
+    /// `behind` is at most [`MAX_MISORDER`], so it lies in the window.
+    pub(super) fn fill(&mut self, behind: u16) -> bool {
+        let number = self.newest.wrapping_sub(u32::from(behind));
+        if number < self.lowest {
+            // All between it and what was the lowest becomes missing.
+            for i in 1..(self.lowest - number) {
+                self.seen &= !(1 << (u32::from(behind) - i));
+            }
+            self.lowest = number;
+            return true;
+        }
+        let bit = 1_u128 << behind;
+        let is_new = self.seen & bit == 0;
+        self.seen |= bit;
+        is_new
+    }
+
+    /// Whether this 16-bit number was seen in this part. Of numbers older than the window it is taken to have been.
+    pub(super) fn has(&self, sequence: u16) -> bool {
+        let behind = (self.newest as u16).wrapping_sub(sequence);
+        let number = self.newest.wrapping_sub(u32::from(behind));
+        number >= self.lowest && (behind >= 128 || self.seen >> behind & 1 == 1)
+    }
+
+    /// How many numbers lie between the part's lowest and its newest, both counted.
+    pub(super) const fn span(&self) -> u64 {
+        self.newest.wrapping_sub(self.lowest) as u64 + 1
+    }
+
+    /// Highest minus lowest plus one, summed over all parts.
+    pub(super) const fn expected(&self) -> u64 {
+        self.expected_before + self.span()
+    }
+
+    /// Ends the part and begins another.
+    pub(super) fn restart(&mut self, first: u32) {
+        let expected_before = self.expected();
+        let bursts = self.bursts();
+        *self = Self { bursts, expected_before, ..Self::new(first) };
+    }
+
+    /// Runs of loss by length, those still in the window with them.
+    pub(super) fn bursts(&self) -> [u32; 6] {
+        let mut end = self.clone();
+        end.shift(128, true);
+        end.close_run();
+        end.bursts
+    }
+
+    /// Moves `n` numbers, all seen or all missing, into the window, and as many of the oldest out of it.
+    fn shift(&mut self, n: u32, are_seen: bool) {
+        if self.seen == u128::MAX && are_seen {
+            self.close_run();
+            return;
+        }
+        let leaving = n.min(128);
+        let mut out = if leaving == 128 { self.seen } else { self.seen >> (128 - leaving) << (128 - leaving) };
+        let mut left = leaving;
+        while left > 0 {
+            let ones = out.leading_ones().min(left);
+            if ones > 0 {
+                self.close_run();
+                left -= ones;
+                out = out.checked_shl(ones).unwrap_or(0);
+            } else {
+                let zeros = out.leading_zeros().min(left);
+                self.open_run = self.open_run.saturating_add(zeros);
+                left -= zeros;
+                out = out.checked_shl(zeros).unwrap_or(0);
+            }
+        }
+        if n > 128 {
+            if are_seen {
+                self.close_run();
+            } else {
+                self.open_run = self.open_run.saturating_add(n - 128);
+            }
+        }
+        let fill = if !are_seen {
+            0
+        } else if leaving == 128 {
+            u128::MAX
+        } else {
+            (1 << leaving) - 1
+        };
+        self.seen = self.seen.checked_shl(leaving).unwrap_or(0) | fill;
+    }
+
+    fn close_run(&mut self) {
+        if self.open_run > 0 {
+            let class = match self.open_run {
+                1 => 0,
+                2 => 1,
+                3..=4 => 2,
+                5..=9 => 3,
+                10..=19 => 4,
+                _ => 5,
+            };
+            self.bursts[class] += 1;
+            self.open_run = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn steps_follow_rfc_3550_a1() {
+        let highest = first_extended(65_535);
+        for (sequence, step) in [
+            (0, Step::Forward(1)),
+            (2998, Step::Forward(2999)),
+            (2999, Step::Jump),
+            (65_535, Step::Back(0)),
+            (65_435, Step::Back(100)),
+            (65_434, Step::Jump),
+        ] {
+            assert_eq!(Step::between(highest, sequence), step, "{sequence}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_one_run_until_it_is_filled() {
+        let mut window = Window::new(first_extended(10));
+        window.jump_ahead(5);
+        assert_eq!(window.bursts(), [0, 0, 1, 0, 0, 0]);
+        assert!(window.fill(2));
+        assert!(!window.fill(2), "the second copy is a duplicate");
+        assert_eq!(window.bursts(), [1, 1, 0, 0, 0, 0]);
+        assert_eq!(window.expected(), 6);
+    }
+
+    #[test]
+    fn a_packet_below_the_first_lowers_the_base() {
+        let mut window = Window::new(first_extended(3));
+        assert!(window.fill(3));
+        assert_eq!(window.expected(), 4);
+        assert_eq!(window.bursts(), [0, 1, 0, 0, 0, 0]);
+        assert!(!window.has(1));
+        assert!(window.has(0));
+    }
+
+    #[test]
+    fn a_long_gap_is_one_long_run() {
+        let mut window = Window::new(first_extended(0));
+        window.jump_ahead(2999);
+        window.extend_seen(first_extended(0) + 2999 + 500);
+        assert_eq!(window.bursts(), [0, 0, 0, 0, 0, 1]);
+        assert_eq!(window.expected(), 3500);
+    }
+
+    #[test]
+    fn a_restart_adds_up_the_parts() {
+        let mut window = Window::new(first_extended(0));
+        window.jump_ahead(3);
+        window.restart(first_extended(40_000));
+        window.extend_seen(first_extended(40_000) + 9);
+        assert_eq!(window.expected(), 4 + 10);
+        assert_eq!(window.bursts(), [0, 1, 0, 0, 0, 0]);
+    }
+
+    /// Runs of missing numbers between the smallest and the largest of a set.
+    fn runs(seen: &BTreeSet<u32>) -> [u32; 6] {
+        let mut bursts = [0; 6];
+        for (a, b) in seen.iter().zip(seen.iter().skip(1)) {
+            match b - a - 1 {
+                0 => {}
+                1 => bursts[0] += 1,
+                2 => bursts[1] += 1,
+                3..=4 => bursts[2] += 1,
+                5..=9 => bursts[3] += 1,
+                10..=19 => bursts[4] += 1,
+                _ => bursts[5] += 1,
+            }
+        }
+        bursts
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_set_of_all_numbers(steps in prop::collection::vec((0_u8..10, 1_u16..3000, 0_u16..=100), 1..400)) {
+            let first = first_extended(50_000);
+            let mut window = Window::new(first);
+            let mut seen = BTreeSet::from([first]);
+            let mut highest = first;
+            for (kind, ahead, behind) in steps {
+                match kind {
+                    0..=4 => {
+                        let n = u32::from(ahead % 200);
+                        seen.extend(highest + 1..=highest + n);
+                        highest += n;
+                        window.extend_seen(highest);
+                    }
+                    5 => {
+                        highest += u32::from(ahead);
+                        seen.insert(highest);
+                        window.jump_ahead(u32::from(ahead));
+                    }
+                    6 => {
+                        let n = u32::from(ahead % 6) + 1;
+                        highest += n;
+                        seen.insert(highest);
+                        window.jump_ahead(n);
+                    }
+                    _ => {
+                        let is_new = seen.insert(highest - u32::from(behind));
+                        prop_assert_eq!(window.fill(behind), is_new);
+                    }
+                }
+            }
+            let lowest = *seen.first().unwrap();
+            prop_assert_eq!(window.expected(), u64::from(highest - lowest) + 1);
+            prop_assert_eq!(window.bursts(), runs(&seen));
+        }
+    }
+}

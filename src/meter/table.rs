@@ -1,0 +1,181 @@
+//! All streams of an observer: the index from key to state, idle time-outs, and the bound.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+use super::hop::{Cold, Hot};
+use super::key::{Key, Kind};
+
+/// Streams and their hops. A stream's first hop stands in the index; its others hang on by `Cold::next`.
+pub(super) struct Table {
+    hots: Vec<Hot>,
+    colds: Arena<Cold>,
+    free: Vec<u32>,
+    plain: HashTable<u32>,
+    interned: HashTable<u32>,
+    hasher: foldhash::fast::FixedState,
+    streams: usize,
+}
+
+impl Table {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            hots: Vec::new(),
+            colds: Arena::new(),
+            free: Vec::new(),
+            plain: HashTable::new(),
+            interned: HashTable::new(),
+            hasher: foldhash::fast::FixedState::with_seed(seed),
+            streams: 0,
+        }
+    }
+
+    /// Seeded, so that nobody outside can choose keys that collide.
+    #[inline]
+    pub(super) fn hash(&self, key: &Key) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    pub(super) const fn hasher(&self) -> &foldhash::fast::FixedState {
+        &self.hasher
+    }
+
+    /// The first hop of the stream with this key. Per packet.
+    #[inline]
+    pub(super) fn find(&self, kind: Kind, key: &Key, hash: u64) -> Option<u32> {
+        let index = match kind {
+            Kind::Plain => &self.plain,
+            Kind::Interned => &self.interned,
+        };
+        index.find(hash, |&i| self.hots.get(i as usize).is_some_and(|hot| hot.key == *key)).copied()
+    }
+
+    #[inline]
+    pub(super) fn hot(&mut self, i: u32) -> Option<&mut Hot> {
+        self.hots.get_mut(i as usize)
+    }
+
+    /// Both parts of a hop.
+    pub(super) fn hop(&mut self, i: u32) -> Option<(&mut Hot, &mut Cold)> {
+        Some((self.hots.get_mut(i as usize)?, self.colds.get_mut(i)?))
+    }
+
+    pub(super) fn cold(&self, i: u32) -> Option<&Cold> {
+        self.colds.get(i)
+    }
+
+    /// The hops of a stream, in order of appearance.
+    pub(super) fn chain(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(Some(first), |&i| self.colds.get(i).and_then(|cold| cold.next))
+    }
+
+    /// How many streams there are.
+    pub(super) const fn streams(&self) -> usize {
+        self.streams
+    }
+
+    /// Adds a stream by its first hop.
+    pub(super) fn add_stream(&mut self, hot: Hot, cold: Cold) -> u32 {
+        let (key, kind, hash) = (hot.key, cold.kind, self.hash(&hot.key));
+        let i = self.place(hot, cold);
+        let (hots, hasher) = (&self.hots, &self.hasher);
+        let index = match kind {
+            Kind::Plain => &mut self.plain,
+            Kind::Interned => &mut self.interned,
+        };
+        debug_assert!(index.find(hash, |&i| hots[i as usize].key == key && i as usize != hots.len()).is_none());
+        index.insert_unique(hash, i, |&i| hots.get(i as usize).map_or(0, |hot| hasher.hash_one(hot.key)));
+        self.streams += 1;
+        i
+    }
+
+    /// Adds another hop to a stream, behind all it has.
+    pub(super) fn add_hop(&mut self, first: u32, hot: Hot, cold: Cold) {
+        let last = self.chain(first).last().unwrap_or(first);
+        let i = self.place(hot, cold);
+        if let Some(cold) = self.colds.get_mut(last) {
+            cold.next = Some(i);
+        }
+    }
+
+    fn place(&mut self, hot: Hot, cold: Cold) -> u32 {
+        if let Some(i) = self.free.pop()
+            && let (Some(h), Some(c)) = (self.hots.get_mut(i as usize), self.colds.get_mut(i))
+        {
+            (*h, *c) = (hot, cold);
+            return i;
+        }
+        self.hots.push(hot);
+        self.colds.push(cold)
+    }
+
+    /// Takes a stream out, with all its hops.
+    pub(super) fn remove_stream(&mut self, first: u32) -> Vec<(Hot, Cold)> {
+        let mut hops = Vec::with_capacity(1);
+        let mut next = Some(first);
+        while let Some(i) = next {
+            let Some((hot, cold)) = self.hop(i) else { break };
+            next = cold.next;
+            let cold = std::mem::replace(cold, Cold::empty());
+            hops.push((hot.clone(), cold));
+            self.free.push(i);
+        }
+        if let Some((hot, cold)) = hops.first() {
+            let hash = self.hash(&hot.key);
+            let index = match cold.kind {
+                Kind::Plain => &mut self.plain,
+                Kind::Interned => &mut self.interned,
+            };
+            if let Ok(entry) = index.find_entry(hash, |&i| i == first) {
+                entry.remove();
+                self.streams -= 1;
+            }
+        }
+        hops
+    }
+
+    /// Latest arrival of a stream at any of its hops.
+    pub(super) fn last_arrival(&self, first: u32) -> i64 {
+        let arrivals = self.chain(first).filter_map(|i| self.hots.get(i as usize)).map(|hot| hot.last_arrival);
+        arrivals.max().unwrap_or(i64::MIN)
+    }
+
+    /// First hops of all streams, by place: an order that depends on the packets alone.
+    pub(super) fn first_hops(&self) -> Vec<u32> {
+        let mut all: Vec<u32> = self.plain.iter().chain(self.interned.iter()).copied().collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+/// A vector that grows without moving what is in it.
+struct Arena<T> {
+    chunks: Vec<Vec<T>>,
+}
+
+const CHUNK: usize = 1024;
+
+impl<T> Arena<T> {
+    const fn new() -> Self {
+        Self { chunks: Vec::new() }
+    }
+
+    fn push(&mut self, item: T) -> u32 {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let full = self.chunks.len() - 1;
+        let Some(last) = self.chunks.last_mut() else { return u32::MAX };
+        last.push(item);
+        u32::try_from(full * CHUNK + last.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn get(&self, i: u32) -> Option<&T> {
+        self.chunks.get(i as usize / CHUNK)?.get(i as usize % CHUNK)
+    }
+
+    fn get_mut(&mut self, i: u32) -> Option<&mut T> {
+        self.chunks.get_mut(i as usize / CHUNK)?.get_mut(i as usize % CHUNK)
+    }
+}

@@ -1,0 +1,95 @@
+//! Condition: a segment between two hops changes the codepoint.
+
+use super::context::{Context, about, dscp, most_common};
+use super::finding::{Finding, FindingKind, Place, Severity};
+use crate::meter::HopRecord;
+use crate::policy::remarking_pattern;
+use crate::terms::Dscp;
+
+pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let enough = context.policy.thresholds.marking_min_packets;
+    for (number, stream) in context.streams() {
+        let hops = &stream.record.hops;
+        for (i, (before, after)) in (0_u16..).zip(hops.iter().zip(hops.iter().skip(1))) {
+            let Some(change) = change(before, after) else { continue };
+            let is_right = |d: Dscp| stream.expected.contains(&d);
+            // A segment that mends the marking is what an edge is for.
+            if change.packets < enough || (is_right(change.to) && !is_right(change.from)) {
+                continue;
+            }
+            let kind = if change.to == Dscp::DF { FindingKind::Bleached } else { FindingKind::Remarked };
+            let severity = if is_right(change.from) { Severity::Error } else { Severity::Warning };
+            let pattern = remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
+            let message = format!(
+                "{} is re-marked from {} to {} between TTL {} and TTL {}{pattern}",
+                context.name(stream),
+                change.from,
+                change.to,
+                before.ttl(),
+                after.ttl(),
+            );
+            findings.push(Finding {
+                place: Place::Between(i, i + 1),
+                from: Some(change.from),
+                to: Some(change.to),
+                packets: change.packets,
+                first: change_time(after, change).unwrap_or(after.first),
+                ..about(
+                    (number, stream),
+                    after,
+                    kind,
+                    severity,
+                    message,
+                    "Look at the device between these two hops: trust state of the port, its QoS policy and \
+                     re-marking tables.",
+                )
+            });
+        }
+    }
+}
+
+/// Packets that had one codepoint before a segment and another after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Change {
+    from: Dscp,
+    to: Dscp,
+    packets: u64,
+}
+
+/// The largest change of codepoint from one hop to the next, told by how their histograms differ.
+///
+/// What the later hop has more of, the earlier hop has less of; packets that were lost in between make the earlier
+/// hop's share larger, never the later one's.
+fn change(before: &HopRecord, after: &HopRecord) -> Option<Change> {
+    let count = |hop: &HopRecord, value: u8| hop.dscp.iter().find(|d| d.0 == value).map_or(0, |d| d.1);
+    let gained = after.dscp.iter().map(|&(value, n)| (value, n.saturating_sub(count(before, value))));
+    let (to, packets) = gained.max_by_key(|&(value, n)| (n, std::cmp::Reverse(value)))?;
+    let (from, _) = most_common(&before.dscp, |value| value != to && count(before, value) > count(after, value))?;
+    (packets > 0).then(|| Change { from: dscp(from), to: dscp(to), packets })
+}
+
+/// When the later hop first saw the new codepoint, where that was after its start.
+fn change_time(after: &HopRecord, change: Change) -> Option<crate::terms::Timestamp> {
+    after.dscp_changes.iter().find(|c| c.to == change.to).map(|c| c.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::tests_support::hop;
+
+    #[test]
+    fn a_change_is_what_the_later_hop_gained() {
+        let cases: &[(&str, &[(u8, u64)], &[(u8, u64)], Option<(u8, u8, u64)>)] = &[
+            ("all bleached, some lost", &[(46, 500)], &[(0, 475)], Some((46, 0, 475))),
+            ("nothing changed, some lost", &[(46, 500)], &[(46, 475)], None),
+            ("a part", &[(46, 500)], &[(46, 300), (40, 200)], Some((46, 40, 200))),
+            ("mixed before and after", &[(46, 250), (0, 250)], &[(46, 250), (0, 250)], None),
+            ("the marked part only", &[(46, 250), (0, 250)], &[(0, 500)], Some((46, 0, 250))),
+        ];
+        for (name, before, after, wanted) in cases {
+            let got = change(&hop(64, before), &hop(63, after)).map(|c| (c.from.value(), c.to.value(), c.packets));
+            assert_eq!(got, *wanted, "{name}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a condition looks at: the judged streams, with names for what they number.
+
+use super::finding::{Finding, FindingKind, Place, Severity};
+use super::outcome::{JudgedStream, Outcome};
+use crate::meter::{Histogram, HopRecord};
+use crate::policy::Policy;
+use crate::terms::Dscp;
+
+/// The outcome so far, and the policy that it is held against.
+pub(super) struct Context<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) outcome: &'a Outcome,
+}
+
+impl<'a> Context<'a> {
+    /// All streams with their numbers.
+    pub(super) fn streams(&self) -> impl Iterator<Item = (u32, &'a JudgedStream)> {
+        (0_u32..).zip(&self.outcome.streams)
+    }
+
+    /// What the stream is called in a sentence: `audio stream`, or `stream` where its class is not known.
+    pub(super) fn name(&self, stream: &JudgedStream) -> String {
+        let class = stream.class.and_then(|class| self.outcome.classes.get(usize::from(class)));
+        class.map_or_else(|| "stream".to_owned(), |class| format!("{class} stream"))
+    }
+
+    /// The codepoints that are right for a stream, in words.
+    pub(super) fn expected(stream: &JudgedStream) -> String {
+        let words: Vec<String> = stream.expected.iter().map(ToString::to_string).collect();
+        words.join(" or ")
+    }
+
+    /// Whether a stream has enough packets and time for a word on its quality.
+    pub(super) fn is_long_enough(&self, hop: &HopRecord) -> bool {
+        let thresholds = &self.policy.thresholds;
+        hop.expected >= thresholds.quality_min_packets
+            && hop.last.seconds_since(hop.first) >= thresholds.quality_min_duration.as_secs_f64()
+    }
+}
+
+/// A finding about a stream at one of its hops, with what is the same for all of them filled in.
+pub(super) fn about(
+    (number, stream): (u32, &JudgedStream),
+    hop: &HopRecord,
+    kind: FindingKind,
+    severity: Severity,
+    message: String,
+    advice: &'static str,
+) -> Finding {
+    Finding {
+        kind,
+        severity,
+        stream: Some(number),
+        call: Some(stream.call),
+        place: Place::Point(stream.record.point),
+        direction: Some(stream.direction),
+        from: None,
+        to: None,
+        packets: hop.packets,
+        first: hop.first,
+        last: hop.last,
+        message,
+        advice,
+    }
+}
+
+/// Packets of a histogram.
+pub(super) fn total(histogram: &Histogram) -> u64 {
+    histogram.iter().map(|&(_, packets)| packets).sum()
+}
+
+/// The most common value of a histogram, among those that are wanted, with its packets.
+pub(super) fn most_common(histogram: &Histogram, is_wanted: impl Fn(u8) -> bool) -> Option<(u8, u64)> {
+    let wanted = histogram.iter().filter(|&&(value, packets)| packets > 0 && is_wanted(value));
+    wanted.copied().max_by_key(|&(value, packets)| (packets, std::cmp::Reverse(value)))
+}
+
+/// A number of a histogram as a codepoint.
+pub(super) fn dscp(value: u8) -> Dscp {
+    Dscp::try_from(value).unwrap_or_default()
+}
+
+/// Packets, in words.
+pub(super) fn packets(n: u64) -> String {
+    if n == 1 { "1 packet".to_owned() } else { format!("{n} packets") }
+}

@@ -1,0 +1,118 @@
+//! The verdict on the marking at each hop of a stream.
+
+use smallvec::SmallVec;
+
+use super::context::{most_common, total};
+use super::outcome::Marking;
+use crate::meter::{HopRecord, StreamRecord};
+use crate::policy::{Accepted, Expectation, Thresholds};
+use crate::terms::Dscp;
+
+/// The codepoints that are right for a stream, the preferred one first.
+pub(super) fn expected(expectation: Expectation, accepted: &[Accepted]) -> SmallVec<[Dscp; 4]> {
+    match expectation {
+        Expectation::Class | Expectation::ClassOrUnmarked => accepted.iter().map(|a| a.dscp).collect(),
+        Expectation::Unmarked => [Dscp::DF].into_iter().collect(),
+        Expectation::Any => SmallVec::new(),
+    }
+}
+
+/// How the packets of one hop divide into right and wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    right: u64,
+    wrong: u64,
+    /// The most common wrong codepoint.
+    wrong_value: Option<u8>,
+}
+
+impl Share {
+    fn of(hop: &HopRecord, expected: &[Dscp]) -> Self {
+        let is_wrong = |value: u8| !expected.iter().any(|d| d.value() == value);
+        let wrong = hop.dscp.iter().filter(|d| is_wrong(d.0)).map(|d| d.1).sum();
+        Self {
+            right: total(&hop.dscp) - wrong,
+            wrong,
+            wrong_value: most_common(&hop.dscp, is_wrong).map(|(value, _)| value),
+        }
+    }
+}
+
+/// One verdict for each hop.
+pub(super) fn verdicts(
+    record: &StreamRecord,
+    expectation: Expectation,
+    accepted: &[Accepted],
+    thresholds: &Thresholds,
+) -> SmallVec<[Marking; 2]> {
+    let expected = expected(expectation, accepted);
+    let mut before: Option<(Share, Marking)> = None;
+    let mut markings = SmallVec::new();
+    for hop in &record.hops {
+        let share = Share::of(hop, &expected);
+        let enough = thresholds.marking_min_packets;
+        let marking = if expected.is_empty() || share.right + share.wrong < enough {
+            Marking::Unclassified
+        } else if share.wrong < enough {
+            Marking::Conformant
+        } else if share.right >= enough {
+            Marking::Mixed
+        } else {
+            wrong(share, before)
+        };
+        markings.push(marking);
+        before = Some((share, marking));
+    }
+    markings
+}
+
+/// The verdict on a hop where all is wrong, after what the hop before saw.
+fn wrong(share: Share, before: Option<(Share, Marking)>) -> Marking {
+    let at_source = if share.wrong_value == Some(0) { Marking::Unmarked } else { Marking::Unexpected };
+    match before {
+        None | Some((_, Marking::Unclassified)) => at_source,
+        Some((_, Marking::Conformant | Marking::Mixed)) => Marking::Remarked,
+        Some((earlier, _)) if earlier.wrong_value == share.wrong_value => Marking::Inherited,
+        Some(_) => Marking::Remarked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::tests_support::{hop, stream};
+
+    const EF_ONLY: [(u8, u64); 1] = [(46, 500)];
+
+    fn accepted() -> Vec<Accepted> {
+        vec![Accepted { dscp: Dscp::EF, note: None }]
+    }
+
+    #[test]
+    fn each_hop_is_judged_after_the_one_before() {
+        use Marking::{Conformant, Inherited, Mixed, Remarked, Unclassified, Unexpected, Unmarked};
+        let cases: &[(&str, &[&[(u8, u64)]], &[Marking])] = &[
+            ("right everywhere", &[&EF_ONLY, &EF_ONLY], &[Conformant, Conformant]),
+            ("never marked", &[&[(0, 500)], &[(0, 500)]], &[Unmarked, Inherited]),
+            ("bleached", &[&EF_ONLY, &[(0, 475)], &[(0, 470)]], &[Conformant, Remarked, Inherited]),
+            ("changed twice", &[&EF_ONLY, &[(40, 500)], &[(0, 500)]], &[Conformant, Remarked, Remarked]),
+            ("another value", &[&[(34, 500)]], &[Unexpected]),
+            ("half and half", &[&[(46, 250), (0, 250)]], &[Mixed]),
+            ("a handful wrong", &[&[(46, 491), (0, 9)]], &[Conformant]),
+            ("marked on the way", &[&[(0, 500)], &EF_ONLY], &[Unmarked, Conformant]),
+            ("too few", &[&[(0, 9)]], &[Unclassified]),
+        ];
+        for (name, hops, wanted) in cases {
+            let record = stream(hops.iter().map(|dscp| hop(64, dscp)));
+            let got = verdicts(&record, Expectation::Class, &accepted(), &Thresholds::default());
+            assert_eq!(&*got, *wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn where_anything_goes_nothing_is_judged() {
+        let record = stream([hop(64, &[(0, 500)])]);
+        let got = verdicts(&record, Expectation::Any, &accepted(), &Thresholds::default());
+        assert_eq!(&*got, &[Marking::Unclassified]);
+    }
+}

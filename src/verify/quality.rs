@@ -1,0 +1,140 @@
+//! What the user is likely to have heard or seen of a stream.
+
+use std::collections::HashMap;
+
+use super::outcome::{Quality, QualityVerdict};
+use crate::meter::{HopRecord, StreamRecord, StunRecord};
+use crate::policy::{Media, Policy};
+use crate::terms::{FlowKey, PointId};
+
+/// Mean STUN round trip by biflow, with the number of transactions.
+pub(super) type RoundTrips = HashMap<(PointId, FlowKey), (f64, u64)>;
+
+/// Round trips of all STUN pairs, those of both directions together.
+#[allow(clippy::cast_precision_loss, reason = "counts of transactions")]
+pub(super) fn round_trips(stun: &[StunRecord]) -> RoundTrips {
+    let mut all: RoundTrips = HashMap::new();
+    for record in stun {
+        let Some(round_trip) = record.round_trip else { continue };
+        let flow = FlowKey { source: record.client, destination: record.server, transport: record.transport };
+        let entry = all.entry((record.point, flow.biflow())).or_insert((0.0, 0));
+        let samples = entry.1 + round_trip.samples;
+        entry.0 += (round_trip.mean - entry.0) * round_trip.samples as f64 / samples as f64;
+        entry.1 = samples;
+    }
+    all
+}
+
+/// Quality at the stream's last hop.
+#[allow(clippy::cast_precision_loss, reason = "counts of packets")]
+pub(super) fn of(
+    record: &StreamRecord,
+    class: Option<u8>,
+    codec: Option<&str>,
+    round_trips: &RoundTrips,
+    policy: &Policy,
+) -> Quality {
+    let Some(hop) = record.hops.last() else { return Quality::default() };
+    let mut quality = Quality {
+        loss_ratio: Some(hop.lost() as f64 / hop.expected.max(1) as f64),
+        jitter_seconds: hop.jitter.map(|j| j.mean),
+        round_trip_seconds: round_trips.get(&(record.point, record.flow.biflow())).map(|r| r.0),
+        ..Quality::default()
+    };
+    let thresholds = &policy.thresholds;
+    if hop.expected < thresholds.quality_min_packets {
+        quality.reasons.push("too few packets");
+    }
+    if hop.last.seconds_since(hop.first) < thresholds.quality_min_duration.as_secs_f64() {
+        quality.reasons.push("too short");
+    }
+    if !quality.reasons.is_empty() {
+        return quality;
+    }
+    let is_audio = class.and_then(|c| policy.class(c)).is_some_and(|c| c.media == Some(Media::Audio));
+    if is_audio {
+        quality.mos_estimate = codec.and_then(impairment).map(|codec| mos(codec, hop, &quality));
+    }
+    for (figure, limit, reason) in [
+        (quality.loss_ratio, thresholds.poor_loss_ratio, "loss"),
+        (quality.jitter_seconds, thresholds.poor_jitter.as_secs_f64(), "jitter"),
+        (quality.round_trip_seconds, thresholds.poor_round_trip.as_secs_f64(), "round trip"),
+    ] {
+        if figure.is_some_and(|f| f > limit) {
+            quality.reasons.push(reason);
+        }
+    }
+    let is_good = quality.reasons.is_empty();
+    quality.verdict = if is_good { QualityVerdict::Good } else { QualityVerdict::Poor };
+    quality
+}
+
+/// What a codec adds to the E-model: its impairment and its robustness against loss (ITU-T G.113, appendix I).
+#[derive(Debug, Clone, Copy)]
+struct Impairment {
+    equipment: f64,
+    robustness: f64,
+}
+
+/// G.711 and G.722 with concealment as in G.711 appendix I. ITU-T gives no values for Opus, SILK and Siren; those
+/// are what open implementations use. A codec that is not here gets no estimate.
+fn impairment(codec: &str) -> Option<Impairment> {
+    let (equipment, robustness) = match codec.to_ascii_lowercase().as_str() {
+        "pcmu" | "pcma" | "g722" => (0.0, 25.1),
+        "g729" => (11.0, 19.0),
+        "g723" => (15.0, 16.1),
+        "gsm" => (20.0, 10.0),
+        "opus" | "silk" | "satin" => (0.0, 20.0),
+        _ => return None,
+    };
+    Some(Impairment { equipment, robustness })
+}
+
+/// The E-model, simplified (ITU-T G.107): from delay, loss and how bursty it is to a MOS of 1 to 4.5.
+///
+/// Of the delay only the network's part is known, as half of the round trip, and a buffer of twice the jitter.
+#[allow(clippy::cast_precision_loss, reason = "counts of packets")]
+fn mos(codec: Impairment, hop: &HopRecord, quality: &Quality) -> f64 {
+    let round_trip = quality.round_trip_seconds.unwrap_or(0.0);
+    let delay_ms = (round_trip / 2.0 + 2.0 * quality.jitter_seconds.unwrap_or(0.0)) * 1e3;
+    let loss_percent = quality.loss_ratio.unwrap_or(0.0) * 100.0;
+    // Mean length of a run of loss against that of random loss at the same rate.
+    let runs: u64 = hop.loss_bursts.iter().sum();
+    let burst_ratio = if runs == 0 {
+        1.0
+    } else {
+        (hop.lost() as f64 / runs as f64 * (1.0 - loss_percent / 100.0)).clamp(1.0, 8.0)
+    };
+    let delay_impairment = 0.024 * delay_ms + 0.11 * (delay_ms - 177.3).max(0.0);
+    let effective = codec.equipment
+        + (95.0 - codec.equipment) * loss_percent / (loss_percent / burst_ratio + codec.robustness);
+    let rating = (93.2 - delay_impairment - effective).clamp(0.0, 100.0);
+    (1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6).clamp(1.0, 4.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::tests_support::hop;
+
+    #[test]
+    fn mos_falls_with_loss_and_delay() {
+        let codec = impairment("PCMU").unwrap();
+        let at = |lost: u64, round_trip: f64| {
+            let mut hop = hop(64, &[(46, 1000 - lost)]);
+            hop.expected = 1000;
+            hop.loss_bursts[0] = lost;
+            let quality = Quality {
+                loss_ratio: Some(lost as f64 / 1000.0),
+                round_trip_seconds: Some(round_trip),
+                ..Quality::default()
+            };
+            mos(codec, &hop, &quality)
+        };
+        // ITU-T G.107: the default rating of 93.2 is a MOS of 4.41.
+        assert!((at(0, 0.0) - 4.41).abs() < 0.01, "{}", at(0, 0.0));
+        assert!(at(20, 0.0) < at(0, 0.0) && at(100, 0.0) < at(20, 0.0));
+        assert!(at(0, 0.6) < at(0, 0.2));
+        assert!(at(1000, 2.0) >= 1.0);
+    }
+}
