@@ -1,0 +1,79 @@
+//! The snoop format of Solaris (RFC 1761).
+//!
+//! A file header of 16 octets, then records of a 24-octet header, the frame, and padding. All numbers are in
+//! network byte order.
+
+use super::error::Refusal;
+use super::link;
+use super::record::{LONGEST_RECORD, Record, Stop, size};
+use super::summary::Interface;
+use super::window::Window;
+use crate::terms::Timestamp;
+
+/// Reads the records of one snoop file.
+pub(super) struct Snoop {
+    interface: Interface,
+}
+
+/// The first octets of every snoop file.
+pub(super) const MAGIC: &[u8] = b"snoop\0\0\0";
+
+/// Octets of the file header, the shortest of the formats.
+pub(super) const FILE_HEADER: usize = 16;
+const RECORD_HEADER: usize = 24;
+
+impl Snoop {
+    /// Reads the file header.
+    ///
+    /// # Errors
+    ///
+    /// The file is shorter than its header, or of a version or a datalink type that is not read.
+    pub(super) fn open(window: &mut Window) -> Result<Self, Refusal> {
+        let header: [u8; FILE_HEADER] = window.file_header("snoop")?;
+        let [_, _, version, datalink] = bytemuck::cast::<_, [u32; 4]>(header).map(u32::from_be);
+        if version != 2 {
+            return Err(Refusal::SnoopVersion { version });
+        }
+        let link = link::from_snoop(datalink).ok_or(Refusal::SnoopDatalink { datalink })?;
+        window.pass(FILE_HEADER);
+        Ok(Self { interface: Interface::unnamed(link) })
+    }
+
+    pub(super) const fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// Finds the next frame and has it in memory; the window stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// There is no next frame, or it cannot be read.
+    // per frame
+    pub(super) fn locate(&mut self, window: &mut Window) -> Result<Record, Stop> {
+        let header = window.require_head::<RECORD_HEADER>()?;
+        let [original, included, record, drops, seconds, microseconds] =
+            bytemuck::cast::<_, [u32; 6]>(*header).map(u32::from_be);
+        if record > LONGEST_RECORD {
+            return Err(window.flaw(format!(
+                "a record of {record} octets is announced, no more than {LONGEST_RECORD} are believed"
+            )));
+        }
+        let (captured, whole) = (size(included), size(record));
+        if whole < RECORD_HEADER || captured > whole - RECORD_HEADER {
+            return Err(window.flaw(format!("a frame of {included} octets in a record of {record}")));
+        }
+        window.require(whole)?;
+        // Since the capture began (RFC 1761, section 3), so the last record has the sum.
+        self.interface.dropped = Some(drops.into());
+        Ok(Record {
+            timestamp: Timestamp(i64::from(seconds) * 1_000_000_000 + i64::from(microseconds) * 1_000),
+            header: RECORD_HEADER,
+            captured,
+            whole,
+            wire_len: original.max(included),
+            link: self.interface.link,
+            interface: 0,
+            has_time: true,
+        })
+    }
+}
