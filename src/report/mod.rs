@@ -1,1 +1,5 @@
 //! A finished replay as text or JSON.
+
+mod anonymize;
+
+pub use anonymize::{Anonymizer, KeyError};

@@ -1,5 +1,7 @@
 //! What the judge hands to reports: every stream with its verdicts, and the findings.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::finding::Finding;
@@ -41,6 +43,8 @@ pub struct JudgedStream {
     pub class: Option<u8>,
     /// What the class was decided from.
     pub evidence: Evidence,
+    /// Name of the codec of the most frequent payload type, where RFC 3551 or the configuration gives it one.
+    pub codec: Option<Arc<str>>,
     /// The codepoints that are right for it, the preferred one first. Empty: no expectation.
     pub expected: SmallVec<[Dscp; 4]>,
     /// One verdict for each hop of the record.
