@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_key_is_32_octets_or_64_digits() {
         let raw: Vec<u8> = (0xA0..0xC0).collect();
-        let hex: String = raw.iter().map(|o| format!("{o:02X}")).collect();
+        let hex = raw.iter().map(|o| format!("{o:02X}")).collect::<Vec<_>>().concat();
         for (name, content, is_key) in [
             ("raw", raw.clone(), true),
             ("digits", hex.clone().into_bytes(), true),

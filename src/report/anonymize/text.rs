@@ -61,7 +61,9 @@ impl Anonymizer {
                     at = end;
                 }
                 // To the end of these digits: a quad does not begin inside a number.
-                None => at = (at + 1..run.len()).find(|&i| begins_number(run.as_bytes(), i)).unwrap_or(run.len()),
+                None => {
+                    at = (at + 1..run.len()).find(|&i| begins_number(run.as_bytes(), i)).unwrap_or(run.len());
+                }
             }
         }
         out.push_str(&run[copied..]);
@@ -78,11 +80,19 @@ impl Anonymizer {
             // The host bits of a network are zero, and say nothing: they stay so.
             (IpAddr::V4(old), IpAddr::V4(new)) => {
                 let host = u32::MAX.checked_shr(length).unwrap_or(0);
-                if old.to_bits() & host == 0 { Ipv4Addr::from_bits(new.to_bits() & !host).into() } else { replaced }
+                if old.to_bits() & host == 0 {
+                    Ipv4Addr::from_bits(new.to_bits() & !host).into()
+                } else {
+                    replaced
+                }
             }
             (IpAddr::V6(old), IpAddr::V6(new)) => {
                 let host = u128::MAX.checked_shr(length).unwrap_or(0);
-                if old.to_bits() & host == 0 { Ipv6Addr::from_bits(new.to_bits() & !host).into() } else { replaced }
+                if old.to_bits() & host == 0 {
+                    Ipv6Addr::from_bits(new.to_bits() & !host).into()
+                } else {
+                    replaced
+                }
             }
             _ => replaced,
         }
@@ -136,7 +146,11 @@ mod tests {
         let net = Ipv4Addr::from_bits(net.to_bits() & 0xFF00_0000);
         for (name, text, expected) in [
             ("bare", "10.0.0.1".into(), a.clone()),
-            ("with port", "from 10.0.0.1:50004 to 192.168.17.4:3479".into(), format!("from {a}:50004 to {b}:3479")),
+            (
+                "with port",
+                "from 10.0.0.1:50004 to 192.168.17.4:3479".into(),
+                format!("from {a}:50004 to {b}:3479"),
+            ),
             ("at the end of a sentence", "sent by 10.0.0.1.".into(), format!("sent by {a}.")),
             ("before a colon", "10.0.0.1: lost".into(), format!("{a}: lost")),
             ("IPv6 with port", "[2001:db8::1]:50004".into(), format!("[{c}]:50004")),
