@@ -1,15 +1,19 @@
-//! One file a command.
+//! The command line: one file a command.
+
+pub mod check;
+pub mod replay;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub mod check;
-
 /// At which hop does a media stream lose its priority marking?
+///
+/// Hopmark finds RTP and STUN in captures, without signalling, and says for every media stream, in each direction:
+/// which DSCP it should carry, which it carried at every hop, where it was changed, and what that cost.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = "Exit status: 0 nothing to report, 1 findings, 2 could not run.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -17,6 +21,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Read captures and report every stream's marking, loss and jitter at every hop
+    Replay(Box<replay::ReplayArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
 }
@@ -24,15 +30,12 @@ enum Command {
 /// Runs the command line and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
-    let mut out = io::stdout().lock();
     let result = match Arguments::parse().command {
-        Command::Check(args) => check::run(&args, &mut out),
+        Command::Replay(args) => replay::run(&args),
+        Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error:#}");
-            ExitCode::from(2)
-        }
-    }
+    result.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "hopmark: {error:#}");
+        ExitCode::from(2)
+    })
 }

@@ -24,7 +24,7 @@ const PROOF_WITH_CONTEXT: usize = 4;
 /// Proof when timestamps are odd but sequence numbers are not.
 const PROOF_BY_SEQUENCE: usize = 12;
 /// The most packets that are kept of a candidate; then the oldest is forgotten.
-const MOST: usize = 16;
+const MOST: usize = 32;
 /// A step in sequence that counts as "goes on": some loss in between is no counter-evidence.
 const NEAR: i16 = 16;
 
@@ -101,8 +101,16 @@ fn has_media_clock(distinct: &[&Digest], context: Context) -> bool {
         // One video frame in several packets, or a telephone event: more must follow, or others must vouch.
         return is_trusted && elapsed < 1.0;
     }
-    // A burst out of a queue says little of pace; over a longer time it must be that of a clock in use.
-    elapsed < 0.03 || is_trusted || (3_000.0..=300_000.0).contains(&(ticks / elapsed))
+    let pace = ticks / elapsed;
+    // A burst out of a queue says little of pace. Over a longer time it must be that of a clock in use; where
+    // others vouch, a pace that no media clock has is still none.
+    if elapsed < 0.03 {
+        true
+    } else if is_trusted {
+        context.is_likely_media || elapsed < 1.0 || pace > 500.0
+    } else {
+        (3_000.0..=300_000.0).contains(&pace)
+    }
 }
 
 /// Payload types that RFC 3551 assigns.

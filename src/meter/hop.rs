@@ -229,7 +229,7 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
                 cold.resume(hot, &suspect.packet, clocks);
                 cold.duplicates += u64::from(suspect.copies);
             }
-            _ => cold.stray += 1 + u64::from(suspect.copies),
+            _ => cold.give_up(&suspect),
         }
     }
     match Step::between(hot.highest, d.sequence) {
@@ -320,6 +320,13 @@ impl Cold {
             }
             _ => self.tallies.push(Tally { path, ttl, traffic_class, packets }),
         }
+    }
+
+    /// No second packet confirmed a jump. It was marked as it was all the same, so the histograms have it.
+    fn give_up(&mut self, suspect: &Suspect) {
+        let Suspect { packet, copies } = suspect;
+        self.stray += 1 + u64::from(*copies);
+        self.tally(packet.path, packet.ttl, packet.traffic_class, 1 + u64::from(*copies));
     }
 
     fn note_marking(&mut self, hot: &mut Hot, d: &Digest) {
@@ -482,7 +489,7 @@ impl Cold {
     pub(super) fn close(&mut self, hot: &mut Hot) {
         self.take_over(hot);
         if let Some(suspect) = self.suspect.take() {
-            self.stray += 1 + u64::from(suspect.copies);
+            self.give_up(&suspect);
         }
         if let Some(trial) = self.trial.take() {
             let told = trial.decide_at_end();

@@ -93,7 +93,7 @@ pub struct HopRecord {
     pub jitter: Option<Jitter>,
     /// Runs of lost packets, by length: 1, 2, 3-4, 5-9, 10-19, 20 and more.
     pub loss_bursts: [u64; 6],
-    /// Packets by codepoint. Strays are not in it.
+    /// Packets by codepoint, strays with them: it adds up to `packets`.
     pub dscp: Histogram,
     /// Changes of codepoint in arrival order: at most [`MAX_CHANGES`] are kept.
     pub dscp_changes: Vec<DscpChange>,

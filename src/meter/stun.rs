@@ -116,7 +116,7 @@ impl Transactions {
         pair.record.requests += 1;
         add(&mut pair.record.dscp_requests, dscp, 1);
         if let Some(modality) = message.ms_service_quality() {
-            pair.record.facts.modality = Some(modality);
+            pair.record.facts.modality = Some(modality.stream_type);
         }
         if let Some(peer) = message.peer_address() {
             pair.record.facts.peer = Some(peer);
@@ -315,7 +315,7 @@ fn learn(facts: &mut FlowFacts, message: &StunMessage<'_>) {
     }
     let is_success = message.class() == Class::Success;
     match (message.kind(), message.class()) {
-        ("allocate", Class::Request) => facts.modality = message.ms_service_quality().or(facts.modality),
+        ("allocate", Class::Request) => facts.modality = message.ms_service_quality().map(|q| q.stream_type).or(facts.modality),
         ("allocate", Class::Success) => facts.relayed = message.relayed_address().or(facts.relayed),
         ("channel-bind", Class::Request) => facts.peer = message.peer_address().or(facts.peer),
         _ => {}

@@ -91,11 +91,12 @@ const BATCH: usize = 256;
 pub fn replay(replay: &Replay, policy: &Policy, progress: &Progress) -> Result<Outcome, OpenError> {
     let mut opened = Vec::with_capacity(replay.points.len());
     for point in &replay.points {
-        let files: Result<Vec<_>, _> = point.files.iter().map(|file| CaptureFile::open(file)).collect();
+        let open = |path: &PathBuf| CaptureFile::open(path).map(|file| (path.display().to_string(), file));
+        let files: Result<Vec<_>, _> = point.files.iter().map(open).collect();
         opened.push((point.name.as_str(), files?));
     }
     let total: Option<u64> =
-        opened.iter().flat_map(|(_, files)| files).map(CaptureFile::total_octets).sum();
+        opened.iter().flat_map(|(_, files)| files).map(|(_, file)| file.total_octets()).sum();
     progress.total.store(total.unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
 
     let seed = random_seed();

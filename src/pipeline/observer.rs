@@ -16,13 +16,15 @@ use crate::terms::{ClockRate, Frame};
 pub(super) struct Observer {
     pub(super) number: usize,
     pub(super) name: String,
-    pub(super) files: Vec<CaptureFile>,
+    /// With their names as given.
+    pub(super) files: Vec<(String, CaptureFile)>,
     pub(super) interfaces_are_points: bool,
     pub(super) seed: u64,
 }
 
 /// One file on its way.
 struct Reading {
+    name: String,
     file: CaptureFile,
     /// The point's numbers of the file's interfaces.
     interfaces: Vec<u16>,
@@ -95,12 +97,12 @@ impl Observer {
         let mut readings: Vec<Reading> = self
             .files
             .into_iter()
-            .map(|file| {
+            .map(|(name, file)| {
                 let mut numbers = Vec::new();
                 interfaces.learn(&file, &mut numbers);
                 let may_add_interfaces = file.summary().format.starts_with("pcapng");
                 let undecoded = [0; Undecoded::ALL.len()];
-                Reading { file, interfaces: numbers, may_add_interfaces, undecoded, announced: 0 }
+                Reading { name, file, interfaces: numbers, may_add_interfaces, undecoded, announced: 0 }
             })
             .collect();
         let mut frames = 0_u64;
@@ -200,7 +202,7 @@ impl Reading {
         let summary = self.file.summary();
         let counted = Undecoded::ALL.iter().zip(self.undecoded).filter(|&(_, n)| n > 0);
         CaptureRecord {
-            file: self.file.name().to_owned(),
+            file: self.name.clone(),
             point: local_point(observer, 0),
             format: summary.format.to_owned(),
             packets: summary.frames,

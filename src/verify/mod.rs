@@ -25,6 +25,7 @@ mod tests_support;
 mod udp_blocked;
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use context::Context;
 pub use finding::{Finding, FindingKind, Place, Severity};
@@ -77,6 +78,7 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     let classes: Vec<_> = material.streams.iter().map(|stream| classify(stream, policy)).collect();
     let reverse_of = pairing::reverses(&material.streams, &classes);
     let calls = pairing::calls(&material.streams, &classes);
+    let mut codecs: Vec<Arc<str>> = Vec::new();
     let streams = material
         .streams
         .into_iter()
@@ -90,7 +92,7 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
             let accepted = class.map_or(&[][..], |class| policy.accepted(class));
             let markings = marking::verdicts(&record, expectation, accepted, &policy.thresholds);
             let kind = record.payload_types.first();
-            let codec = kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(str::to_owned);
+            let codec = kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
             let quality = quality::of(&record, class, codec.as_deref(), &round_trips, policy);
             JudgedStream {
                 direction,
@@ -125,6 +127,16 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     findings.sort_by_key(|f| (Reverse(f.severity), f.kind, Reverse(f.packets), f.stream));
     outcome.findings = findings;
     outcome
+}
+
+/// One of a few names, kept once.
+fn shared(names: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
+    if let Some(known) = names.iter().find(|n| ***n == *name) {
+        return Arc::clone(known);
+    }
+    let new: Arc<str> = Arc::from(name);
+    names.push(Arc::clone(&new));
+    new
 }
 
 fn classify(stream: &StreamRecord, policy: &Policy) -> (Option<u8>, crate::policy::Evidence) {

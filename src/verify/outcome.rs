@@ -1,5 +1,7 @@
 //! What the judge hands to reports: every stream with its verdicts, and the findings.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::finding::Finding;
@@ -43,8 +45,8 @@ pub struct JudgedStream {
     pub class: Option<u8>,
     /// What the class was decided from.
     pub evidence: Evidence,
-    /// Name of the codec, where the payload type tells.
-    pub codec: Option<String>,
+    /// Name of the codec of the most frequent payload type, where RFC 3551 or the configuration gives it one.
+    pub codec: Option<Arc<str>>,
     /// Which marking is expected of it where it was seen.
     pub expectation: Expectation,
     /// The codepoints that are right for it, the preferred one first. Empty: no expectation.

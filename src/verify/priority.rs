@@ -3,7 +3,7 @@
 use super::context::{Context, about, dscp, most_common};
 use super::finding::{Finding, FindingKind, Severity};
 use crate::meter::Histogram;
-use crate::policy::{Fit, priority_code_point, priority_code_point_fit, user_priority, user_priority_fit};
+use crate::policy::priority::{Fit, priority_code_point, priority_code_point_fit, user_priority, user_priority_fit};
 use crate::terms::Dscp;
 
 /// One kind of link-layer priority.

@@ -1,0 +1,72 @@
+//! What was read, and what the meter dropped, as JSON.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+use super::{Counts, Text};
+use crate::meter::{CaptureRecord, MeterCounters};
+use crate::report::view::View;
+use crate::terms::Timestamp;
+
+/// One item of `captures`.
+#[derive(Serialize)]
+pub(super) struct Capture<'a> {
+    file: Cow<'a, str>,
+    point: Cow<'a, str>,
+    format: &'a str,
+    packets: u64,
+    bytes: u64,
+    first: Option<Text<Timestamp>>,
+    last: Option<Text<Timestamp>>,
+    truncated: Option<Cow<'a, str>>,
+    undecoded: Counts<'a, &'static str>,
+    dropped: Option<u64>,
+    interfaces: Vec<Option<Cow<'a, str>>>,
+}
+
+impl<'a> Capture<'a> {
+    pub(super) fn of(record: &'a CaptureRecord, view: &'a View<'a>) -> Self {
+        Self {
+            file: view.file(&record.file),
+            point: view.point(record.point),
+            format: &record.format,
+            packets: record.packets,
+            bytes: record.bytes,
+            first: record.first.map(Text),
+            last: record.last.map(Text),
+            truncated: record.damage.as_deref().map(|damage| view.text_about(&record.file, damage)),
+            undecoded: Counts(&record.undecoded),
+            dropped: record.dropped,
+            interfaces: record.interfaces.iter().map(|name| name.as_deref().map(|n| view.text(n))).collect(),
+        }
+    }
+}
+
+/// `counters`: what the meter dropped, refused or could not place.
+pub(super) struct Counters<'a>(pub(super) &'a MeterCounters);
+
+impl Serialize for Counters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Taken apart by name, so that a counter that is added cannot be forgotten here.
+        let MeterCounters {
+            unconfirmed_rtp_packets,
+            candidates_evicted,
+            streams_evicted,
+            transactions_evicted,
+            orphan_fragments,
+            packets_beyond_hop_limit,
+            paths_overflowed,
+        } = self.0;
+        let mut counters = serializer.serialize_struct("counters", 7)?;
+        counters.serialize_field("unconfirmed_rtp_packets", unconfirmed_rtp_packets)?;
+        counters.serialize_field("candidates_evicted", candidates_evicted)?;
+        counters.serialize_field("streams_evicted", streams_evicted)?;
+        counters.serialize_field("transactions_evicted", transactions_evicted)?;
+        counters.serialize_field("orphan_fragments", orphan_fragments)?;
+        counters.serialize_field("packets_beyond_hop_limit", packets_beyond_hop_limit)?;
+        counters.serialize_field("paths_overflowed", paths_overflowed)?;
+        counters.end()
+    }
+}

@@ -1,0 +1,118 @@
+//! Counts streams and calls by verdict, class, point and direction.
+
+use std::collections::BTreeMap;
+
+use crate::terms::{Direction, PointId};
+use crate::verify::{FindingKind, JudgedStream, Marking, Outcome, QualityVerdict};
+
+/// How many, and how many of them are marked right at every hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub(super) struct Tally {
+    pub(super) streams: u64,
+    pub(super) conformant: u64,
+}
+
+impl Tally {
+    fn add(&mut self, conformant: bool) {
+        self.streams += 1;
+        self.conformant += u64::from(conformant);
+    }
+}
+
+/// An outcome in numbers.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    pub(super) all: Tally,
+    pub(super) forward: Tally,
+    pub(super) reverse: Tally,
+    pub(super) by_class: BTreeMap<Option<u8>, Tally>,
+    pub(super) by_point: BTreeMap<PointId, Tally>,
+    pub(super) findings: BTreeMap<FindingKind, u64>,
+    pub(super) good: u64,
+    pub(super) poor: u64,
+    pub(super) unclassified: u64,
+    pub(super) calls: u64,
+    /// Calls with at least one stream in each direction.
+    pub(super) two_way_calls: u64,
+    /// Those of them that have a conformant stream in each direction and no stream judged otherwise.
+    pub(super) conformant_calls: u64,
+}
+
+/// What is known of a call's streams.
+#[derive(Debug, Clone, Copy, Default)]
+struct Call {
+    heard: [bool; 2],
+    conformant: [bool; 2],
+    wrong: bool,
+}
+
+impl Summary {
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        let mut summary = Self::default();
+        let mut calls: hashbrown::HashMap<u32, Call> = hashbrown::HashMap::new();
+        for stream in &outcome.streams {
+            let conformant = is_conformant(stream);
+            let (tally, way) = match stream.direction {
+                Direction::Forward => (&mut summary.forward, 0),
+                Direction::Reverse => (&mut summary.reverse, 1),
+            };
+            tally.add(conformant);
+            summary.all.add(conformant);
+            summary.by_class.entry(stream.class).or_default().add(conformant);
+            summary.by_point.entry(stream.record.point).or_default().add(conformant);
+            match stream.quality.verdict {
+                QualityVerdict::Good => summary.good += 1,
+                QualityVerdict::Poor => summary.poor += 1,
+                QualityVerdict::Unclassified => summary.unclassified += 1,
+            }
+            let call = calls.entry(stream.call).or_default();
+            call.heard[way] = true;
+            call.conformant[way] |= conformant;
+            call.wrong |=
+                !stream.markings.iter().all(|m| matches!(m, Marking::Conformant | Marking::Unclassified));
+        }
+        summary.calls = calls.len() as u64;
+        for call in calls.values().filter(|c| c.heard == [true; 2]) {
+            summary.two_way_calls += 1;
+            summary.conformant_calls += u64::from(call.conformant == [true; 2] && !call.wrong);
+        }
+        for finding in &outcome.findings {
+            *summary.findings.entry(finding.kind).or_default() += 1;
+        }
+        summary
+    }
+}
+
+/// Whether the stream was seen marked right at every hop.
+pub(super) fn is_conformant(stream: &JudgedStream) -> bool {
+    !stream.markings.is_empty() && stream.markings.iter().all(|m| *m == Marking::Conformant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    #[test]
+    fn a_call_is_right_when_both_directions_are() {
+        let of = |markings: &[(Direction, Marking)]| {
+            let mut outcome = Outcome::default();
+            for &(direction, marking) in markings {
+                let mut stream = example::stream(0);
+                stream.direction = direction;
+                stream.markings = [marking].into_iter().collect();
+                outcome.streams.push(stream);
+            }
+            let summary = Summary::of(&outcome);
+            (summary.calls, summary.two_way_calls, summary.conformant_calls)
+        };
+        let (forward, reverse) = (Direction::Forward, Direction::Reverse);
+        let (right, wrong, unknown) = (Marking::Conformant, Marking::Unmarked, Marking::Unclassified);
+        assert_eq!(of(&[(forward, right), (reverse, right)]), (1, 1, 1));
+        assert_eq!(of(&[(forward, right), (reverse, wrong)]), (1, 1, 0));
+        assert_eq!(of(&[(forward, right)]), (1, 0, 0));
+        assert_eq!(of(&[(forward, right), (reverse, right), (reverse, unknown)]), (1, 1, 1));
+        assert_eq!(of(&[(forward, right), (reverse, unknown)]), (1, 1, 0));
+        assert_eq!(of(&[]), (0, 0, 0));
+    }
+}
