@@ -58,8 +58,9 @@ impl Default for Options {
 ///     Frame { timestamp: Timestamp(0), data: &rtp, wire_len: 40, link: LinkType::RAW, interface: 0 };
 /// let mut decoder = Decoder::new(1, Options::default());
 /// decoder
-///     .decode(&frame, |seen| {
+///     .decode(&frame, |seen, paths| {
 ///         assert_eq!(seen.traffic_class.dscp().to_string(), "EF(46)");
+///         assert!(paths.path(seen.path).is_some_and(|path| path.layers.is_empty()));
 ///         assert!(matches!(seen.message, Message::Rtp(header) if header.sequence == 1));
 ///     })
 ///     .unwrap();
@@ -81,7 +82,7 @@ impl Decoder {
         }
     }
 
-    /// Hands what the frame carries to `sink`: one observation of a UDP datagram, or of a fragment; of a TCP
+    /// Hands what the frame carries, and the paths so far, to `sink`: one observation of a UDP datagram, or of a fragment; of a TCP
     /// segment one for each message in it, one [`Message::Other`] where there is none, and nothing where there is no
     /// data. Per frame: does not allocate, except for a path that was not seen before.
     ///
@@ -91,7 +92,7 @@ impl Decoder {
     pub fn decode<'a>(
         &mut self,
         frame: &Frame<'a>,
-        mut sink: impl FnMut(&Observation<'a>),
+        mut sink: impl FnMut(&Observation<'a>, &PathTable),
     ) -> Result<(), Undecoded> {
         self.layers.back_to(0);
         let (ip, carried) = walk(frame, &self.tunnels, &mut self.layers)?;
@@ -99,13 +100,14 @@ impl Decoder {
             Carried::Udp(udp, payload) => {
                 let message = demux::message(payload, &mut self.layers);
                 let path = self.paths.intern(frame.interface, self.layers.as_slice());
-                sink(&Observation {
+                let seen = Observation {
                     source_port: udp.source_port,
                     destination_port: udp.destination_port,
                     path,
                     message,
                     ..observation(frame, &ip, Transport::Udp)
-                });
+                };
+                sink(&seen, &self.paths);
             }
             Carried::Tcp(tcp, data) if tcp.has_data => {
                 let paths = &mut self.paths;
@@ -119,18 +121,18 @@ impl Decoder {
                 let is_media = tcp_framing::split(data, &mut self.layers, |layers, octets, message| {
                     let octets = u16::try_from(std::mem::take(&mut headers) + octets).unwrap_or(u16::MAX);
                     let path = paths.intern(frame.interface, layers.as_slice());
-                    sink(&Observation { path, octets, message, ..segment });
+                    sink(&Observation { path, octets, message, ..segment }, paths);
                 });
                 if !is_media {
                     let path = paths.intern(frame.interface, self.layers.as_slice());
-                    sink(&Observation { path, ..segment });
+                    sink(&Observation { path, ..segment }, paths);
                 }
             }
             Carried::Tcp(..) => (),
             Carried::LaterFragment(transport) => {
                 let path = self.paths.intern(frame.interface, self.layers.as_slice());
                 let message = Message::LaterFragment;
-                sink(&Observation { path, message, ..observation(frame, &ip, transport) });
+                sink(&Observation { path, message, ..observation(frame, &ip, transport) }, &self.paths);
             }
         }
         Ok(())

@@ -1,4 +1,6 @@
-//! What a datagram carries, told by its first octets (RFC 7983), with TURN's wrappers opened.
+//! What a datagram carries, told by its first octets (RFC 7983).
+//!
+//! TURN's wrappers are opened, and what they hold is given.
 
 use super::channel_data::ChannelData;
 use super::layers::Layers;

@@ -1,4 +1,4 @@
-//! ERSPAN I to III: what a switch puts before each frame that it mirrors over GRE.
+//! ERSPAN I to III: what precedes each frame mirrored over GRE.
 
 use super::gre::Gre;
 use super::layers::Layers;

@@ -1,4 +1,4 @@
-//! GRE: version 0 (RFC 2784, RFC 2890) and version 1, which PPTP uses (RFC 2637).
+//! GRE: version 0 (RFC 2784, 2890), and PPTP's version 1 (RFC 2637).
 
 use super::Undecoded;
 use super::span::Span;

@@ -1,4 +1,4 @@
-//! What IPv4 and IPv6 have in common: one summary, and the protocol numbers.
+//! What IPv4 and IPv6 have in common: a summary, protocol numbers.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! The stack of layers of the frame at hand: bounded, reused, never grown.
+//! The layers of the frame at hand: bounded, reused, never grown.
 
 use super::{Layer, Undecoded};
 

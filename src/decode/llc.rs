@@ -1,4 +1,4 @@
-//! LLC (IEEE 802.2) and SNAP: how 802.3, 802.11, FDDI and Token Ring name what they carry.
+//! LLC (IEEE 802.2) and SNAP, which name what 802.3 and 802.11 carry.
 
 use super::next::Next;
 use super::span::Span;

@@ -1,4 +1,6 @@
-//! The bytes of one frame to observations: link, tags, tunnels, IP, UDP, then what media uses.
+//! The bytes of one frame to observations of what media uses.
+//!
+//! Link, tags, tunnels, IP, UDP or TCP, then RTP, RTCP, STUN, TURN, DTLS, ZRTP.
 //!
 //! Pure: no I/O, no clock, no allocation per frame. Takes any bytes whatever and never panics: what cannot be
 //! read is a counted reason ([`Undecoded`]) and the next frame.

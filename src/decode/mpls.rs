@@ -1,4 +1,4 @@
-//! MPLS label stacks (RFC 3032) and the pseudo-wires in them (RFC 4385, RFC 4448).
+//! MPLS label stacks (RFC 3032) and their pseudo-wires (RFC 4448).
 
 use super::layers::Layers;
 use super::next::Next;

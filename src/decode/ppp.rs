@@ -1,4 +1,4 @@
-//! PPP (RFC 1661, RFC 1662) and PPPoE (RFC 2516).
+//! PPP (RFC 1661, RFC 1662) and `PPPoE` (RFC 2516).
 
 use super::layers::Layers;
 use super::next::Next;
@@ -62,7 +62,7 @@ pub(super) fn is_plausible(span: Span<'_>) -> bool {
     })
 }
 
-/// Reads a PPPoE session header; PPP follows.
+/// Reads a `PPPoE` session header; PPP follows.
 pub(super) fn session<'a>(span: Span<'a>, layers: &mut Layers) -> Result<(Next, Span<'a>), Undecoded> {
     let (&[version, code, s0, s1, l0, l1], rest) = span.header::<6>()?;
     if version != 0x11 {

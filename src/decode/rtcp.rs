@@ -1,4 +1,4 @@
-//! The form of an RTCP packet (RFC 3550, section 6; RFC 5506), and of SRTCP (RFC 3711, section 3.4).
+//! The form of an RTCP packet (RFC 3550, 5506) or SRTCP (RFC 3711).
 
 use super::RtcpHeader;
 use super::span::Span;

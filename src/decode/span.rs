@@ -62,12 +62,6 @@ impl<'a> Span<'a> {
     pub(super) fn u16_at(self, offset: usize) -> Option<u16> {
         self.bytes.get(offset..)?.first_chunk().map(|b| u16::from_be_bytes(*b))
     }
-
-    /// The 32-bit number at an offset, network byte order.
-    #[inline]
-    pub(super) fn u32_at(self, offset: usize) -> Option<u32> {
-        self.bytes.get(offset..)?.first_chunk().map(|b| u32::from_be_bytes(*b))
-    }
 }
 
 #[cfg(test)]
@@ -85,6 +79,6 @@ mod tests {
         assert!(rest.with_length(4).is_whole() && !rest.is_whole());
         assert_eq!(rest.skip(5).unwrap_err(), Undecoded::TruncatedHeaders);
         assert_eq!(rest.header::<5>().unwrap_err(), Undecoded::TruncatedHeaders);
-        assert_eq!((rest.u16_at(2), rest.u16_at(3), rest.u32_at(0)), (Some(0x0506), None, Some(0x0304_0506)));
+        assert_eq!((rest.u16_at(2), rest.u16_at(3)), (Some(0x0506), None));
     }
 }

@@ -74,7 +74,11 @@ impl<'a> StunMessage<'a> {
         }
         let span = payload.with_length(octets);
         if has_cookie(span.bytes) {
-            return (octets % 4 == 0).then_some(Self { span, format: Format::Rfc8489, is_padded: true });
+            return (octets.is_multiple_of(4)).then_some(Self {
+                span,
+                format: Format::Rfc8489,
+                is_padded: true,
+            });
         }
         let attributes = span.skip(HEADER_OCTETS).ok()?;
         let is_padded = !lengths_fit(attributes, false);
@@ -98,12 +102,6 @@ impl<'a> StunMessage<'a> {
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
         self.span.bytes
-    }
-
-    /// How many octets it has, by its length field.
-    #[must_use]
-    pub(super) const fn octets(&self) -> usize {
-        self.span.octets
     }
 
     /// Which specification it follows.
@@ -206,7 +204,7 @@ impl<'a> StunMessage<'a> {
         }
     }
 
-    /// CHANNEL-NUMBER of a ChannelBind request (RFC 8656, section 18.1).
+    /// CHANNEL-NUMBER of a `ChannelBind` request (RFC 8656, section 18.1).
     #[must_use]
     pub fn channel_number(&self) -> Option<u16> {
         self.find_u32(kind::CHANNEL_NUMBER).map(|v| (v >> 16) as u16)

@@ -1,4 +1,4 @@
-//! Tags between the Ethernet addresses and the type: VLAN, VN-Tag, E-Tag, MACsec and their like.
+//! Tags before the type: VLAN, VN-Tag, E-Tag, `MACsec` and the like.
 
 use super::layers::Layers;
 use super::next::Next;
@@ -44,7 +44,7 @@ pub(super) fn backbone<'a>(span: Span<'a>, layers: &mut Layers) -> Result<(Next,
     Ok((Next::Ethernet, rest))
 }
 
-/// MACsec (IEEE 802.1AE): readable only where it protects integrity and does not encrypt.
+/// `MACsec` (IEEE 802.1AE): readable only where it protects integrity and does not encrypt.
 pub(super) fn macsec<'a>(span: Span<'a>, layers: &mut Layers) -> Result<(Next, Span<'a>), Undecoded> {
     const CHANNEL_IDENTIFIER: u8 = 0x20;
     const ENCRYPTED_OR_CHANGED: u8 = 0x0C;

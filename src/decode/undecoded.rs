@@ -17,7 +17,7 @@ pub enum Undecoded {
     Icmp,
     /// IP, but neither UDP nor TCP.
     NotUdpOrTcp,
-    /// ESP, MACsec, a protected 802.11 frame, or a tunnel within DTLS.
+    /// ESP, `MACsec`, a protected 802.11 frame, or a tunnel within DTLS.
     Encrypted,
     /// `IPComp`, or compressed PPP.
     Compressed,

@@ -1,4 +1,4 @@
-//! From the link to the innermost UDP or TCP header, through whatever tags and tunnels lie between.
+//! From the link through tags and tunnels to the innermost UDP or TCP.
 
 use super::erspan;
 use super::gre::{self, Gre};

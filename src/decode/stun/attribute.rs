@@ -1,4 +1,4 @@
-//! The attributes of a STUN message: numbers, and a walk that stays within bounds.
+//! STUN attributes: numbers, and a walk that stays within bounds.
 
 use crate::decode::span::Span;
 

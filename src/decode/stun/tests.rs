@@ -1,4 +1,4 @@
-//! STUN messages against the vectors of RFC 5769, and against messages of Microsoft's form.
+//! STUN messages: the vectors of RFC 5769, and Microsoft's form.
 
 use super::*;
 
@@ -145,7 +145,7 @@ fn classic_messages_have_a_listed_type_and_fill_their_length() {
     let mut too_long = response.clone();
     too_long.push(0);
     let mut wrong = response.clone();
-    wrong[23] = 7;
+    wrong[23] = 9;
     for (name, bytes) in [
         ("octets behind", too_long),
         ("attribute that does not fill", wrong),
@@ -155,5 +155,5 @@ fn classic_messages_have_a_listed_type_and_fill_their_length() {
         assert!(message(&bytes).is_none(), "{name}");
     }
     let snapped = StunMessage::read(Span::new(&response[..30], 32)).unwrap();
-    assert_eq!((snapped.mapped_address(), snapped.octets(), snapped.bytes().len()), (None, 32, 30));
+    assert_eq!((snapped.mapped_address(), snapped.bytes().len()), (None, 30));
 }

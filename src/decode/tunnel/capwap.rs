@@ -1,4 +1,4 @@
-//! CAPWAP data channel (RFC 5415): between access points and their controller.
+//! CAPWAP data (RFC 5415): access points to their controller.
 
 use super::Opened;
 use crate::decode::next::Next;

@@ -1,4 +1,4 @@
-//! TaZmen Sniffer Protocol: how access points and routers send what they capture.
+//! TZSP (`TaZmen` Sniffer Protocol), which carries captured frames.
 
 use super::Opened;
 use crate::decode::next::Next;

@@ -1,4 +1,4 @@
-//! VXLAN (RFC 7348), with the group policy and generic protocol extensions.
+//! VXLAN (RFC 7348), with group policy and generic protocol.
 
 use super::Opened;
 use crate::decode::next::Next;
