@@ -28,12 +28,12 @@ pub enum Layer {
         /// Traffic class, 0 to 7 (RFC 5462).
         tc: u8,
     },
-    /// An 802.11 QoS data frame.
+    /// An 802.11 `QoS` data frame.
     Wlan {
-        /// User priority, 0 to 7; none on a frame without QoS control.
+        /// User priority, 0 to 7; none on a frame without `QoS` control.
         up: Option<u8>,
     },
-    /// A PPPoE session (RFC 2516).
+    /// A `PPPoE` session (RFC 2516).
     Pppoe {
         /// Session identifier.
         session: u16,
@@ -71,7 +71,7 @@ pub enum Layer {
         /// Network identifier, 24 bits.
         vni: u32,
     },
-    /// TaZmen Sniffer Protocol.
+    /// `TaZmen` Sniffer Protocol.
     Tzsp,
     /// GTP-U (3GPP TS 29.281).
     Gtpu {

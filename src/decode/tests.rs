@@ -1,0 +1,1 @@
+//! Frames of many layers, cut at every length, and of random octets.
