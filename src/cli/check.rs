@@ -10,7 +10,8 @@ use clap::{Args, ValueEnum};
 
 use crate::config::{self, Loaded, length_text};
 use crate::policy::{
-    Expectation, MeterLimits, PayloadTypeRule, Policy, PortSide, Quantity, Rule, ServiceClass, Setting, Thresholds, profile,
+    Expectation, MeterLimits, PayloadTypeRule, Policy, PortSide, Quantity, Rule, ServiceClass, Setting,
+    Thresholds, profile,
 };
 
 /// What `hopmark check` takes.
@@ -51,7 +52,8 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let text = match args.format {
         CheckFormat::Text => describe(&loaded),
         CheckFormat::Toml => {
-            let notes = loaded.notes.iter().fold(String::new(), |notes, note| notes + "# note: " + note + "\n");
+            let notes =
+                loaded.notes.iter().fold(String::new(), |notes, note| notes + "# note: " + note + "\n");
             notes + &config::to_toml(&loaded.policy)
         }
     };
@@ -154,9 +156,7 @@ fn managed_lines(policy: &Policy) -> Vec<String> {
 
 fn point_lines(policy: &Policy) -> Vec<String> {
     let points = policy.points.iter().map(|point| {
-        let expected = |e: Option<Expectation>| {
-            e.map_or("by default", Expectation::as_str)
-        };
+        let expected = |e: Option<Expectation>| e.map_or("by default", Expectation::as_str);
         format!("{}: forward {}, reverse {}", point.name, expected(point.forward), expected(point.reverse))
     });
     let paths = policy.paths.iter().map(|path| format!("path {}: {}", path.name, path.points.join(" > ")));

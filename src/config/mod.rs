@@ -13,10 +13,15 @@
 //! taken from the profile at all. `deploy/hopmark.toml` has every key with its meaning.
 
 mod error;
+mod merge_classes;
+mod merge_rules;
 mod number;
+mod paths;
 mod print;
 mod resolve;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value;
 mod written;
 
@@ -86,7 +91,6 @@ pub fn load(path: &Path, profile: Option<&str>) -> Result<Loaded, ConfigError> {
 /// With everything that is wrong in the text.
 pub fn load_str(file: &str, text: &str, profile: Option<&str>) -> Result<Loaded, ConfigError> {
     let mut problems = Problems::default();
-    // Windows editors put a byte order mark first; TOML allows it.
     let written = written::read(text, &mut problems);
     if !problems.is_empty() {
         return Err(ConfigError::invalid(file, text, problems));

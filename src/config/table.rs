@@ -1,4 +1,4 @@
-//! Walks a TOML table and keeps the place and the name of everything that it finds.
+//! Walks a TOML table; keeps the place and the name of all it finds.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! The forms in which single values are written: codepoints, ports, networks, times.
+//! The forms of single values: codepoints, ports, networks, times.
 
 use std::time::Duration;
 
@@ -138,7 +138,8 @@ impl Value<'_> {
                 PortRange::new(u16::try_from(start).ok()?, u16::try_from(last).ok()?)
             });
             if read.is_none() {
-                let mend = "give both, with start + count - 1 at most 65535, as { start = 50000, count = 20 }";
+                let mend =
+                    "give both, with start + count - 1 at most 65535, as { start = 50000, count = 20 }";
                 problems.at(&self.at(()), "start and count are not a range of ports", mend);
             }
             return read.map(|range| self.at(range));

@@ -1,4 +1,4 @@
-//! The operator's file as it is written: every value with its place, nothing resolved.
+//! The operator's file as written: every value with its place.
 
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
@@ -132,7 +132,12 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Written {
         Err(error) => {
             let span = error.span().unwrap_or(text.len()..text.len());
             let what = format!("not TOML: {}", error.message().replace('\n', " "));
-            problems.add(span, "", what, "mend the line; texts stand in quotes, lists in brackets (https://toml.io)");
+            problems.add(
+                span,
+                "",
+                what,
+                "mend the line; texts stand in quotes, lists in brackets (https://toml.io)",
+            );
             Written::default()
         }
     }

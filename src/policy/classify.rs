@@ -78,19 +78,16 @@ impl Policy {
         }
     }
 
-    /// Where both ends' ports belong to services of different classes, the service is the end that is not
-    /// managed; where that does not tell them apart, nothing is said.
+    /// Where both ends' ports belong to services, the service is the end that is not managed; where that does not
+    /// tell them apart and they are of different classes, nothing is said.
     fn by_service_port(&self, flow: &FlowKey) -> Option<Match> {
-        match self.match_ends(PortSide::Service, flow) {
-            (Some(sender), Some(receiver)) if sender.0 != receiver.0 => {
-                match (self.is_managed(flow.source.ip()), self.is_managed(flow.destination.ip())) {
-                    (true, false) => Some(receiver),
-                    (false, true) => Some(sender),
-                    _ => None,
-                }
-            }
-            // The receiver's first: it is the service of what a client sends.
-            (sender, receiver) => receiver.or(sender),
+        let (sender, receiver) = self.match_ends(PortSide::Service, flow);
+        let managed = (self.is_managed(flow.source.ip()), self.is_managed(flow.destination.ip()));
+        match (sender, receiver, managed) {
+            (Some(at_sender), Some(_), (false, true)) => Some(at_sender),
+            (Some(_), Some(at_receiver), (true, false)) => Some(at_receiver),
+            (Some(at_sender), Some(at_receiver), _) => (at_sender.0 == at_receiver.0).then_some(at_receiver),
+            (sender, receiver, _) => sender.or(receiver),
         }
     }
 

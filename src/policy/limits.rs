@@ -129,14 +129,8 @@ const fn count(value: &mut u64, min: u64, max: u64) -> Quantity<'_> {
 impl Thresholds {
     /// All thresholds, in the order in which they are printed.
     pub const SETTINGS: &'static [Setting<Self>] = &[
-        Setting {
-            key: "marking_min_packets",
-            field: |t| count(&mut t.marking_min_packets, 1, MOST_PACKETS),
-        },
-        Setting {
-            key: "quality_min_packets",
-            field: |t| count(&mut t.quality_min_packets, 2, MOST_PACKETS),
-        },
+        Setting { key: "marking_min_packets", field: |t| count(&mut t.marking_min_packets, 1, MOST_PACKETS) },
+        Setting { key: "quality_min_packets", field: |t| count(&mut t.quality_min_packets, 2, MOST_PACKETS) },
         Setting { key: "quality_min_duration", field: |t| Quantity::Length(&mut t.quality_min_duration) },
         Setting { key: "loss_ratio", field: |t| Quantity::Ratio(&mut t.loss_ratio) },
         Setting { key: "burst_packets", field: |t| Quantity::Burst(&mut t.burst_packets) },
@@ -173,7 +167,7 @@ mod tests {
             for setting in settings {
                 match (setting.field)(&mut values) {
                     Quantity::Count { value, min, max } => {
-                        assert!((min..=max).contains(value), "{}", setting.key)
+                        assert!((min..=max).contains(value), "{}", setting.key);
                     }
                     Quantity::Ratio(value) => assert!((0.0..=1.0).contains(value), "{}", setting.key),
                     Quantity::Length(value) => assert!(!value.is_zero(), "{}", setting.key),

@@ -1,4 +1,4 @@
-//! Port rules: which class has a flow whose client or service uses a port.
+//! Port rules: the class of a flow by its client's or service's port.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -1,0 +1,222 @@
+//! One wrong file a rule, and the exact message that it gets.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::config::{ConfigError, load};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config")
+}
+
+/// Name of the file, and each message after the file's name.
+#[rustfmt::skip]
+const WRONG: &[(&str, &[&str])] = &[
+    ("also-twice", &[
+        "3:22: class.video.also[2].dscp: AF42(36) is accepted already; name each codepoint once; dscp is the preferred one",
+    ]),
+    ("also-without-dscp", &[
+        r#"2:9: class.video.also[1]: dscp is missing; add dscp = "AF41""#,
+    ]),
+    ("burst", &[
+        "2:17: thresholds.burst_packets: runs of 4 packets are not counted by themselves; write where a group begins: 1, 2, 3, 5, 10 or 20",
+    ]),
+    ("class-name", &[
+        r#"1:8: class.screen sharing: "screen sharing" is no name of a class; use 1 to 64 letters, digits, hyphens and underscores"#,
+    ]),
+    ("class-without-dscp", &[
+        r#"1:8: class.telemetry: a new class without dscp; add the codepoint it should carry, as dscp = "EF""#,
+    ]),
+    ("clock-rate", &[
+        "3:14: payload_type[1].clock_rate: 0 is not a clock rate; write a number of hertz, as 48000",
+    ]),
+    ("count", &[
+        "2:12: limits.max_hops: 1000 is not from 1 to 255; write a number within these bounds",
+    ]),
+    ("dscp-name", &[
+        r#"2:8: class.video.dscp: "AF44" is not a DSCP; write a number from 0 to 63, or a name such as "EF", "AF41" or "CS5""#,
+    ]),
+    ("dscp-number", &[
+        r#"2:8: class.audio.dscp: 64 is not a DSCP; write a number from 0 to 63, or a name such as "EF", "AF41" or "CS5""#,
+    ]),
+    ("duplicate-key", &[
+        "2:1: not TOML: duplicate key; mend the line; texts stand in quotes, lists in brackets (https://toml.io)",
+    ]),
+    ("expectation-direction", &[
+        "3:12: point[1].expect.inbound: unknown key; keys here are forward, reverse",
+    ]),
+    ("expectation", &[
+        r#"3:22: point[1].expect.reverse: "zero" is not an expectation; write "class", "class-or-unmarked", "unmarked" or "any""#,
+    ]),
+    ("hint-without-clock", &[
+        "2:10: payload_type[1].number: a hint without clock_rate; add clock_rate: a hint is believed only where the clock rate agrees",
+    ]),
+    ("hint", &[
+        r#"4:8: payload_type[1].hint: "yes" is not true or false; write true or false"#,
+    ]),
+    ("inherit-without-classes", &[
+        r#"1:12: inherit[1]: rules of a profile mean nothing without its classes; add "classes""#,
+    ]),
+    ("inherit", &[
+        r#"1:23: inherit[2]: "class" is not a part of a profile; write any of "classes", "rules", "payload_types", "thresholds""#,
+    ]),
+    ("length-zero", &[
+        r#"2:18: limits.stream_timeout: 0 is not a length of time; write a number of seconds above 0 and up to a day, or a text such as "30ms", "5s" or "2m""#,
+    ]),
+    ("length", &[
+        r#"2:10: thresholds.jitter: "30 millis" is not a length of time; write a number of seconds above 0 and up to a day, or a text such as "30ms", "5s" or "2m""#,
+    ]),
+    ("media-twice", &[
+        r#"6:9: class.voice.media: media "audio" is class audio already; give each kind of media to one class; the other has media = "none""#,
+    ]),
+    ("media", &[
+        r#"2:9: class.audio.media: "sound" is not a kind of media; write "audio", "video" or "none""#,
+    ]),
+    ("modality-twice", &[
+        "6:18: class.panorama.turn_modality[1]: modality 2 is class video already; give each modality to one class",
+    ]),
+    ("modality", &[
+        "2:18: class.audio.turn_modality[1]: 0 is not a modality; write a number from 1 to 65535: 1 audio, 2 video, 3 supplemental video, 4 data",
+    ]),
+    ("network", &[
+        r#"1:26: managed[2]: "192.168.0.0/33" is not a network; write an address and a prefix length, as "10.0.0.0/8" or "2001:db8::/32""#,
+    ]),
+    ("not-a-list", &[
+        "1:1: rule: a single table; write [[rule]]: there can be several",
+    ]),
+    ("not-a-table", &[
+        r#"1:9: class: "audio" is not a table; write it as a [table]"#,
+    ]),
+    ("not-utf8", &[
+        "2:6: not UTF-8 text; save the file as UTF-8",
+    ]),
+    ("path-loop", &[
+        r#"9:29: path[1].points[3]: point "access" is twice on the path; name each point once"#,
+    ]),
+    ("path-point", &[
+        r#"9:11: path[1].points[1]: point "acess" is not described; did you mean "access"?"#,
+    ]),
+    ("path-short", &[
+        "9:10: path[1].points: a path of fewer than two points has no order; name at least two points",
+    ]),
+    ("path-turned", &[
+        r#"13:19: path[2].points[2]: "edge" stands before "access", on path "hq" behind it; give both paths the same order, from the clients outwards"#,
+    ]),
+    ("path-twice", &[
+        r#"12:8: path[2].name: path "hq" is there already; give each path a name of its own"#,
+    ]),
+    ("payload-type-class", &[
+        r#"3:9: payload_type[1].class: class "voice" does not exist; classes are audio, video, sharing, signalling; or add [class.NAME]"#,
+    ]),
+    ("payload-type-empty", &[
+        "2:10: payload_type[1].number: nothing is said of it; add codec, clock_rate or class",
+    ]),
+    ("payload-type-twice", &[
+        "6:10: payload_type[2].number: payload type 111 has two meanings; keep one, or make both hints with hint = true",
+    ]),
+    ("payload-type", &[
+        "2:10: payload_type[1].number: 128 is not a payload type; write a number from 0 to 127",
+    ]),
+    ("point-twice", &[
+        r#"5:8: point[2].name: point "edge" is there already; describe each point once"#,
+    ]),
+    ("point-without-name", &[
+        r#"1:1: point[1]: name is missing; add name = "access""#,
+    ]),
+    ("ports-count", &[
+        "3:16: rule[1].client_ports: start and count are not a range of ports; give both, with start + count - 1 at most 65535, as { start = 50000, count = 20 }",
+    ]),
+    ("ports-none", &[
+        "3:16: rule[1].client_ports: an empty list; write at least one port, or take the rule out",
+    ]),
+    ("ports-number", &[
+        r#"3:23: rule[1].client_ports[2]: 70000 is not a port or a range of ports; write ports as "50000-50019", 3479 or { start = 50000, count = 20 }"#,
+    ]),
+    ("ports-overlap-networks", &[
+        "8:16: rule[2].client_ports: ports 51000-51019 are both audio and video; give each port to one class, or tell the clients apart by client_networks, the rule with the networks first",
+    ]),
+    ("ports-overlap", &[
+        "7:16: rule[2].client_ports: ports 51010-51019 are both audio and video; give each port to one class, or tell the clients apart by client_networks, the rule with the networks first",
+    ]),
+    ("ports", &[
+        r#"3:16: rule[1].client_ports: "50019-50000" is not a port or a range of ports; write ports as "50000-50019", 3479 or { start = 50000, count = 20 }"#,
+    ]),
+    ("profile", &[
+        r#"2:11: profile: profile "teems" does not exist; did you mean "teams"?"#,
+    ]),
+    ("ratio", &[
+        "2:14: thresholds.loss_ratio: 1.5 is not a ratio; write a number from 0 to 1; one percent is 0.01",
+    ]),
+    ("rule-both-ports", &[
+        "1:1: rule[1]: client_ports and service_ports are both given; give one of them; a class that needs both has two rules",
+    ]),
+    ("rule-class", &[
+        r#"2:9: rule[1].class: class "vidoe" does not exist; did you mean "video"?"#,
+    ]),
+    ("rule-without-class", &[
+        r#"1:1: rule[1]: class is missing; add class = "audio""#,
+    ]),
+    ("rule-without-ports", &[
+        "1:1: rule[1]: client_ports or service_ports is missing; give one of them; a class that needs both has two rules",
+    ]),
+    ("several", &[
+        r#"1:1: profil: unknown key; did you mean "profile"?"#,
+        r#"4:8: class.audio.dscp: 99 is not a DSCP; write a number from 0 to 63, or a name such as "EF", "AF41" or "CS5""#,
+        r#"7:10: thresholds.jitter: true is not a length of time; write a number of seconds above 0 and up to a day, or a text such as "30ms", "5s" or "2m""#,
+    ]),
+    ("syntax", &[
+        "1:11: not TOML: invalid boolean, expected `true`; mend the line; texts stand in quotes, lists in brackets (https://toml.io)",
+    ]),
+    ("transport", &[
+        r#"4:13: rule[1].transport: "sctp" is not a transport; write "udp" or "tcp""#,
+    ]),
+    ("unknown-key-far", &[
+        "1:1: sites: unknown key; keys here are profile, inherit, managed, class, rule, payload_type, thresholds, limits, point, path",
+    ]),
+    ("unknown-key-in-class", &[
+        r#"2:1: class.audio.dcsp: unknown key; did you mean "dscp"?"#,
+    ]),
+    ("unknown-key-in-thresholds", &[
+        r#"2:1: thresholds.jiter: unknown key; did you mean "jitter"?"#,
+    ]),
+    ("unknown-key", &[
+        r#"2:1: rules: unknown key; did you mean "rule"?"#,
+    ]),
+];
+
+#[test]
+fn a_wrong_file_says_where_what_and_how_to_mend_it() {
+    for (name, expected) in WRONG {
+        let path = folder().join(format!("invalid-{name}.toml"));
+        let message = load(&path, None).expect_err(name).to_string();
+        let prefix = format!("{}:", path.display());
+        let said: Vec<&str> =
+            message.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line)).collect();
+        assert_eq!(said, *expected, "{name}");
+    }
+}
+
+#[test]
+fn every_wrong_file_has_its_row() {
+    let named: BTreeSet<String> = WRONG.iter().map(|(name, _)| format!("invalid-{name}.toml")).collect();
+    let files =
+        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.filter(|name| name.starts_with("invalid-")).collect();
+    assert_eq!(files, named);
+}
+
+#[test]
+fn the_place_is_data_too() {
+    let Err(ConfigError::Invalid(problems)) = load(&folder().join("invalid-several.toml"), None) else {
+        panic!("refused with problems");
+    };
+    let places: Vec<_> = problems.iter().map(|p| (p.line, p.column, p.key.as_str())).collect();
+    assert_eq!(places, [(1, 1, "profil"), (4, 8, "class.audio.dscp"), (7, 10, "thresholds.jitter")]);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let message = load(Path::new("no-such-file.toml"), None).unwrap_err().to_string();
+    assert!(message.starts_with("no-such-file.toml: cannot be read: "), "{message}");
+}

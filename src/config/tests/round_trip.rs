@@ -1,0 +1,130 @@
+//! What is printed reads back, and no text makes the loader panic.
+
+use proptest::prelude::*;
+
+use super::loaded;
+use crate::config::{builtin, load_str, to_toml};
+use crate::policy::{PROFILES, Policy};
+
+fn reads_back(policy: &Policy) {
+    let text = to_toml(policy);
+    let again = loaded(&text);
+    assert_eq!(again.policy, *policy, "{text}");
+    assert_eq!(again.notes, Vec::<String>::new(), "{text}");
+}
+
+#[test]
+fn every_profile_reads_back() {
+    for profile in PROFILES {
+        reads_back(&builtin(profile.name).unwrap());
+    }
+}
+
+#[test]
+fn the_example_file_reads_back() {
+    reads_back(&loaded(EXAMPLE).policy);
+}
+
+const EXAMPLE: &str = include_str!("../../../deploy/hopmark.toml");
+
+/// A `[class.NAME]` table; the names are few, so that they meet the profile's and each other's.
+fn class() -> impl Strategy<Value = String> {
+    let name = prop_oneof![Just("audio"), Just("sharing"), Just("voice"), Just("b-2_x")];
+    let also = prop::collection::vec((0_u8..64, "\\PC{0,12}"), 0..3);
+    (name, 0_u8..64, also, prop::option::of(0_u8..3), prop::collection::vec(1_u16..6, 0..2)).prop_map(
+        |(name, dscp, also, media, modality)| {
+            let also: Vec<String> = also
+                .into_iter()
+                .map(|(dscp, note)| format!("{{ dscp = {dscp}, note = {} }}", toml::Value::String(note)))
+                .collect();
+            let media =
+                media.map(|m| format!("media = \"{}\"\n", ["audio", "video", "none"][usize::from(m)]));
+            format!(
+                "[class.{name}]\ndscp = {dscp}\nalso = [{}]\n{}turn_modality = {modality:?}\n",
+                also.join(", "),
+                media.unwrap_or_default()
+            )
+        },
+    )
+}
+
+fn rule() -> impl Strategy<Value = String> {
+    let class = prop_oneof![Just("audio"), Just("video"), Just("sharing"), Just("signalling")];
+    let side = prop_oneof![Just("client_ports"), Just("service_ports")];
+    let transport = prop_oneof![Just(""), Just("transport = \"udp\"\n"), Just("transport = \"tcp\"\n")];
+    let networks = prop_oneof![
+        Just(""),
+        Just("client_networks = [\"10.0.0.0/8\"]\n"),
+        Just("client_networks = [\"10.1.0.0/16\", \"fd00::/8\"]\n"),
+    ];
+    (class, side, 49_990_u16..50_100, 0_u16..40, transport, networks).prop_map(
+        |(class, side, first, more, transport, networks)| {
+            format!(
+                "[[rule]]\nclass = \"{class}\"\n{side} = \"{first}-{}\"\n{transport}{networks}",
+                first + more
+            )
+        },
+    )
+}
+
+fn payload_type() -> impl Strategy<Value = String> {
+    (96_u8..128, 1_u32..192_000, any::<bool>()).prop_map(|(number, clock, hint)| {
+        format!(
+            "[[payload_type]]\nnumber = {number}\nclock_rate = {clock}\nclass = \"audio\"\nhint = {hint}\n"
+        )
+    })
+}
+
+fn thresholds() -> impl Strategy<Value = String> {
+    (0.0_f64..=1.0, 1_u64..86_400_000_000_000, 1_u64..1000).prop_map(|(ratio, nanos, packets)| {
+        format!(
+            "[thresholds]\nloss_ratio = {ratio:?}\njitter = \"{nanos}ns\"\nmarking_min_packets = {packets}\n"
+        )
+    })
+}
+
+/// A file of the operator: most of them load.
+fn file() -> impl Strategy<Value = String> {
+    let profile = (0..PROFILES.len()).prop_map(|n| format!("profile = \"{}\"\n", PROFILES[n].name));
+    let tables = (
+        prop::collection::vec(class(), 0..2),
+        prop::collection::vec(rule(), 0..3),
+        prop::collection::vec(payload_type(), 0..3),
+        prop::option::of(thresholds()),
+    );
+    // Rules name classes of Teams, so most files are about Teams.
+    (prop_oneof![4 => Just("profile = \"teams\"\n".to_owned()), 1 => profile], tables).prop_map(
+        |(profile, (classes, rules, payload_types, thresholds))| {
+            let tables = [classes, rules, payload_types, thresholds.into_iter().collect()].concat();
+            profile + &tables.concat()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn every_file_that_loads_is_printed_as_a_file_that_means_the_same(text in file()) {
+        if let Ok(loaded) = load_str("hopmark.toml", &text, None) {
+            reads_back(&loaded.policy);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_loader_panic(text in "\\PC*|[\\[\\]{}=\",.a-z0-9\n -]{0,200}") {
+        let _ = load_str("any.toml", &text, None);
+    }
+
+    #[test]
+    fn no_damage_to_a_file_makes_the_loader_panic(
+        at in any::<prop::sample::Index>(), cut in 0_usize..40, put in "[\\[\\]{}=\",a-z0-9\n -]{0,6}",
+    ) {
+        let chars: Vec<char> = EXAMPLE.chars().collect();
+        let at = at.index(chars.len());
+        let damaged: String = chars[..at].iter().copied().chain(put.chars()).chain(chars[(at + cut).min(chars.len())..].iter().copied()).collect();
+        if let Ok(loaded) = load_str("damaged.toml", &damaged, None) {
+            reads_back(&loaded.policy);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `hopmark check` prints a configuration, and refuses a wrong one.
+
+#![allow(clippy::expect_used, reason = "a test that cannot run its program has failed")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn check(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hopmark"))
+        .arg("check")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the program runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+#[test]
+fn without_a_file_the_default_profile_is_printed() {
+    let output = check(&[]);
+    assert!(output.status.success());
+    assert!(output.stderr.is_empty());
+    insta::assert_snapshot!("check_teams", stdout(&output));
+    assert_eq!(stdout(&check(&["--profile", "teams"])), stdout(&output));
+}
+
+#[test]
+fn the_example_file_is_printed_with_its_notes() {
+    let output = check(&["--config", "deploy/hopmark.toml"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!("check_example", stdout(&output));
+}
+
+#[test]
+fn the_complete_file_loads_back_to_the_same_policy() {
+    let complete = stdout(&check(&["--config", "deploy/hopmark.toml", "--format", "toml"]));
+    assert!(complete.starts_with("# note: rule[2] makes client ports 50020-50039 audio"), "{complete}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &complete).unwrap();
+    let again = check(&["--format", "toml", "--config", file.path().to_str().unwrap()]);
+    let without_notes = complete.lines().filter(|line| !line.starts_with("# note: "));
+    assert!(again.status.success());
+    assert!(stdout(&again).lines().eq(without_notes));
+}
+
+#[test]
+fn every_file_in_deploy_is_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let configurations: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    assert!(!configurations.is_empty());
+    for path in configurations {
+        let output = check(&["--config", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_wrong_file_is_refused_with_every_place_and_status_2() {
+    let output = check(&["--config", "tests/config/invalid-several.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8_lossy(&output.stderr);
+    let expected = [
+        "tests/config/invalid-several.toml:1:1: profil: unknown key; did you mean \"profile\"?",
+        "tests/config/invalid-several.toml:4:8: class.audio.dscp: 99 is not a DSCP; ",
+        "tests/config/invalid-several.toml:7:10: thresholds.jitter: true is not a length of time; ",
+    ];
+    assert_eq!(said.lines().count(), expected.len(), "{said}");
+    for (line, start) in said.lines().zip(expected) {
+        assert!(line.starts_with(start), "{line}");
+    }
+}
+
+#[test]
+fn an_unknown_profile_is_refused_with_the_nearest() {
+    let output = check(&["--profile", "lync2013"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said, "profile \"lync2013\" does not exist; did you mean \"lync-2013\"?\n");
+}
