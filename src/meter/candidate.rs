@@ -13,6 +13,7 @@ use super::Histogram;
 use super::clock::seconds;
 use super::hop::Digest;
 use super::key::{Key, Kind};
+use crate::terms::RtpTime;
 
 /// The packets of a candidate, in order of arrival.
 pub(super) type Held = SmallVec<[Digest; 5]>;
@@ -137,8 +138,8 @@ pub(super) struct Candidates {
     births: u32,
     bound: usize,
     pub(super) evicted: u64,
-    /// Packets of candidates that were given up.
-    pub(super) unconfirmed: u64,
+    /// Packets that were given up and not yet asked for.
+    given_up: Vec<(Kind, Key, Digest)>,
 }
 
 impl Candidates {
@@ -151,7 +152,7 @@ impl Candidates {
             births: 0,
             bound: bound.max(1),
             evicted: 0,
-            unconfirmed: 0,
+            given_up: Vec::new(),
         }
     }
 
@@ -173,8 +174,10 @@ impl Candidates {
             return None;
         };
         let candidate = self.slots.get_mut(slot as usize)?;
-        if candidate.held.last().is_some_and(|last| d.arrival.nanos_since(last.arrival) > max_silence_ns) {
-            self.unconfirmed += candidate.held.len() as u64;
+        let given_up = &mut self.given_up;
+        let mut give_up = |packets: &[Digest]| given_up.extend(packets.iter().map(|d| (kind, key, *d)));
+        if candidate.held.last().is_some_and(|last| is_over(last, d, max_silence_ns)) {
+            give_up(&candidate.held);
             candidate.held.clear();
         }
         candidate.held.push(*d);
@@ -187,8 +190,7 @@ impl Candidates {
                 Weight::Open => return None,
                 Weight::Proven => break,
                 Weight::ForgetOldest => {
-                    candidate.held.remove(0);
-                    self.unconfirmed += 1;
+                    give_up(&[candidate.held.remove(0)]);
                     if candidate.held.len() < 2 {
                         return None;
                     }
@@ -242,7 +244,8 @@ impl Candidates {
         while let Some((slot, born)) = self.queue.pop_front() {
             let Some(candidate) = self.slots.get(slot as usize) else { continue };
             if candidate.born == born {
-                self.unconfirmed += candidate.held.len() as u64;
+                let (kind, key) = (candidate.kind, candidate.key);
+                self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
                 self.evicted += 1;
                 self.release(slot, hash);
                 return;
@@ -261,18 +264,42 @@ impl Candidates {
         }
     }
 
-    /// Gives up what is still open, and says how many packets were held in all.
-    pub(super) fn close(self) -> (u64, u64) {
-        let open: usize = self.slots.iter().map(|c| c.held.len()).sum();
-        (self.unconfirmed + open as u64, self.evicted)
+    /// Packets that were given up since the last call.
+    pub(super) fn take_given_up(&mut self) -> Vec<(Kind, Key, Digest)> {
+        std::mem::take(&mut self.given_up)
+    }
+
+    /// Gives up everything that is still open.
+    pub(super) fn close(&mut self) {
+        for candidate in std::mem::take(&mut self.slots) {
+            let (kind, key) = (candidate.kind, candidate.key);
+            self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
+        }
+        *self = Self { given_up: std::mem::take(&mut self.given_up), evicted: self.evicted, ..Self::new(self.bound) };
     }
 }
+
+/// Whether so much time lies between two packets of a key that they are not of one stream.
+fn is_over(last: &Digest, d: &Digest, max_silence_ns: i64) -> bool {
+    let silence = d.arrival.nanos_since(last.arrival);
+    silence > max_silence_ns && !is_clock_step(silence, last.sequence, last.timestamp, d)
+}
+
+/// A capture clock that is set while it runs (from 1970 to now, say) is no silence: nobody pauses for a day and
+/// then goes on with the next sequence number and the next timestamp.
+pub(super) fn is_clock_step(silence_ns: i64, sequence: u16, timestamp: RtpTime, d: &Digest) -> bool {
+    let ahead = d.sequence.wrapping_sub(sequence);
+    silence_ns > CLOCK_STEP_NS && (1..4).contains(&ahead) && d.timestamp.since(timestamp).abs() < 90_000
+}
+
+/// Capture times further apart than this, one day, are no measure of a packet's delay.
+pub(super) const CLOCK_STEP_NS: i64 = 86_400_000_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::PathId;
-    use crate::terms::{RtpTime, Timestamp, TrafficClass};
+    use crate::terms::{Timestamp, TrafficClass};
 
     const ALONE: Context = Context { is_likely_media: false };
     const WITH_STUN: Context = Context { is_likely_media: true };
@@ -357,6 +384,7 @@ mod tests {
             let proven = candidates.add(key(24), hash, &packet(i * 20, 1 + i as u16, 1 + 160 * i as u32, 0), i64::MAX, || ALONE);
             assert_eq!(proven.is_some(), i == 4);
         }
-        assert_eq!(candidates.close(), (24, 15));
+        candidates.close();
+        assert_eq!((candidates.take_given_up().len(), candidates.evicted), (24, 15));
     }
 }

@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+use super::candidate::{CLOCK_STEP_NS, is_clock_step};
 use super::clock::{ClockIndex, Clocks, Estimate, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
 use super::record::{DscpChange, MAX_CHANGES};
@@ -96,6 +97,11 @@ impl Hot {
         self.octets += u32::from(d.octets);
         self.run += 1;
         true
+    }
+
+    /// Whether a packet after a silence goes on where the stream was, so that it was the clock that moved.
+    pub(super) fn goes_on_after_clock_step(&self, silence_ns: i64, d: &Digest) -> bool {
+        is_clock_step(silence_ns, self.highest as u16, self.reference_timestamp, d)
     }
 
     /// Sends every packet of the stream through the slow path (or no more).
@@ -324,9 +330,15 @@ impl Cold {
 
     /// No second packet confirmed a jump. It was marked as it was all the same, so the histograms have it.
     fn give_up(&mut self, suspect: &Suspect) {
-        let Suspect { packet, copies } = suspect;
-        self.stray += 1 + u64::from(*copies);
-        self.tally(packet.path, packet.ttl, packet.traffic_class, 1 + u64::from(*copies));
+        for _ in 0..=suspect.copies {
+            self.note_stray(&suspect.packet);
+        }
+    }
+
+    /// A packet of the stream that fits nowhere.
+    pub(super) fn note_stray(&mut self, d: &Digest) {
+        self.stray += 1;
+        self.tally(d.path, d.ttl, d.traffic_class, 1);
     }
 
     fn note_marking(&mut self, hot: &mut Hot, d: &Digest) {
@@ -380,6 +392,12 @@ impl Cold {
         let elapsed_ns = d.arrival.0.wrapping_sub(hot.reference_arrival);
         let ticks = d.timestamp.since(hot.reference_timestamp);
         (hot.reference_arrival, hot.reference_timestamp) = (d.arrival.0, d.timestamp);
+        if elapsed_ns.abs() > CLOCK_STEP_NS {
+            if let Some(trial) = &mut self.trial {
+                trial.skip();
+            }
+            return;
+        }
         if self.is_timestamp_jump(elapsed_ns, ticks, clocks) {
             self.has_jumped_timestamp = true;
             if let Some(trial) = &mut self.trial {

@@ -85,8 +85,6 @@ pub struct Meter {
     paths: Paths,
     ended: Vec<Box<StreamRecord>>,
     counters: MeterCounters,
-    /// When idle streams are looked for next.
-    next_sweep: i64,
 }
 
 impl Meter {
@@ -113,7 +111,6 @@ impl Meter {
             paths: Paths::default(),
             ended: Vec::new(),
             counters: MeterCounters::default(),
-            next_sweep: i64::MIN,
         }
     }
 
@@ -174,8 +171,9 @@ impl Meter {
     ) {
         self.note_first_fragment(o, kind, key);
         let silence = d.arrival.0.wrapping_sub(self.table.last_arrival(first));
-        if silence > self.limits.stream_timeout_ns {
-            self.end_stream(first, paths);
+        let goes_on = |hot: &mut hop::Hot| hot.goes_on_after_clock_step(silence, d);
+        if silence > self.limits.stream_timeout_ns && !self.table.hot(first).is_some_and(goes_on) {
+            // The stream is over, and a new one needs proof of its own before it takes the key.
             self.consider(o, kind, key, d, paths);
         } else {
             self.count(first, d, paths);
@@ -191,9 +189,6 @@ impl Meter {
     /// A packet that looks like RTP and belongs to no stream.
     #[inline(never)]
     fn consider(&mut self, o: &Observation<'_>, kind: Kind, key: Key, d: &Digest, paths: &PathTable) {
-        if o.timestamp.0 >= self.next_sweep {
-            self.sweep(o.timestamp, paths);
-        }
         let table = &self.table;
         let hash = |key: &Key| table.hash(key);
         let facts = &self.facts;
@@ -201,7 +196,12 @@ impl Meter {
             is_likely_media: facts.of_flow(o.flow()).is_some_and(|f| f.stun || f.dtls || f.zrtp || f.rtcp),
         };
         let timeout = self.limits.stream_timeout_ns;
-        let Some((held, fragments)) = self.candidates.add((kind, key), hash, d, timeout, context) else { return };
+        let proven = self.candidates.add((kind, key), hash, d, timeout, context);
+        self.note_given_up();
+        let Some((held, fragments)) = proven else { return };
+        if let Some(before) = self.table.find(kind, &key, self.table.hash(&key)) {
+            self.end_stream(before, paths);
+        }
         self.make_room(paths);
         let mut packets = held.iter();
         let Some(first) = packets.next() else { return };
@@ -382,14 +382,15 @@ impl Meter {
         }
     }
 
-    /// Ends what was idle for too long, by packet time.
-    #[inline(never)]
-    fn sweep(&mut self, now: Timestamp, paths: &PathTable) {
-        self.next_sweep = now.0.saturating_add(self.limits.stream_timeout_ns / 2);
-        let oldest = now.0.saturating_sub(self.limits.stream_timeout_ns);
-        for first in self.table.first_hops() {
-            if self.table.last_arrival(first) < oldest {
-                self.end_stream(first, paths);
+    /// Packets that did not prove a stream are strays of the stream that had their key before, if one had.
+    fn note_given_up(&mut self) {
+        for (kind, key, d) in self.candidates.take_given_up() {
+            let known = self.table.find(kind, &key, self.table.hash(&key));
+            if let Some((hot, cold)) = known.and_then(|first| self.table.hop(first)) {
+                cold.take_over(hot);
+                cold.note_stray(&d);
+            } else {
+                self.counters.unconfirmed_rtp_packets += 1;
             }
         }
     }
@@ -404,8 +405,11 @@ impl Meter {
             self.table.first_hops().into_iter().map(|i| (self.table.last_arrival(i), i)).collect();
         by_age.sort_unstable();
         let many = (by_age.len() / 64).max(1);
-        for &(_, first) in by_age.iter().take(many) {
-            self.counters.streams_evicted += 1;
+        let newest = by_age.last().map_or(0, |&(arrival, _)| arrival);
+        for &(arrival, first) in by_age.iter().take(many) {
+            // A stream that was over anyway is not cut short.
+            let was_running = newest.saturating_sub(arrival) <= self.limits.stream_timeout_ns;
+            self.counters.streams_evicted += u64::from(was_running);
             self.end_stream(first, paths);
         }
     }
@@ -432,8 +436,8 @@ impl Meter {
         paths: &PathTable,
         mut sink: impl FnMut(Box<StreamRecord>),
     ) -> (Vec<StunRecord>, MeterCounters) {
-        let (unconfirmed, evicted) =
-            std::mem::replace(&mut self.candidates, Candidates::new(1)).close();
+        self.candidates.close();
+        self.note_given_up();
         for record in self.take_ended() {
             sink(record);
         }
@@ -446,8 +450,7 @@ impl Meter {
             }
         }
         let mut counters = self.counters;
-        counters.unconfirmed_rtp_packets += unconfirmed;
-        counters.candidates_evicted = evicted;
+        counters.candidates_evicted = self.candidates.evicted;
         counters.orphan_fragments = self.fragments.orphans;
         counters.paths_overflowed = paths.overflowed();
         let (stun, transactions_evicted) = self.transactions.finish(latest);
