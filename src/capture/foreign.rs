@@ -80,12 +80,12 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
     if head.get(257..).is_some_and(|at| at.starts_with(b"ustar")) {
         return Some(("a tar archive", "unpack it: tar -xf FILE"));
     }
-    if is_erf(head) {
-        return Some(("probably an Endace ERF capture", CONVERT));
-    }
     // Of ASCII only: what came over the wire would soon have other octets.
     if head.iter().all(|octet| matches!(octet, b'\t' | b'\n' | b'\r' | b' '..=b'~')) {
         return Some(("a text file", "if it is a hexdump of frames, convert it: text2pcap FILE out.pcapng"));
+    }
+    if is_erf(head) {
+        return Some(("probably an Endace ERF capture", CONVERT));
     }
     None
 }

@@ -164,14 +164,13 @@ fn a_packed_capture_that_is_damaged_gives_the_frames_before() {
     for number in 0..50_000_u32 {
         file = file.frame((number, 0), &number.wrapping_mul(2_654_435_761).to_le_bytes(), 4);
     }
-    for (mut packed, packing) in [(gzipped(&file.octets), "gzip"), (zstandard(&file.octets), "zstd")] {
+    for mut packed in [gzipped(&file.octets), zstandard(&file.octets)] {
         let place = packed.len() / 2;
         packed[place..].fill(0xFF);
         let (frames, capture) = read(&packed);
         let damage = capture.summary().damage.unwrap();
-        assert!(frames.len() > 10_000, "{packing}: {damage}");
+        assert!(frames.len() > 10_000, "{damage}");
         assert!(damage.to_string().starts_with("damaged at octet "), "{damage}");
-        assert!(damage.what.contains(&format!("the {packing} stream is damaged")), "{damage}");
     }
 }
 
@@ -292,7 +291,7 @@ proptest! {
 
     #[test]
     fn pcapng_is_read_as_libpcap_reads_it(
-        some in some_frames(), order in order(), resolution in prop::sample::select(&[6, 9, 3, 0x80 | 20][..])
+        some in some_frames(), order in order(), resolution in prop::sample::select(&[6, 9, 3, 0x94][..])
     ) {
         let mut file = PcapngFile::new(order).interface(1, 65_535, &[(9, vec![resolution])]);
         for (seconds, fraction, data, more) in some {
