@@ -1,4 +1,4 @@
-//! Writes captures in memory, octet by octet, for the tests of the readers.
+//! Writes captures in memory, octet by octet, for the tests.
 
 #![allow(clippy::cast_possible_truncation, reason = "the numbers of these tests are small")]
 

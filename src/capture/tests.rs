@@ -1,4 +1,4 @@
-//! Laws that hold for captures of every format, and agreement with libpcap.
+//! Laws that hold for captures of every format; agreement with libpcap.
 
 #![allow(
     clippy::cast_possible_truncation,
