@@ -168,7 +168,9 @@ fn points(captures: &[PathBuf], named: &[String]) -> anyhow::Result<Vec<PointFil
     for capture in captures {
         match capture.to_str().and_then(|text| text.split_once('=')) {
             // A file whose name holds a `=` is that file.
-            Some((name, file)) if !capture.exists() && !name.contains('/') => add(checked_name(name)?, file.into()),
+            Some((name, file)) if !capture.exists() && !name.contains('/') => {
+                add(checked_name(name)?, file.into())
+            }
             _ => add("", capture.clone()),
         }
     }

@@ -166,9 +166,9 @@ impl Candidates {
         context: impl FnOnce() -> Context,
     ) -> Option<(Held, Histogram)> {
         let wanted = hash(&key);
-        let found = self.index.find(wanted, |&i| {
-            self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind)
-        });
+        let found = self
+            .index
+            .find(wanted, |&i| self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind));
         let Some(&slot) = found else {
             self.insert(kind, key, d, wanted, &hash);
             return None;
@@ -205,9 +205,9 @@ impl Candidates {
 
     /// Counts a later fragment for a candidate; false where there is none of that key.
     pub(super) fn add_fragment(&mut self, kind: Kind, key: Key, hash: u64, dscp: u8) -> bool {
-        let found = self.index.find(hash, |&i| {
-            self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind)
-        });
+        let found = self
+            .index
+            .find(hash, |&i| self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind));
         let Some(candidate) = found.and_then(|&i| self.slots.get_mut(i as usize)) else { return false };
         super::add(&mut candidate.fragments, dscp, 1);
         true
@@ -275,7 +275,11 @@ impl Candidates {
             let (kind, key) = (candidate.kind, candidate.key);
             self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
         }
-        *self = Self { given_up: std::mem::take(&mut self.given_up), evicted: self.evicted, ..Self::new(self.bound) };
+        *self = Self {
+            given_up: std::mem::take(&mut self.given_up),
+            evicted: self.evicted,
+            ..Self::new(self.bound)
+        };
     }
 }
 
@@ -318,7 +322,9 @@ mod tests {
     }
 
     fn stream(n: u16) -> Vec<Digest> {
-        (0..n).map(|i| packet(i64::from(i) * 20, 65_534_u16.wrapping_add(i), u32::from(i) * 960, 111)).collect()
+        (0..n)
+            .map(|i| packet(i64::from(i) * 20, 65_534_u16.wrapping_add(i), u32::from(i) * 960, 111))
+            .collect()
     }
 
     #[test]
@@ -337,8 +343,9 @@ mod tests {
 
     #[test]
     fn random_sequence_numbers_prove_nothing() {
-        let held: Vec<_> =
-            (0..12_u16).map(|i| packet(i64::from(i) * 20, i.wrapping_mul(40_503), u32::from(i) * 960, 111)).collect();
+        let held: Vec<_> = (0..12_u16)
+            .map(|i| packet(i64::from(i) * 20, i.wrapping_mul(40_503), u32::from(i) * 960, 111))
+            .collect();
         assert_ne!(weigh(&held, WITH_STUN), Weight::Proven);
     }
 
@@ -381,7 +388,13 @@ mod tests {
         }
         assert_eq!(candidates.evicted, 15);
         for i in 1..5 {
-            let proven = candidates.add(key(24), hash, &packet(i * 20, 1 + i as u16, 1 + 160 * i as u32, 0), i64::MAX, || ALONE);
+            let proven = candidates.add(
+                key(24),
+                hash,
+                &packet(i * 20, 1 + i as u16, 1 + 160 * i as u32, 0),
+                i64::MAX,
+                || ALONE,
+            );
             assert_eq!(proven.is_some(), i == 4);
         }
         candidates.close();

@@ -196,7 +196,10 @@ impl Trial {
         // Audio codecs pack whole multiples of 2.5 ms: that tells 48 kHz from 44.1 kHz under much jitter.
         let fits = |hz: u32| {
             let quantum = i64::from(hz) / 400;
-            self.votes > 2 && quantum * 400 == i64::from(hz) && self.step > 0 && i64::from(self.step) % quantum == 0
+            self.votes > 2
+                && quantum * 400 == i64::from(hz)
+                && self.step > 0
+                && i64::from(self.step) % quantum == 0
         };
         let place = |want: &dyn Fn(u32) -> bool, limit: f64| {
             (1_u8..)

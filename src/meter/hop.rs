@@ -422,7 +422,8 @@ impl Cold {
         } else {
             let seconds_per_tick = clocks.seconds_per_tick(self.clock);
             if seconds_per_tick != 0.0 {
-                hot.jitter = next_jitter(hot.jitter, seconds(elapsed_ns) - f64::from(ticks) * seconds_per_tick);
+                hot.jitter =
+                    next_jitter(hot.jitter, seconds(elapsed_ns) - f64::from(ticks) * seconds_per_tick);
                 hot.jitter_max = hot.jitter_max.max(hot.jitter);
                 self.jitter_sum += f64::from(hot.jitter);
                 self.jitter_updates += 1;

@@ -114,7 +114,8 @@ impl AddressBook {
         let number = u32::try_from(self.addresses.len()).ok()?;
         self.addresses.push(entry);
         let (addresses, hasher) = (&self.addresses, &self.hasher);
-        self.index.insert_unique(hash, number, |&i| addresses.get(i as usize).map_or(0, |e| hasher.hash_one(e)));
+        self.index
+            .insert_unique(hash, number, |&i| addresses.get(i as usize).map_or(0, |e| hasher.hash_one(e)));
         Some(number)
     }
 

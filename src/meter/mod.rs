@@ -23,8 +23,8 @@ use fragments::Fragments;
 use hop::{Digest, begin, count};
 use key::{AddressBook, Key, Kind, key_of};
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES, MeterCounters,
-    PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
+    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
+    MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
 };
 use records::Paths;
 use stun::Transactions;
@@ -419,7 +419,9 @@ impl Meter {
             self.decide_contest(first, true, paths);
         }
         let hops = self.table.remove_stream(first);
-        if let Some(record) = records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths) {
+        if let Some(record) =
+            records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths)
+        {
             let facts = self.facts.shared(record.flow);
             self.ended.push(Box::new(StreamRecord { facts, ..record }));
         }
@@ -467,4 +469,3 @@ fn add(histogram: &mut Histogram, value: u8, packets: u64) {
         histogram.push((value, packets));
     }
 }
-

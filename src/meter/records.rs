@@ -99,7 +99,8 @@ fn main_way(cold: &Cold) -> Option<Tally> {
 fn hop(hot: &Hot, cold: &Cold, shared: &mut Paths, paths: &PathTable) -> HopRecord {
     let mut ways: SmallVec<[(u8, PathId, u64); 2]> = SmallVec::new();
     let (mut dscp, mut ecn, mut pcp) = (Histogram::new(), Histogram::new(), Histogram::new());
-    let (mut user_priority, mut mpls_tc, mut outer_dscp) = (Histogram::new(), Histogram::new(), Histogram::new());
+    let (mut user_priority, mut mpls_tc, mut outer_dscp) =
+        (Histogram::new(), Histogram::new(), Histogram::new());
     for t in &cold.tallies {
         let place = paths.place(t.path);
         match ways.iter_mut().find(|w| w.0 == t.ttl && w.1 == place) {

@@ -59,7 +59,14 @@ pub(super) struct Window {
 impl Window {
     /// A part that begins with this number.
     pub(super) const fn new(first: u32) -> Self {
-        Self { seen: u128::MAX, newest: first, lowest: first, open_run: 0, bursts: [0; 6], expected_before: 0 }
+        Self {
+            seen: u128::MAX,
+            newest: first,
+            lowest: first,
+            open_run: 0,
+            bursts: [0; 6],
+            expected_before: 0,
+        }
     }
 
     /// Takes in all numbers up to `highest`, every one of which was seen.
@@ -138,7 +145,8 @@ impl Window {
             return;
         }
         let leaving = n.min(128);
-        let mut out = if leaving == 128 { self.seen } else { self.seen >> (128 - leaving) << (128 - leaving) };
+        let mut out =
+            if leaving == 128 { self.seen } else { self.seen >> (128 - leaving) << (128 - leaving) };
         let mut left = leaving;
         while left > 0 {
             let ones = out.leading_ones().min(left);

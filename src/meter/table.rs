@@ -84,7 +84,9 @@ impl Table {
             Kind::Plain => &mut self.plain,
             Kind::Interned => &mut self.interned,
         };
-        debug_assert!(index.find(hash, |&i| hots[i as usize].key == key && i as usize != hots.len()).is_none());
+        debug_assert!(
+            index.find(hash, |&i| hots[i as usize].key == key && i as usize != hots.len()).is_none()
+        );
         index.insert_unique(hash, i, |&i| hots.get(i as usize).map_or(0, |hot| hasher.hash_one(hot.key)));
         self.streams += 1;
         i
@@ -137,7 +139,8 @@ impl Table {
 
     /// Latest arrival of a stream at any of its hops.
     pub(super) fn last_arrival(&self, first: u32) -> i64 {
-        let arrivals = self.chain(first).filter_map(|i| self.hots.get(i as usize)).map(|hot| hot.last_arrival);
+        let arrivals =
+            self.chain(first).filter_map(|i| self.hots.get(i as usize)).map(|hot| hot.last_arrival);
         arrivals.max().unwrap_or(i64::MIN)
     }
 

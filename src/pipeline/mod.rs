@@ -156,7 +156,9 @@ fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
     }
     let number_of = |local: PointId| numbers.get(usize::from(local.0)).copied().unwrap_or(local);
     for one in done {
-        material.captures.extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
+        material
+            .captures
+            .extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
         material.stun.extend(one.stun.into_iter().map(|s| StunRecord { point: number_of(s.point), ..s }));
         material.counters.add(&one.counters);
     }

@@ -61,8 +61,10 @@ impl Meters<'_> {
 
 fn new_meter(observer: usize, point: usize, policy: &Policy, seed: u64) -> Meter {
     let clock_rate_of = |payload_type| {
-        let configured = policy.configured_clock_rate(payload_type).map(|rate| (rate, ClockSource::Configured));
-        configured.or_else(|| static_clock_rate(payload_type).map(|rate: ClockRate| (rate, ClockSource::Static)))
+        let configured =
+            policy.configured_clock_rate(payload_type).map(|rate| (rate, ClockSource::Configured));
+        configured
+            .or_else(|| static_clock_rate(payload_type).map(|rate: ClockRate| (rate, ClockSource::Static)))
     };
     Meter::new(local_point(observer, point), limits(policy), clock_rate_of, seed)
 }
@@ -175,7 +177,12 @@ fn next_file(readings: &mut [Reading]) -> Option<usize> {
 impl Reading {
     /// Takes in the next frame; false at the end of the file. Per frame.
     #[inline]
-    fn take_one(&mut self, decoder: &mut Decoder, interfaces: &mut Interfaces, meters: &mut Meters<'_>) -> bool {
+    fn take_one(
+        &mut self,
+        decoder: &mut Decoder,
+        interfaces: &mut Interfaces,
+        meters: &mut Meters<'_>,
+    ) -> bool {
         if self.may_add_interfaces
             && self.file.peek_timestamp().is_some()
             && self.file.interfaces().len() > self.interfaces.len()

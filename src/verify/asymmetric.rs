@@ -6,7 +6,9 @@ use super::outcome::{JudgedStream, Marking};
 
 pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (number, stream) in context.streams() {
-        let Some(other) = stream.reverse_of.and_then(|n| context.outcome.streams.get(n as usize)) else { continue };
+        let Some(other) = stream.reverse_of.and_then(|n| context.outcome.streams.get(n as usize)) else {
+            continue;
+        };
         let Some(hop) = stream.record.hops.last() else { continue };
         if is_wrong(stream) && other.is_conformant() {
             let message = format!(

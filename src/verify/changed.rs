@@ -19,7 +19,8 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             }
             let kind = if change.to == Dscp::DF { FindingKind::Bleached } else { FindingKind::Remarked };
             let severity = if is_right(change.from) { Severity::Error } else { Severity::Warning };
-            let pattern = remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
+            let pattern =
+                remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
             let message = format!(
                 "{} is re-marked from {} to {} between TTL {} and TTL {}{pattern}",
                 context.name(stream),
@@ -64,7 +65,8 @@ fn change(before: &HopRecord, after: &HopRecord) -> Option<Change> {
     let count = |hop: &HopRecord, value: u8| hop.dscp.iter().find(|d| d.0 == value).map_or(0, |d| d.1);
     let gained = after.dscp.iter().map(|&(value, n)| (value, n.saturating_sub(count(before, value))));
     let (to, packets) = gained.max_by_key(|&(value, n)| (n, std::cmp::Reverse(value)))?;
-    let (from, _) = most_common(&before.dscp, |value| value != to && count(before, value) > count(after, value))?;
+    let (from, _) =
+        most_common(&before.dscp, |value| value != to && count(before, value) > count(after, value))?;
     (packets > 0).then(|| Change { from: dscp(from), to: dscp(to), packets })
 }
 
@@ -88,7 +90,8 @@ mod tests {
             ("the marked part only", &[(46, 250), (0, 250)], &[(0, 500)], Some((46, 0, 250))),
         ];
         for (name, before, after, wanted) in cases {
-            let got = change(&hop(64, before), &hop(63, after)).map(|c| (c.from.value(), c.to.value(), c.packets));
+            let got =
+                change(&hop(64, before), &hop(63, after)).map(|c| (c.from.value(), c.to.value(), c.packets));
             assert_eq!(got, *wanted, "{name}");
         }
     }

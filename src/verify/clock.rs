@@ -6,7 +6,9 @@ use crate::meter::ClockSource;
 
 pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (number, stream) in context.streams() {
-        let Some((kind, hop)) = stream.record.payload_types.first().zip(stream.record.hops.first()) else { continue };
+        let Some((kind, hop)) = stream.record.payload_types.first().zip(stream.record.hops.first()) else {
+            continue;
+        };
         if kind.clock_source != ClockSource::Unknown || !context.is_long_enough(hop) {
             continue;
         }

@@ -14,10 +14,19 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             before = Some(hop);
             let Some(change) = hop.dscp_changes.first().filter(|_| parts > 1 && is_news) else { continue };
             let is_right = |d| stream.expected.contains(&d);
-            let severity = if is_right(change.from) && !is_right(change.to) { Severity::Error } else { Severity::Warning };
+            let severity = if is_right(change.from) && !is_right(change.to) {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
             let times = hop.dscp_change_count;
             let message = if times == 1 {
-                format!("marking of {} changes from {} to {} while it runs", context.name(stream), change.from, change.to)
+                format!(
+                    "marking of {} changes from {} to {} while it runs",
+                    context.name(stream),
+                    change.from,
+                    change.to
+                )
             } else {
                 format!(
                     "marking of {} changes {times} times while it runs, first from {} to {}",

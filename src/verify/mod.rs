@@ -92,7 +92,8 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
             let accepted = class.map_or(&[][..], |class| policy.accepted(class));
             let markings = marking::verdicts(&record, expectation, accepted, &policy.thresholds);
             let kind = record.payload_types.first();
-            let codec = kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
+            let codec =
+                kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
             let quality = quality::of(&record, class, codec.as_deref(), &round_trips, policy);
             JudgedStream {
                 direction,

@@ -9,9 +9,14 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             if hop.ways.len() < 2 {
                 continue;
             }
-            let ttls: Vec<String> = hop.ways.iter().map(|way| format!("{} ({})", way.ttl, way.packets)).collect();
-            let message =
-                format!("{} reached one hop over {} ways; TTL (packets): {}", context.name(stream), hop.ways.len(), ttls.join(", "));
+            let ttls: Vec<String> =
+                hop.ways.iter().map(|way| format!("{} ({})", way.ttl, way.packets)).collect();
+            let message = format!(
+                "{} reached one hop over {} ways; TTL (packets): {}",
+                context.name(stream),
+                hop.ways.len(),
+                ttls.join(", ")
+            );
             findings.push(about(
                 (number, stream),
                 hop,

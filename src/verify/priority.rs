@@ -3,7 +3,9 @@
 use super::context::{Context, about, dscp, most_common};
 use super::finding::{Finding, FindingKind, Severity};
 use crate::meter::Histogram;
-use crate::policy::priority::{Fit, priority_code_point, priority_code_point_fit, user_priority, user_priority_fit};
+use crate::policy::priority::{
+    Fit, priority_code_point, priority_code_point_fit, user_priority, user_priority_fit,
+};
 use crate::terms::Dscp;
 
 /// One kind of link-layer priority.
@@ -36,12 +38,16 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (number, stream) in context.streams() {
         for hop in &stream.record.hops {
             for (kind, histogram) in [(PCP, &hop.pcp), (USER_PRIORITY, &hop.user_priority)] {
-                let Some((seen, packets, codepoint, fit)) = misfit(&kind, histogram, &hop.dscp) else { continue };
+                let Some((seen, packets, codepoint, fit)) = misfit(&kind, histogram, &hop.dscp) else {
+                    continue;
+                };
                 if packets < enough {
                     continue;
                 }
                 let severity = if fit == Fit::Legacy { kind.legacy } else { Severity::Warning };
-                let wanted = (kind.recommended)(codepoint).map(|p| format!("; {p} is recommended")).unwrap_or_default();
+                let wanted = (kind.recommended)(codepoint)
+                    .map(|p| format!("; {p} is recommended"))
+                    .unwrap_or_default();
                 let message = format!(
                     "{} is marked {codepoint}, but its {} is {seen}{wanted}",
                     context.name(stream),

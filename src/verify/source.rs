@@ -7,7 +7,9 @@ use crate::policy::Expectation;
 
 pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (number, stream) in context.streams() {
-        let (Some(&marking), Some(hop)) = (stream.markings.first(), stream.record.hops.first()) else { continue };
+        let (Some(&marking), Some(hop)) = (stream.markings.first(), stream.record.hops.first()) else {
+            continue;
+        };
         let is_wrong = |value: u8| !stream.expected.iter().any(|d| d.value() == value);
         let Some((seen, packets)) = most_common(&hop.dscp, is_wrong) else { continue };
         let seen = dscp(seen);

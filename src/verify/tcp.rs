@@ -6,7 +6,8 @@ use crate::terms::Transport;
 
 pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (number, stream) in context.streams() {
-        let Some(hop) = stream.record.hops.first().filter(|_| stream.record.flow.transport == Transport::Tcp) else {
+        let Some(hop) = stream.record.hops.first().filter(|_| stream.record.flow.transport == Transport::Tcp)
+        else {
             continue;
         };
         let message = format!("{} runs over TCP", context.name(stream));
