@@ -194,6 +194,7 @@ fn ip_tunnel<'a>(ip: Ip, rest: Span<'a>, layers: &mut Layers) -> Result<(Next, S
                 ethertype::ERSPAN_1_2 | ethertype::ERSPAN_3 => erspan::read(gre, rest, layers),
                 ethertype::MELLANOX_MIRROR => erspan::mellanox(rest, layers),
                 ethertype::WCCP => Ok((Next::Ip, gre::skip_redirect(rest)?)),
+                kind if ethertype::ARUBA.contains(&kind) => Ok((Next::Wlan { is_padded: false }, rest)),
                 kind => Ok((Next::Type(kind), rest)),
             }
         }

@@ -135,6 +135,18 @@ fn ms_turn_is_told_by_its_first_attribute() {
 }
 
 #[test]
+fn a_message_with_both_cookies_and_no_padding_is_read() {
+    let mut id = [0x22; 16];
+    id[..4].copy_from_slice(&COOKIE.to_be_bytes());
+    let mut bytes = build(0x0003, id, &[MS_COOKIE_ATTRIBUTE]);
+    bytes.extend([0, 6, 0, 3, 1, 2, 3, 0x80, 0x55, 0, 4, 0, 1, 0, 0]);
+    bytes[3] += 15;
+    let stun = message(&bytes).unwrap();
+    assert_eq!((stun.format(), stun.kind(), stun.has_username()), (Format::MsTurn, "allocate", true));
+    assert_eq!(stun.ms_service_quality(), Some(ServiceQuality { stream_type: 1, quality: 0 }));
+}
+
+#[test]
 fn classic_messages_have_a_listed_type_and_fill_their_length() {
     let id = [0x55; 16];
     let address = [0, 1, 0xC3, 0x50, 198, 51, 100, 7];
