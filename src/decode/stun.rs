@@ -14,8 +14,8 @@ use attribute::{kind, lengths_fit};
 
 /// The second word of every message since RFC 5389.
 pub const COOKIE: u32 = 0x2112_A442;
-/// What the first attribute of every MS-TURN message holds (MS-TURN, section 2.2.2.1).
-const MS_COOKIE: [u8; 4] = [0x72, 0xC6, 0x4B, 0xC6];
+/// The first attribute of every MS-TURN message (MS-TURN, section 2.2.2): number, length, value.
+const MS_COOKIE: [u8; 8] = [0x00, 0x0F, 0x00, 0x04, 0x72, 0xC6, 0x4B, 0xC6];
 const HEADER_OCTETS: usize = 20;
 
 /// Whether the octets have the cookie of RFC 8489 in its place.
@@ -75,8 +75,7 @@ impl<'a> StunMessage<'a> {
         let span = payload.with_length(octets);
         let attributes = span.skip(HEADER_OCTETS).ok()?;
         let (fits_padded, fits_packed) = (lengths_fit(attributes, true), lengths_fit(attributes, false));
-        let is_ms_turn = method::is_ms_turn(message_type)
-            && matches!(attributes.bytes, [0x00, 0x0F, 0x00, 0x04, cookie @ ..] if cookie.starts_with(&MS_COOKIE));
+        let is_ms_turn = method::is_ms_turn(message_type) && attributes.bytes.starts_with(&MS_COOKIE);
         // Microsoft's clients send messages with both cookies, and some clients leave the padding out.
         if has_cookie(span.bytes) {
             let format = if is_ms_turn { Format::MsTurn } else { Format::Rfc8489 };
@@ -128,7 +127,7 @@ impl<'a> StunMessage<'a> {
         self.method().name()
     }
 
-    /// The identifier that a request and its response share: cookie and 12 octets, or 16 octets without a cookie.
+    /// The identifier that a request and its response share: cookie and 12 octets, or 16 without a cookie.
     #[must_use]
     pub fn transaction_id(&self) -> [u8; 16] {
         self.span.bytes.get(4..).and_then(|b| b.first_chunk()).copied().unwrap_or_default()
