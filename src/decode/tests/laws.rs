@@ -62,7 +62,9 @@ proptest! {
         is_tcp in any::<bool>(),
     ) {
         let payload = [&[first][..], &rest].concat();
-        let packet = if is_tcp { build::ipv4(6, &build::tcp(&payload)) } else { build::ipv4(17, &build::udp(&payload)) };
+        let (protocol, segment) =
+            if is_tcp { (6, build::tcp(&payload)) } else { (17, build::udp(&payload)) };
+        let packet = build::ipv4(protocol, &segment);
         prop_assert!(see(LinkType::IPV4, &packet, packet.len()).is_ok());
     }
 
@@ -81,8 +83,14 @@ proptest! {
         let ip = match (vlan, six) {
             (None, true) => link.ipv6(source, destination, ttl),
             (None, false) => link.ipv4(four(source), four(destination), ttl),
-            (Some(vid), true) => link.single_vlan(vid.try_into().unwrap()).ipv6(source, destination, ttl),
-            (Some(vid), false) => link.single_vlan(vid.try_into().unwrap()).ipv4(four(source), four(destination), ttl),
+            (Some(vid), six) => {
+                let tagged = link.single_vlan(vid.try_into().unwrap());
+                if six {
+                    tagged.ipv6(source, destination, ttl)
+                } else {
+                    tagged.ipv4(four(source), four(destination), ttl)
+                }
+            }
         };
         let udp = ip.udp(ports.0, ports.1);
         let mut frame = Vec::with_capacity(udp.size(payload.len()));
