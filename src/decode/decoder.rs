@@ -82,9 +82,11 @@ impl Decoder {
         }
     }
 
-    /// Hands what the frame carries, and the paths so far, to `sink`: one observation of a UDP datagram, or of a fragment; of a TCP
-    /// segment one for each message in it, one [`Message::Other`] where there is none, and nothing where there is no
-    /// data. Per frame: does not allocate, except for a path that was not seen before.
+    /// Hands what the frame carries, and the paths so far, to `sink`.
+    ///
+    /// That is one observation of a UDP datagram or of a fragment; of a TCP segment one for each message in it,
+    /// one [`Message::Other`] where there is none, and nothing where there is no data. Per frame: does not
+    /// allocate, except for a path that was not seen before.
     ///
     /// # Errors
     ///
