@@ -213,7 +213,10 @@ impl PathTable {
                 return *id;
             }
         } else if let Some(id) = self.last
-            && self.paths.get(usize::from(id.0)).is_some_and(|p| p.interface == interface && *p.layers == *layers)
+            && self
+                .paths
+                .get(usize::from(id.0))
+                .is_some_and(|p| p.interface == interface && *p.layers == *layers)
         {
             return id;
         }
@@ -228,7 +231,8 @@ impl PathTable {
                 return PathId::OVERFLOW;
             }
             None => {
-                let bare: smallvec::SmallVec<[Layer; 8]> = layers.iter().map(|l| l.without_marking()).collect();
+                let bare: smallvec::SmallVec<[Layer; 8]> =
+                    layers.iter().map(|l| l.without_marking()).collect();
                 let place = if *bare == *layers {
                     None
                 } else {

@@ -5,6 +5,6 @@
 mod record;
 
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES, MeterCounters, PayloadType,
-    RoundTrip, StreamRecord, StunRecord, Way,
+    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
+    MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
 };
