@@ -232,8 +232,9 @@ fn tunnel(
         Encapsulation::IpInIp if kind == EtherType::IPV6 => (IpNumber::IPV6, None),
         Encapsulation::IpInIp => (IpNumber::IPV4, None),
         Encapsulation::Mpls => {
+            // Label, traffic class, bottom of stack, time to live.
             let class = u32::from(hearing.dscp >> 3) << 9;
-            header.extend((wide << 12 | class | 1 << 8 | 62).to_be_bytes());
+            header.extend((wide << 12 | class | 0x100 | 0x3E).to_be_bytes());
             header.extend(inner);
             return Ok((MPLS, header));
         }

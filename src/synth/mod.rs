@@ -32,3 +32,6 @@ pub use scenario::{
     Background, Burst, CodecChange, Codepoint, Directions, DscpChange, Encapsulation, Endpoint, Format,
     Framing, Match, Moment, Order, Point, Relay, Remark, Scenario, Segment, Silence, Stream, Stun,
 };
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,9 @@ impl<'a> Network<'a> {
             let from_relay =
                 relay.is_some_and(|at| at == beyond && at < plan.taps.len() && !datagram.to_relay);
             if from_relay {
-                flights.iter_mut().for_each(|flight| flight.ttl = RELAY_TTL);
+                for flight in &mut flights {
+                    flight.ttl = RELAY_TTL;
+                }
             }
             // Against the path, the segment to cross stands with the tap just left.
             if !datagram.reverse || step > 0 {

@@ -19,7 +19,7 @@ use super::scenario::{Format, Scenario};
 use super::sender::Sender;
 use super::talk::Talk;
 use super::truth::{Capture, Notes};
-use super::writer::CaptureWriter;
+use super::writer::{CaptureWriter, Interface};
 use crate::terms::Timestamp;
 
 /// How captures are written.
@@ -145,7 +145,7 @@ fn play(plan: &Plan, files: &mut Files<'_>) -> Result<(), SynthError> {
             }
         } else if to_hear == Some(now) {
             let Some(Reverse(next)) = waiting.pop() else { continue };
-            files.hear(next.arrival)?;
+            files.hear(&next.arrival)?;
         } else if let Some((at, i)) = block.filter(|(at, _)| *at == now) {
             files.hear_block(&mut blocks[i], at)?;
         } else if let Some((at, i)) = noise {
@@ -202,9 +202,9 @@ impl<'a> Files<'a> {
             Format::Pcap => ("pcap", "pcap-ns"),
             Format::Pcapng => ("pcapng", "pcapng"),
         };
-        let interfaces: Vec<(&str, Option<u32>)> =
+        let interfaces: Vec<Interface<'_>> =
             plan.points.iter().map(|point| (point.name.as_str(), point.snap)).collect();
-        let groups: Vec<(String, &[(&str, Option<u32>)])> = if options.one_file {
+        let groups: Vec<(String, &[Interface<'_>])> = if options.one_file {
             vec![("capture".to_owned(), &interfaces[..])]
         } else {
             interfaces.chunks(1).map(|one| (one[0].0.to_owned(), one)).collect()
@@ -229,7 +229,7 @@ impl<'a> Files<'a> {
     }
 
     /// Writes a packet that a tap heard, or counts one that its mirror missed.
-    fn hear(&mut self, arrival: Arrival) -> Result<(), SynthError> {
+    fn hear(&mut self, arrival: &Arrival) -> Result<(), SynthError> {
         let plan = self.plan;
         let tap = &plan.taps[arrival.tap];
         let frames = self.count(arrival.tap);
@@ -241,7 +241,7 @@ impl<'a> Files<'a> {
             Hearing { tap, place: arrival.tap, reverse: arrival.reverse, dscp: arrival.dscp, frames, at };
         let bytes = frame(&arrival.packet, &hearing)?;
         if let Some(notes) = &mut self.notes {
-            notes.hear(plan, &arrival, at, arrival.packet.len(), priority(&hearing));
+            notes.hear(plan, arrival, at, arrival.packet.len(), priority(&hearing));
         }
         self.write(tap, at, &bytes)
     }

@@ -113,22 +113,13 @@ impl<'a> Sender<'a> {
 
     /// Time and timestamp of the slot that comes next.
     fn now(&self) -> (i64, i64) {
-        self.at_slot(self.slot)
-    }
-
-    fn at_slot(&self, slot: i64) -> (i64, i64) {
-        let (time, timestamp) = self.origin;
+        let ((time, timestamp), slot) = (self.origin, self.slot);
         let clock = i64::from(self.coding.clock_rate);
-        match self.coding.frame_rate {
-            Some(rate) => {
-                let rate = i64::from(rate);
-                (time + slot * 1_000_000_000 / rate, timestamp + slot * clock / rate)
-            }
-            None => {
-                let step = (self.plan.interval * clock + 500_000_000) / 1_000_000_000;
-                (time + slot * self.plan.interval, timestamp + slot * step)
-            }
+        if let Some(rate) = self.coding.frame_rate.map(i64::from) {
+            return (time + slot * 1_000_000_000 / rate, timestamp + slot * clock / rate);
         }
+        let step = (self.plan.interval * clock + 500_000_000) / 1_000_000_000;
+        (time + slot * self.plan.interval, timestamp + slot * step)
     }
 
     /// Counts time from here on.
@@ -220,7 +211,7 @@ impl<'a> Sender<'a> {
             packet = Packet { timestamp, payload_type: TELEPHONE_EVENT, octets: 14, ..packet };
             self.event = (left > 1).then_some((timestamp, left - 1));
         }
-        self.send(packet);
+        self.send(&packet);
     }
 
     fn frame(&mut self) {
@@ -231,7 +222,7 @@ impl<'a> Sender<'a> {
             let last = place == size;
             let shortened =
                 u16::try_from(self.random.below(u64::from(self.coding.payload / 2).max(1))).unwrap_or(0);
-            self.send(Packet {
+            self.send(&Packet {
                 at: start + i64::try_from(place - 1).unwrap_or(0) * self.spacing(),
                 sequence: self.sequence,
                 timestamp,
@@ -244,12 +235,12 @@ impl<'a> Sender<'a> {
     }
 
     /// Sends the stream's next packet, and the stray that follows it where one is due.
-    fn send(&mut self, packet: Packet) {
-        self.push(&packet);
+    fn send(&mut self, packet: &Packet) {
+        self.push(packet);
         if self.plan.stream.stray.contains(&self.sent) {
             let far = self.random.between(5_000, 60_000);
             let at = packet.at + self.spacing() / 4;
-            self.push(&Packet { at, sequence: packet.sequence + far, marker: false, stray: true, ..packet });
+            self.push(&Packet { at, sequence: packet.sequence + far, marker: false, stray: true, ..*packet });
         }
         self.sequence += 1;
         self.sent += 1;

@@ -116,6 +116,50 @@ pub struct Stream {
     pub first_mile: Option<Segment>,
 }
 
+impl Stream {
+    /// A stream between two ends, everything else by default.
+    #[must_use]
+    pub const fn new(source: Endpoint, destination: Endpoint) -> Self {
+        Self {
+            name: None,
+            source,
+            destination,
+            direction: None,
+            class: Class::Audio,
+            codec: None,
+            payload_type: None,
+            clock_rate: None,
+            payload: None,
+            packet_interval: None,
+            frame_rate: None,
+            frame_packets: None,
+            dscp: None,
+            ecn: 0,
+            ttl: None,
+            start: 0.0,
+            packets: None,
+            seconds: None,
+            sequence: None,
+            timestamp: None,
+            ssrc: None,
+            silence: Vec::new(),
+            outage: Vec::new(),
+            restart: Vec::new(),
+            stray: Vec::new(),
+            event: Vec::new(),
+            codec_change: Vec::new(),
+            dscp_change: Vec::new(),
+            relay: None,
+            header_extension: false,
+            rtcp: false,
+            dtls: false,
+            count: None,
+            order: None,
+            first_mile: None,
+        }
+    }
+}
+
 /// A pause.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

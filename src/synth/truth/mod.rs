@@ -217,7 +217,7 @@ fn stream(
         source: first_hop.source.clone(),
         destination: first_hop.destination.clone(),
         transport: "udp",
-        direction: direction(plan, sender, **order.first()?),
+        direction: direction(plan, sender, &order),
         reverse_of: None,
         class: sender.stream.class.name(),
         codec: sender.codec.name(),
@@ -231,13 +231,15 @@ fn stream(
     })
 }
 
-/// Forward is from the managed side; empty where both sides or neither are, so that the first to speak decides.
-fn direction(plan: &Plan, sender: &PlannedSender, tap: usize) -> &'static str {
-    let (source, destination) = plan.flows[sender.flow].ends(tap, sender.reverse);
-    match (is_managed(source.ip()), is_managed(destination.ip())) {
-        (true, false) => "forward",
-        (false, true) => "reverse",
-        _ => "",
+/// Forward is from the managed side, at the first hop that tells: a translated address does not. Empty where
+/// none tells, so that the first to speak decides.
+fn direction(plan: &Plan, sender: &PlannedSender, taps: &[&usize]) -> &'static str {
+    let sides = taps.iter().map(|&&tap| plan.flows[sender.flow].ends(tap, sender.reverse));
+    let managed = sides.map(|(source, destination)| (is_managed(source.ip()), is_managed(destination.ip())));
+    match managed.into_iter().find(|(source, destination)| source != destination) {
+        Some((true, _)) => "forward",
+        Some((false, _)) => "reverse",
+        None => "",
     }
 }
 
