@@ -1,4 +1,4 @@
-//! Very many plain streams at one tap: one frame as a template, patched for every packet.
+//! Very many plain streams at one tap: one frame as a pattern.
 //!
 //! A block of streams crosses the path unharmed, so at every tap it is the same packets in the same order, a
 //! constant time later. Memory is one number a stream, whatever the length.

@@ -1,10 +1,12 @@
 //! What a scenario must keep to, so that what it makes can be told apart.
 //!
-//! The truth is only worth comparing where the rules of the report decide every packet: so restarts, outages and
-//! strays stand clear of each other and of a stream's ends, and one mirror's two places differ in what is heard.
+//! The truth is only worth comparing where the rules of the report decide every packet: so restarts, outages
+//! and strays stand clear of each other and of a stream's start, and one mirror's two places differ in what is
+//! heard.
 
 use super::error::{SynthError, refuse};
-use super::scenario::{Point, Scenario, Segment, Stream, Stun};
+use super::plan::frame_packets;
+use super::scenario::{Directions, Encapsulation, Point, Scenario, Segment, Stream, Stun};
 
 /// Packets at the start of a stream in which nothing happens: it has to be found first.
 pub(super) const OPENING: u64 = 12;
@@ -12,6 +14,8 @@ pub(super) const OPENING: u64 = 12;
 pub(super) const BEFORE: u64 = 24;
 /// Packets after it.
 pub(super) const AFTER: u64 = 12;
+/// Packets lost in a run that is still plainly a loss (RFC 3550, A.1: 3,000).
+const LONGEST_RUN: u64 = 2_000;
 /// Seconds of nothing after which a stream has ended.
 const LONGEST_PAUSE: f64 = 50.0;
 
@@ -74,22 +78,33 @@ fn check_point(scenario: &Scenario, point: &Point) -> Result<(), SynthError> {
             }
         }
     }
-    let crossed = |stream: &&Stream| {
-        let named = |segment: &&Segment| {
-            segment.streams.is_empty()
-                || stream.name.as_ref().is_some_and(|name| segment.streams.contains(name))
-        };
-        point.segments.iter().filter(named).any(harms) || point.mirror_loss + point.mirror_duplicates > 0.0
-    };
-    let blocks = scenario.streams.iter().filter(|stream| stream.order.is_some());
-    if blocks.clone().any(|stream| crossed(&stream)) || (blocks.count() > 0 && point.nat.is_some()) {
-        return Err(refuse(
-            place("segment"),
-            "a block of streams (one with `order`) crosses it unharmed but for `remark`",
-            "leave `order` out, or name other `streams`",
-        ));
+    for stream in scenario.streams.iter().filter(|stream| stream.order.is_some()) {
+        check_block_crossing(point, stream)?;
     }
     Ok(())
+}
+
+/// A block of streams is the same packets at every tap, so nothing but `remark` may happen to it on the way.
+fn check_block_crossing(point: &Point, stream: &Stream) -> Result<(), SynthError> {
+    let meant = |segment: &&Segment| {
+        segment.streams.is_empty() || stream.name.as_ref().is_some_and(|name| segment.streams.contains(name))
+    };
+    let harmed = point.segments.iter().filter(meant).any(harms)
+        || point.mirror_loss + point.mirror_duplicates > 0.0
+        || point.nat.is_some()
+        || point.ecmp
+        || point.reroute_at.is_some();
+    let counts = |tunnel: &Encapsulation| matches!(tunnel, Encapsulation::Erspan2 | Encapsulation::Erspan3);
+    let counts_inside = point.encapsulation.len() > 1 && point.encapsulation.iter().any(counts);
+    if !harmed && !counts_inside {
+        return Ok(());
+    }
+    let (what, mend) = if harmed {
+        ("a block of streams (one with `order`) crosses it unharmed but for `remark`", "name other `streams`")
+    } else {
+        ("a block of streams (one with `order`) cannot be counted by a tunnel in a tunnel", "keep one tunnel")
+    };
+    Err(refuse(format!("point {:?}", point.name), what, format!("{mend}, or leave `order` out")))
 }
 
 /// Whether a segment does more than to re-mark.
@@ -113,6 +128,10 @@ fn check_segment(place: &str, segment: &Segment) -> Result<(), SynthError> {
             "too far to be told from a restart",
             "give 1 to 10",
         ));
+    }
+    if segment.bursts.iter().any(|run| run.packets > LONGEST_RUN) {
+        let mend = format!("give at most {LONGEST_RUN} packets, or a stream an `outage`");
+        return Err(refuse(format!("{place}, bursts"), "a run so long cannot be told from a restart", mend));
     }
     if !(0.0..=5.0).contains(&segment.jitter) {
         return Err(refuse(format!("{place}, jitter"), "no such deviation", "give 0 to 5 seconds"));
@@ -189,7 +208,7 @@ fn check_stream(stream: &Stream, drops: u32) -> Result<(), SynthError> {
     }
     if stream.clock_rate == Some(0)
         || stream.frame_rate == Some(0)
-        || stream.frame_packets.is_some_and(|(l, m)| l == 0 || m < l)
+        || stream.frame_packets.is_some_and(|(least, most)| least == 0 || most < least || most > 50)
     {
         return Err(refuse(
             place("clock_rate, frame_rate, frame_packets"),
@@ -209,6 +228,10 @@ fn check_stream(stream: &Stream, drops: u32) -> Result<(), SynthError> {
     if stream.outage.iter().any(|run| run.packets > 30_000) {
         return Err(refuse(place("outage"), "the sequence number wraps in it", "give at most 30000 packets"));
     }
+    if let Some(run) = stream.outage.iter().find(|run| seconds_of(stream, run.packets) > LONGEST_PAUSE) {
+        let problem = format!("an outage of {} s ends the stream", seconds_of(stream, run.packets));
+        return Err(refuse(place("outage"), problem, format!("give packets of at most {LONGEST_PAUSE} s")));
+    }
     let mut breaks: Vec<u64> = stream.restart.iter().chain(&stream.stray).copied().collect();
     breaks.extend(stream.outage.iter().map(|run| run.at));
     breaks.sort_unstable();
@@ -220,26 +243,33 @@ fn check_stream(stream: &Stream, drops: u32) -> Result<(), SynthError> {
             format!("keep {} packets between them and {} before the first", BEFORE + AFTER, OPENING + 3),
         ));
     }
-    let is_block = stream.order.is_some();
-    let special = !breaks.is_empty()
-        || stream.first_mile.is_some()
-        || stream.relay.is_some()
-        || stream.rtcp
-        || stream.dtls
-        || stream.header_extension
-        || !stream.silence.is_empty()
-        || !stream.event.is_empty()
-        || !stream.codec_change.is_empty()
-        || !stream.dscp_change.is_empty()
-        || stream.codec.unwrap_or(stream.class.codec()).coding().frame_rate.is_some();
-    if is_block && special {
-        return Err(refuse(
-            place("order"),
-            "a block's streams are plain audio",
-            "leave `order` out, or the rest",
-        ));
+    let is_plain = breaks.is_empty()
+        && stream.first_mile.is_none()
+        && stream.relay.is_none()
+        && !(stream.rtcp || stream.dtls || stream.header_extension)
+        && stream.silence.is_empty()
+        && stream.event.is_empty()
+        && stream.codec_change.is_empty()
+        && stream.dscp_change.is_empty()
+        && stream.codec.unwrap_or(stream.class.codec()).coding().frame_rate.is_none()
+        && stream.direction != Some(Directions::Both);
+    if stream.order.is_some() && !is_plain {
+        let mend = "leave `order` out, or the rest";
+        return Err(refuse(place("order"), "a block's streams are plain audio in one direction", mend));
     }
     Ok(())
+}
+
+/// Seconds that a run of packets takes in the mean.
+#[allow(clippy::cast_precision_loss, reason = "at most 30000 packets")]
+fn seconds_of(stream: &Stream, packets: u64) -> f64 {
+    let (least, most) = frame_packets(stream);
+    let rate = stream.codec.unwrap_or(stream.class.codec()).coding().frame_rate;
+    let each = match rate {
+        Some(rate) => 2.0 / f64::from(least + most) / f64::from(stream.frame_rate.unwrap_or(rate)),
+        None => stream.packet_interval.unwrap_or(0.02),
+    };
+    packets as f64 * each
 }
 
 fn check_stun(stun: &Stun) -> Result<(), SynthError> {

@@ -1,4 +1,4 @@
-//! One UDP datagram as its sender made it, and what the truth must know of it.
+//! One UDP datagram as it was sent, and what the truth needs of it.
 
 /// A datagram before the network does anything to it.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
-//! A whole scenario drawn from a seed: every feature with some probability, and always decidable.
+//! A whole scenario drawn from a seed, always decidable.
 //!
-//! What stands in a stream (restarts, pauses, bursts, ...) stands at every hundredth packet, runs of losses
+//! Every feature comes with some probability. What stands in a stream (restarts, pauses, bursts, ...) stands at every hundredth packet, runs of losses
 //! between them, so that no two of them touch.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,4 +1,4 @@
-//! The octets of a frame: IP and UDP by `etherparse`, tags and tunnels around them.
+//! The octets of a frame: IP, UDP, tags and tunnels.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -162,7 +162,7 @@ pub(super) fn tunnel_id(place: usize) -> u16 {
     100 + u16::try_from(place).unwrap_or(0)
 }
 
-/// Outer ends. A mirror sends to its collector whichever way the packet ran; an operator's tunnel has two ends.
+/// Outer ends. A mirror sends to its collector whichever way the packet ran; an operator's turns with it.
 pub(super) fn outer_ends(encapsulation: Encapsulation, place: usize, reverse: bool) -> (Ipv4Addr, Ipv4Addr) {
     let near = Ipv4Addr::new(198, 51, 100, u8::try_from(place % 200).unwrap_or(0) + 1);
     if carries_ethernet(encapsulation) {

@@ -1,7 +1,7 @@
 //! Captures from a scenario, together with their truth.
 //!
-//! In: a scenario file ([`Scenario`]). Out: one capture for each observation point and `truth.json`, which says in
-//! the report's own words what is true of every stream at every hop. The same scenario and seed give the same
+//! In: a scenario file ([`Scenario`]). Out: one capture for each observation point and `truth.json`, which says
+//! in the report's own words what is true of every stream at every hop. The same scenario and seed give the same
 //! octets for ever. Nothing here knows how Hopmark measures: the two can be held against each other.
 
 mod background;

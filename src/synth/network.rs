@@ -1,4 +1,4 @@
-//! The way of one datagram past every tap: what it loses, gains and becomes.
+//! The way of one datagram past every tap, and what befalls it.
 
 use super::datagram::{Arrival, Datagram, Tally};
 use super::error::SynthError;
@@ -39,6 +39,8 @@ struct Flight {
     dscp: u8,
     ecn: u8,
     ttl: u8,
+    /// Out of the queue: it was overtaken, or is a second copy.
+    apart: bool,
 }
 
 impl<'a> Network<'a> {
@@ -67,7 +69,13 @@ impl<'a> Network<'a> {
         let Some(flow) = plan.flows.get(datagram.flow) else { return Ok(()) };
         let relay = flow.relay.as_ref().map(|relay| relay.position);
         let reach = relay.filter(|_| datagram.to_relay).unwrap_or(plan.taps.len());
-        let start = Flight { at: datagram.at, dscp: datagram.dscp, ecn: datagram.ecn, ttl: datagram.ttl };
+        let start = Flight {
+            at: datagram.at,
+            dscp: datagram.dscp,
+            ecn: datagram.ecn,
+            ttl: datagram.ttl,
+            apart: false,
+        };
         let mut flights = vec![start];
         if let Some(stream) = plan.senders.get(datagram.carrier).map(|sender| &sender.stream)
             && let Some(first_mile) = &stream.first_mile
@@ -124,6 +132,10 @@ impl<'a> Network<'a> {
         };
         for rule in rules.iter().filter(applies) {
             flights = flights.into_iter().flat_map(|flight| leg.cross(datagram, rule, flight)).collect();
+        }
+        for flight in flights.iter_mut().filter(|flight| !flight.apart) {
+            flight.at = flight.at.max(leg.last.saturating_add(1_000));
+            leg.last = flight.at;
         }
         flights
     }
@@ -192,14 +204,13 @@ impl Leg {
             // Half an interval more than the packets that shall overtake it need.
             let by = i64::from(rule.reorder_by.unwrap_or(2));
             flight.at += by * datagram.spacing + datagram.spacing / 2;
-        } else {
-            let deviation = if rule.jitter > 0.0 { self.random.normal().abs() * rule.jitter } else { 0.0 };
-            flight.at = (flight.at + nanoseconds(deviation)).max(self.last.saturating_add(1_000));
-            self.last = flight.at;
+            flight.apart = true;
+        } else if rule.jitter > 0.0 {
+            flight.at += nanoseconds(self.random.normal().abs() * rule.jitter);
         }
         if !datagram.calm && self.random.chance(rule.duplicates) {
             let later = i64::try_from(self.random.between(20_000, 400_000)).unwrap_or(0);
-            return vec![flight, Flight { at: flight.at + later, ..flight }];
+            return vec![flight, Flight { at: flight.at + later, apart: true, ..flight }];
         }
         vec![flight]
     }

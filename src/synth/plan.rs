@@ -1,4 +1,4 @@
-//! A scenario resolved: every default filled in, every name looked up, everything impossible refused.
+//! A scenario resolved: defaults filled in, names looked up.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

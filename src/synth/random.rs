@@ -63,7 +63,7 @@ impl Random {
         probability > 0.0 && self.ratio() < probability
     }
 
-    /// Nearly a normal distribution of mean 0 and deviation 1: the sum of twelve uniform numbers (Irwin-Hall).
+    /// Nearly normal, of mean 0 and deviation 1: the sum of twelve uniform numbers (Irwin and Hall).
     pub(super) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.ratio()).sum::<f64>() - 6.0
     }

@@ -1,4 +1,4 @@
-//! Plays a scenario: packets in the order of time, from senders past taps into files.
+//! Plays a scenario: from senders, past taps, into files.
 //!
 //! Memory does not grow with the length: a sender readies one packet (or frame) at a time, what is under way
 //! waits in a heap until nothing earlier can come, and blocks and background make their packets at the tap.
@@ -314,7 +314,7 @@ impl<'a> Files<'a> {
         }
         if let Some(notes) = notes {
             let path = options.out.join("truth.json");
-            write_json(&path, &notes.truth(self.plan, options.one_file))?;
+            write_json(&path, &notes.truth(self.plan, options.one_file || options.format == Format::Pcapng))?;
             written.files.push(path);
         }
         Ok(written)

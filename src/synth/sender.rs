@@ -1,4 +1,4 @@
-//! An RTP sender: the packets of one stream, in the order in which they are sent.
+//! An RTP sender: the packets of one stream, as they are sent.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What is said before and beside media: STUN checks, TURN allocations, DTLS handshakes.
+//! What is said beside media: STUN checks, TURN, DTLS.
 
 use std::collections::VecDeque;
 

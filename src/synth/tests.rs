@@ -1,4 +1,4 @@
-//! Whole scenarios, from the file to captures and truth, read back by others' code.
+//! Whole scenarios, read back by code that is not ours.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -107,8 +107,8 @@ fn five_lines_are_a_scenario() {
 
 #[test]
 fn the_truth_of_a_scenario_counted_by_hand() {
-    // 100 packets forward. Three are lost on the way to b: 20, and the run 40, 41. The segment re-marks to CS1.
-    // Behind b, a mirror that hears again after a router. Nothing of this happens in reverse.
+    // 100 packets forward. Three are lost on the way to b: 20, and the run 40, 41. The segment re-marks to
+    // CS1. At b, the mirror hears again after a router. In reverse nothing of this happens.
     let made = make_text(
         r#"
         [[point]]
@@ -323,9 +323,18 @@ fn what_cannot_be_decided_is_refused_with_a_way_out() {
         (format!("{stream}restart = [5]\n"), "too close"),
         (format!("{stream}restart = [100]\nstray = [110]\n"), "too close"),
         (format!("{stream}silence = [{{ at = 50, seconds = 90.0 }}]\n"), "ends the stream"),
+        (format!("{stream}outage = [{{ at = 50, packets = 2600 }}]\n"), "ends the stream"),
         (format!("{stream}relay = \"r\"\n"), "there is no relay \"r\""),
         (format!("{stream}order = \"random\"\nrtcp = true\n"), "plain audio"),
         (format!("{stream}payload_type = 72\n"), "RTCP"),
+        (format!("[[point]]\nname = \"a\"\necmp = true\n{stream}order = \"random\"\n"), "unharmed"),
+        (
+            format!(
+                "[[point]]\nname = \"a\"\nencapsulation = [\"gre\", \"erspan2\"]\n{stream}order = \"random\"\n"
+            ),
+            "tunnel in a tunnel",
+        ),
+        (format!("{stream}first_mile = {{ bursts = [{{ at = 9, packets = 2500 }}] }}\n"), "outage"),
         (format!("[[point]]\nname = \"a\"\n[[point]]\nname = \"a\"\nttl_drop = 0\n{stream}"), "listed twice"),
         (format!("[[point]]\nname = \"a/b\"\n{stream}"), "file name"),
         (
@@ -372,4 +381,20 @@ fn the_demo_is_made_by_its_scenario() {
         );
     }
     assert!(fs::metadata(demo.join("capture.pcapng")).unwrap().len() < 300_000);
+}
+
+#[test]
+fn every_scenario_kept_can_be_played() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut found = 0;
+    for folder in fs::read_dir(fixtures).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        for file in fs::read_dir(folder.path()).unwrap().flatten() {
+            if file.path().extension().is_some_and(|extension| extension == "toml") {
+                let planned = super::plan::Plan::new(&Scenario::read(&file.path()).unwrap());
+                assert!(planned.is_ok(), "{}: {}", file.path().display(), planned.unwrap_err());
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 5);
 }

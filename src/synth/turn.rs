@@ -1,4 +1,4 @@
-//! Media on its way to a relay: ChannelData, indications, multiplexed TURN.
+//! Media on its way to a relay: channels, indications, MS-TURN.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Capture files as they are written: pcap and pcapng, both with nanoseconds.
+//! Capture files as they are written: pcap and pcapng.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

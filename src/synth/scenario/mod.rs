@@ -1,4 +1,4 @@
-//! The scenario file: what is sent, over which points, and what happens on the way.
+//! The scenario file: what is sent, and what happens on the way.
 //!
 //! A path of observation points lies between a near end and a far end. Streams run *forward* (near to far) or in
 //! *reverse*; between two points lies a segment, which may lose, delay, double or re-mark what crosses it.

@@ -1,4 +1,4 @@
-//! The path of a scenario: points, segments between them, tunnels, relays.
+//! The path of a scenario: points, segments, tunnels, relays.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! The figures of one stream at one hop, counted from the list of what was heard there.
+//! The figures of one stream at one hop, counted from a list.
 //!
 //! As plain as can be: sets, sorting, and one loop over the list for what depends on the order of arrival. The
 //! rules are those of the report ("Rules behind the figures").

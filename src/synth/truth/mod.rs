@@ -127,8 +127,8 @@ impl Notes {
         self.captures.push(capture);
     }
 
-    /// Counts everything that was noted.
-    pub(super) fn truth(self, plan: &Plan, one_file: bool) -> Truth {
+    /// Counts everything that was noted. `is_named`: the files name their interfaces.
+    pub(super) fn truth(self, plan: &Plan, is_named: bool) -> Truth {
         let mut streams = Vec::new();
         let mut flows = Vec::new();
         for (number, taps) in &self.packets {
@@ -138,7 +138,7 @@ impl Notes {
                 .chain(&plan.blocks)
                 .find(|sender| (sender.number..sender.number + sender.count as usize).contains(number));
             let Some(sender) = sender else { continue };
-            if let Some(stream) = stream(plan, sender, *number, taps, one_file) {
+            if let Some(stream) = stream(plan, sender, *number, taps, is_named) {
                 flows.push((sender.flow, sender.reverse, number - sender.number, stream.first.clone()));
                 streams.push(stream);
             }
@@ -179,7 +179,7 @@ fn stream(
     sender: &PlannedSender,
     number: usize,
     taps: &BTreeMap<usize, Vec<HeardPacket>>,
-    one_file: bool,
+    is_named: bool,
 ) -> Option<StreamTruth> {
     let in_order_of_travel = |a: &&usize, b: &&usize| if sender.reverse { b.cmp(a) } else { a.cmp(b) };
     let mut order: Vec<&usize> = taps.keys().collect();
@@ -190,7 +190,7 @@ fn stream(
     for tap in &order {
         let Some(packets) = taps.get(*tap) else { continue };
         heard.push(packets);
-        hops.push(hop(plan, sender, **tap, offset, packets, one_file));
+        hops.push(hop(plan, sender, **tap, offset, packets, is_named));
     }
     let is_from_managed = {
         let (source, _) = plan.flows[sender.flow].ends(**order.first()?, sender.reverse);
@@ -249,14 +249,14 @@ fn hop(
     tap: usize,
     offset: u32,
     packets: &[HeardPacket],
-    one_file: bool,
+    is_named: bool,
 ) -> HopTruth {
     let place = &plan.taps[tap];
     let point = plan.points[place.point].name.clone();
     let (mut source, destination) = plan.flows[sender.flow].ends(tap, sender.reverse);
     source.set_ip(super::plan::counted_up(source.ip(), offset));
     HopTruth {
-        interface: one_file.then(|| point.clone()),
+        interface: is_named.then(|| point.clone()),
         point,
         vlan: place.vlan.clone(),
         encapsulation: encapsulation(plan, sender, tap),
