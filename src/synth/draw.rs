@@ -1,7 +1,7 @@
 //! A whole scenario drawn from a seed, always decidable.
 //!
-//! Every feature comes with some probability. What stands in a stream (restarts, pauses, bursts, ...) stands at every hundredth packet, runs of losses
-//! between them, so that no two of them touch.
+//! Every feature comes with some probability. What happens in a stream (restarts, pauses, changes) happens at a
+//! hundredth packet, runs of losses between them, so that no two of them touch.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
