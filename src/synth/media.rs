@@ -52,6 +52,15 @@ impl Class {
         }
     }
 
+    /// All codepoints that the profile takes for right, the preferred one first.
+    pub(super) fn accepted(self) -> Vec<u8> {
+        match self {
+            Self::Audio => vec![46],
+            Self::Video => vec![34, 36],
+            Self::Sharing => vec![18, 34],
+        }
+    }
+
     /// MS-Service-Quality's stream type (MS-TURN): 1 audio, 2 video, 4 data.
     pub(super) const fn modality(self) -> u16 {
         match self {

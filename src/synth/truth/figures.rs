@@ -43,7 +43,7 @@ pub(super) struct Figures {
     pub resets: u64,
     pub jitter_seconds: Option<Jitter>,
     pub loss_bursts: BTreeMap<&'static str, u64>,
-    /// Duplicates are in it, strays are not: so in everything that follows.
+    /// Duplicates and strays are in it, so that it adds up to `packets`; so in `ecn` and `pcp`.
     pub dscp: BTreeMap<u8, u64>,
     pub dscp_changes: u64,
     pub ecn: BTreeMap<u8, u64>,
@@ -81,7 +81,8 @@ pub(super) fn figures(heard: &[HeardPacket]) -> Figures {
         _ => 0,
     };
     let expected: u64 = parts.values().map(span).sum();
-    let ways = ways(&counted);
+    let all: Vec<&HeardPacket> = heard.iter().collect();
+    let ways = ways(&all);
     Figures {
         ttl: ways.first().map_or(0, |way| way.ttl),
         ways: if ways.len() > 1 { ways } else { Vec::new() },
@@ -97,10 +98,10 @@ pub(super) fn figures(heard: &[HeardPacket]) -> Figures {
         resets: (parts.len() as u64).saturating_sub(1),
         jitter_seconds: jitter(&counted),
         loss_bursts: bursts(&parts),
-        dscp: histogram(counted.iter().map(|packet| packet.dscp)),
+        dscp: histogram(all.iter().map(|packet| packet.dscp)),
         dscp_changes: counted.windows(2).filter(|pair| pair[0].dscp != pair[1].dscp).count() as u64,
-        ecn: histogram(counted.iter().map(|packet| packet.ecn)),
-        pcp: histogram(counted.iter().filter_map(|packet| packet.pcp)),
+        ecn: histogram(all.iter().map(|packet| packet.ecn)),
+        pcp: histogram(all.iter().filter_map(|packet| packet.pcp)),
         payload_type_packets: histogram(counted.iter().map(|packet| packet.rtp.payload_type)),
         octets: counted.iter().map(|packet| packet.octets as u64).sum(),
     }
@@ -115,24 +116,31 @@ pub(super) fn payload_types(heard: &[HeardPacket]) -> Vec<u8> {
     types.into_iter().map(|(number, _)| number).collect()
 }
 
+/// Fewer packets than this are no evidence.
+const ENOUGH: u64 = 10;
+
 /// The verdict on every hop of a stream that comes from the managed side.
-pub(super) fn markings(shares: &[&BTreeMap<u8, u64>], right: u8) -> Vec<&'static str> {
-    let mut verdicts = Vec::new();
+pub(super) fn markings(shares: &[&BTreeMap<u8, u64>], right: &[u8]) -> Vec<&'static str> {
+    let count = |share: &BTreeMap<u8, u64>, is_right: bool| {
+        share.iter().filter(|(dscp, _)| right.contains(dscp) == is_right).map(|(_, packets)| packets).sum::<u64>()
+    };
+    let worst = |share: &BTreeMap<u8, u64>| {
+        let wrong = share.iter().filter(|(dscp, _)| !right.contains(dscp));
+        wrong.max_by_key(|&(&dscp, &packets)| (packets, std::cmp::Reverse(dscp))).map(|(&dscp, _)| dscp)
+    };
+    let mut verdicts: Vec<&'static str> = Vec::new();
     for (i, share) in shares.iter().enumerate() {
-        let before = i.checked_sub(1).map(|before| shares[before]);
-        let is_right = |share: &BTreeMap<u8, u64>| share.keys().all(|&dscp| dscp == right);
-        verdicts.push(if is_right(share) {
-            "conformant"
-        } else if share.contains_key(&right) {
-            "mixed"
-        } else if before.is_some_and(|before| before.contains_key(&right)) {
-            "remarked"
-        } else if before.is_some() {
-            "inherited"
-        } else if share.keys().all(|&dscp| dscp == 0) {
-            "unmarked"
-        } else {
-            "unexpected"
+        let before = i.checked_sub(1).map(|before| (shares[before], verdicts[before]));
+        verdicts.push(match (count(share, true), count(share, false), before) {
+            (right, wrong, _) if right + wrong < ENOUGH => "unclassified",
+            (_, wrong, _) if wrong < ENOUGH => "conformant",
+            (right, _, _) if right >= ENOUGH => "mixed",
+            (_, _, Some((_, "conformant" | "mixed"))) => "remarked",
+            (_, _, Some((before, verdict))) if verdict != "unclassified" => {
+                if worst(before) == worst(share) { "inherited" } else { "remarked" }
+            }
+            _ if worst(share) == Some(0) => "unmarked",
+            _ => "unexpected",
         });
     }
     verdicts
@@ -269,7 +277,7 @@ mod tests {
         assert_eq!(figures.resets, 1);
         assert_eq!(figures.loss_bursts["2"], 1);
         assert_eq!(figures.loss_bursts.values().sum::<u64>(), 1);
-        assert_eq!(figures.dscp, BTreeMap::from([(46, 6), (0, 2)]));
+        assert_eq!(figures.dscp, BTreeMap::from([(46, 7), (0, 2)]));
         assert_eq!(figures.dscp_changes, 2);
         assert_eq!(figures.octets, 1_600);
         // On time by their timestamps: 2, 4, 7 and 51 update, and find nothing.
@@ -290,14 +298,17 @@ mod tests {
     #[test]
     fn only_the_first_wrong_hop_is_to_blame() {
         let share = |list: &[(u8, u64)]| list.iter().copied().collect::<BTreeMap<u8, u64>>();
-        let (right, wrong, half) = (share(&[(46, 9)]), share(&[(0, 9)]), share(&[(46, 5), (0, 4)]));
+        let (right, wrong, half) = (share(&[(46, 90)]), share(&[(0, 90)]), share(&[(46, 50), (0, 40)]));
         for (hops, verdicts) in [
             (vec![&right, &wrong, &wrong], vec!["conformant", "remarked", "inherited"]),
             (vec![&wrong, &wrong], vec!["unmarked", "inherited"]),
+            (vec![&wrong, &share(&[(8, 90)])], vec!["unmarked", "remarked"]),
             (vec![&half, &right], vec!["mixed", "conformant"]),
-            (vec![&share(&[(8, 3)])], vec!["unexpected"]),
+            (vec![&share(&[(8, 30)])], vec!["unexpected"]),
+            (vec![&share(&[(46, 81), (0, 9)])], vec!["conformant"]),
+            (vec![&share(&[(0, 9)])], vec!["unclassified"]),
         ] {
-            assert_eq!(markings(&hops, 46), verdicts);
+            assert_eq!(markings(&hops, &[46]), verdicts);
         }
     }
 

@@ -196,10 +196,10 @@ fn stream(
         let (source, _) = plan.flows[sender.flow].ends(**order.first()?, sender.reverse);
         is_managed(source.ip())
     };
-    let expected = sender.stream.class.dscp();
+    let expected = sender.stream.class.accepted();
     if is_from_managed {
         let shares: Vec<&BTreeMap<u8, u64>> = hops.iter().map(|hop| &hop.figures.dscp).collect();
-        let markings = figures::markings(&shares, expected);
+        let markings = figures::markings(&shares, &expected);
         for (hop, marking) in hops.iter_mut().zip(markings) {
             hop.marking = Some(marking);
         }
@@ -225,7 +225,7 @@ fn stream(
         clock_rate_hz: sender.coding.clock_rate,
         first: Timestamp(all().map(|packet| packet.at).min()?).to_string(),
         last: Timestamp(all().map(|packet| packet.at).max()?).to_string(),
-        expected_dscp: vec![expected],
+        expected_dscp: expected,
         segments: segments::segments(&heard),
         hops,
     })
