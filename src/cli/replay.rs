@@ -139,7 +139,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         other => other.context("cannot write the report to standard output")?,
     }
-    Ok(if args.fail_on.is_met_by(&outcome) { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let is_failure = args.fail_on.is_met_by(&outcome);
+    // The program ends here: giving back the memory of every stream one by one would only cost time.
+    std::mem::forget(outcome);
+    Ok(if is_failure { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn load_policy(file: Option<&Path>, profile: Option<&str>) -> anyhow::Result<Loaded> {

@@ -77,7 +77,8 @@ mod tests {
             .ipv4([10, 0, 0, 1], [52, 112, 0, 1], 61)
             .udp(50_004, 3479);
         let mut bytes = Vec::new();
-        let rtp = [&[0x80, 0x80 | 111, 0x12, 0x34, 0, 0, 3, 0xC0, 0xDE, 0xAD, 0xBE, 0xEF][..], &[7; 40]].concat();
+        let rtp =
+            [&[0x80, 0x80 | 111, 0x12, 0x34, 0, 0, 3, 0xC0, 0xDE, 0xAD, 0xBE, 0xEF][..], &[7; 40]].concat();
         builder.write(&mut bytes, &rtp).unwrap();
         bytes[15] = 0xB8;
         bytes
@@ -86,10 +87,18 @@ mod tests {
     #[test]
     fn the_fields_are_where_the_standards_have_them() {
         let bytes = frame();
-        let frame =
-            Frame { timestamp: Timestamp(1), data: &bytes, wire_len: 94, link: LinkType::ETHERNET, interface: 0 };
+        let frame = Frame {
+            timestamp: Timestamp(1),
+            data: &bytes,
+            wire_len: 94,
+            link: LinkType::ETHERNET,
+            interface: 0,
+        };
         let plain = read(&frame).unwrap();
-        assert_eq!((plain.source_port, plain.destination_port, plain.ttl, plain.octets), (50_004, 3479, 61, 80));
+        assert_eq!(
+            (plain.source_port, plain.destination_port, plain.ttl, plain.octets),
+            (50_004, 3479, 61, 80)
+        );
         assert_eq!(plain.traffic_class.dscp().to_string(), "EF(46)");
         assert_eq!((plain.rtp.sequence, plain.rtp.payload_type, plain.rtp.marker), (0x1234, 111, true));
         assert_eq!(plain.rtp.ssrc, Ssrc(0xDEAD_BEEF));

@@ -170,6 +170,9 @@ impl Meter {
         let mut batch = std::mem::take(&mut self.batch);
         for pending in &mut batch {
             pending.guess = self.table.guess(pending.kind, pending.hash);
+            if pending.guess.is_none() {
+                self.candidates.prepare(pending.hash);
+            }
         }
         let removals = self.table.removals();
         for pending in &batch {
