@@ -137,7 +137,7 @@ struct Slot {
 }
 
 const fn tag(hash: u64) -> u32 {
-    (hash >> 25) as u32
+    (hash >> 25 & 0xFFFF_FFFF) as u32
 }
 
 /// All candidates, the oldest pushed out when the table is full.
@@ -410,14 +410,9 @@ mod tests {
             assert!(candidates.add(key(n), hash, &packet(0, 1, 1, 0), i64::MAX, || ALONE).is_none());
         }
         assert_eq!(candidates.evicted, 15);
-        for i in 1..5 {
-            let proven = candidates.add(
-                key(24),
-                hash,
-                &packet(i * 20, 1 + i as u16, 1 + 160 * i as u32, 0),
-                i64::MAX,
-                || ALONE,
-            );
+        for i in 1..5_u16 {
+            let next = packet(i64::from(i) * 20, 1 + i, 1 + 160 * u32::from(i), 0);
+            let proven = candidates.add(key(24), hash, &next, i64::MAX, || ALONE);
             assert_eq!(proven.is_some(), i == 4);
         }
         candidates.close();

@@ -301,7 +301,7 @@ impl Meter {
                     hot.set_slow(cold);
                 }
             }
-            belonging => self.settle_contest(first, contest, belonging, paths),
+            belonging => self.settle_contest(first, *contest, belonging, paths),
         }
     }
 
@@ -333,7 +333,7 @@ impl Meter {
         Evidence { packets, copies, held: contest.held.len(), held_ns, is_end }.weigh()
     }
 
-    fn settle_contest(&mut self, first: u32, contest: Box<Contest>, belonging: Belonging, paths: &PathTable) {
+    fn settle_contest(&mut self, first: u32, contest: Contest, belonging: Belonging, paths: &PathTable) {
         let mut held = contest.held.into_iter();
         let Some(newcomer) = held.next() else { return };
         let hops = self.table.chain(first).count();

@@ -84,6 +84,7 @@ mod tests {
     use crate::verify::tests_support::hop;
 
     #[test]
+    #[allow(clippy::type_complexity, reason = "a table of cases")]
     fn a_change_is_what_the_later_hop_gained() {
         let cases: &[(&str, &[(u8, u64)], &[(u8, u64)], Option<(u8, u8, u64)>)] = &[
             ("all bleached, some lost", &[(46, 500)], &[(0, 475)], Some((46, 0, 475))),

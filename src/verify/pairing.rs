@@ -224,10 +224,10 @@ mod tests {
             ("10.0.0.2:1", "10.0.0.1:2"),
             ("10.0.0.1:2", "10.0.0.2:1"),
         ]);
-        use Direction::{Forward, Reverse};
         let standings = pair(&streams, &[AUDIO; 4], &Policy::default());
         let directions: Vec<_> = standings.iter().map(|s| s.direction).collect();
-        assert_eq!(directions, [Reverse, Forward, Forward, Reverse]);
+        let (forward, reverse) = (Direction::Forward, Direction::Reverse);
+        assert_eq!(directions, [reverse, forward, forward, reverse]);
     }
 
     #[test]
