@@ -1,4 +1,5 @@
 //! Scenarios drawn by a seed, replayed: every figure of the report equals what is true of the traffic.
+#![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

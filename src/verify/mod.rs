@@ -1,6 +1,6 @@
 //! Records against the policy: verdicts per hop and findings.
 //!
-//! Pure: no I/O and no clock. One condition a file; [`STREAM_CONDITIONS`] and [`CONDITIONS`] list them.
+//! Pure: no I/O and no clock. One condition a file; the two lists of conditions name them all.
 
 mod asymmetric;
 mod changed;
