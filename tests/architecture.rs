@@ -170,7 +170,7 @@ fn the_first_line_says_what_the_file_holds() {
         let first = source.text.lines().next().unwrap_or_default();
         match first.strip_prefix("//! ").map(|said| (said.chars().count(), said.ends_with(['.', '?']))) {
             None => {
-                broken.push(format!("{}:1: the first line is `//! ` and what the file holds", source.name))
+                broken.push(format!("{}:1: the first line is `//! ` and what the file holds", source.name));
             }
             Some((length, _)) if length > FIRST_LINE => {
                 broken.push(format!(
