@@ -116,12 +116,7 @@ fn compare(hopmark: &str, capture: &str) -> Result<Row, Box<dyn Error>> {
     let ratio =
         |figure: fn(&Used) -> f64| median(theirs.iter().zip(&ours).map(|(t, o)| figure(t) / figure(o)));
     Ok(Row {
-        capture: Path::new(capture)
-            .parent()
-            .and_then(Path::file_name)
-            .unwrap_or_default()
-            .display()
-            .to_string(),
+        capture: Path::new(capture).file_name().unwrap_or_default().display().to_string(),
         packets,
         hopmark: Used::median(&ours),
         tcpdump: Used::median(&theirs),
