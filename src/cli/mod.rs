@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod replay;
+mod synth;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
+    /// Make captures from a scenario, together with what is true of them
+    Synth(synth::SynthArgs),
 }
 
 /// Runs the command line and says how it went.
@@ -32,6 +35,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

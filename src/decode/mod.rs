@@ -29,6 +29,7 @@ mod next;
 mod nsh;
 mod observation;
 pub mod path;
+mod plain;
 mod ppp;
 mod ring;
 mod rtcp;

@@ -207,6 +207,7 @@ impl PathTable {
     }
 
     /// The number of this stack of layers, new or known. Per frame.
+    #[inline]
     pub fn intern(&mut self, interface: u16, layers: &[Layer]) -> PathId {
         if layers.is_empty() {
             if let Some(Some(id)) = self.plain.get(usize::from(interface)) {
@@ -223,6 +224,7 @@ impl PathTable {
         self.find_or_add(interface, layers)
     }
 
+    #[inline(never)]
     fn find_or_add(&mut self, interface: u16, layers: &[Layer]) -> PathId {
         let id = match self.find(interface, layers) {
             Some(id) => id,

@@ -56,6 +56,35 @@ pub(super) struct Hot {
 
 const _: () = assert!(size_of::<Hot>() == 64);
 
+impl Hot {
+    /// A slot that holds no hop.
+    pub(super) const fn vacant() -> Self {
+        Self {
+            key: Key::VACANT,
+            reference_arrival: 0,
+            last_arrival: i64::MIN,
+            highest: 0,
+            reference_timestamp: RtpTime(0),
+            jitter: 0.0,
+            jitter_max: 0.0,
+            jitter_sum: 0.0,
+            octets: 0,
+            path: PathId::OVERFLOW,
+            ttl: 0,
+            traffic_class: TrafficClass(0),
+            payload_type: 0,
+            clock: ClockIndex::SLOW,
+            run: 0,
+            updates: 0,
+        }
+    }
+
+    /// Whether the slot holds no hop.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.key == Key::VACANT && self.last_arrival == i64::MIN
+    }
+}
+
 /// A difference of more than this between the advance of time and of the timestamp is looked at more closely.
 const SUSPICIOUS_SECONDS: f64 = 1.0;
 
@@ -181,23 +210,17 @@ struct Part {
 pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks) -> (Hot, Cold) {
     let highest = first_extended(d.sequence);
     let (clock, source) = clocks.of_payload_type(d.payload_type);
-    let hot = Hot {
+    let mut hot = Hot {
         key,
         reference_arrival: d.arrival.0,
         last_arrival: d.arrival.0,
         highest,
         reference_timestamp: d.timestamp,
-        jitter: 0.0,
-        jitter_max: 0.0,
-        jitter_sum: 0.0,
-        octets: 0,
         path: d.path,
         ttl: d.ttl,
         traffic_class: d.traffic_class,
         payload_type: d.payload_type,
-        clock: ClockIndex::SLOW,
-        run: 0,
-        updates: 0,
+        ..Hot::vacant()
     };
     let is_unknown = clock == ClockIndex::UNKNOWN;
     let mut cold = Cold {
@@ -213,7 +236,6 @@ pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks) -> (Hot, 
     };
     cold.tally(d.path, d.ttl, d.traffic_class, 1);
     cold.payload_types.push(PayloadTally { payload_type: d.payload_type, clock, source, packets: 1 });
-    let mut hot = hot;
     hot.set_slow(&cold);
     (hot, cold)
 }

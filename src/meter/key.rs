@@ -28,6 +28,9 @@ pub(super) enum Kind {
 }
 
 impl Key {
+    /// No stream's: nobody sends from nowhere to nowhere.
+    pub(super) const VACANT: Self = Self { addresses: 0, ports_and_ssrc: 0 };
+
     fn new(source: u32, destination: u32, o: &Observation<'_>, ssrc: Ssrc) -> Self {
         Self {
             addresses: u64::from(source) << 32 | u64::from(destination),

@@ -9,6 +9,7 @@ mod facts;
 mod fragments;
 mod hop;
 mod key;
+mod prefetch;
 mod record;
 mod records;
 mod sequence;
@@ -21,7 +22,7 @@ use clock::Clocks;
 use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin, count};
-use key::{AddressBook, Key, Kind, key_of};
+use key::{AddressBook, Key, Kind, flow_of, key_of};
 pub use record::{
     CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
     MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
@@ -71,6 +72,19 @@ impl Default for Limits {
     }
 }
 
+/// An RTP packet that waits for its stream's memory.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    key: Key,
+    hash: u64,
+    kind: Kind,
+    guess: Option<u32>,
+    digest: Digest,
+}
+
+/// Packets that are looked up together, so that waiting for one stream's memory overlaps with that for the others'.
+const BATCH: usize = 16;
+
 /// Counts everything that one observation point hears.
 pub struct Meter {
     point: PointId,
@@ -83,6 +97,7 @@ pub struct Meter {
     facts: FactBook,
     transactions: Transactions,
     paths: Paths,
+    batch: Vec<Pending>,
     ended: Vec<Box<StreamRecord>>,
     counters: MeterCounters,
 }
@@ -109,6 +124,7 @@ impl Meter {
             transactions: Transactions::new(&limits, table.hasher()),
             table,
             paths: Paths::default(),
+            batch: Vec::with_capacity(BATCH),
             ended: Vec::new(),
             counters: MeterCounters::default(),
         }
@@ -139,42 +155,52 @@ impl Meter {
             traffic_class: o.traffic_class,
             payload_type: header.payload_type,
         };
-        let hash = self.table.hash(&key);
-        if let Some(first) = self.table.find(kind, &key, hash)
-            && let Some(hot) = self.table.hot(first)
-        {
-            let silence = d.arrival.0.wrapping_sub(hot.last_arrival);
-            if silence <= self.limits.stream_timeout_ns && hot.count_in_order(&d, &self.clocks) {
-                if o.fragment.is_some() {
-                    self.note_first_fragment(o, kind, key);
-                }
-                return;
-            }
-            self.count_out_of_order(o, first, kind, key, &d, paths);
-            return;
+        if o.fragment.is_some() {
+            self.note_first_fragment(o, kind, key);
         }
-        self.note_first_fragment(o, kind, key);
-        self.consider(o, kind, key, &d, paths);
+        self.batch.push(Pending { key, hash: self.table.hash(&key), kind, guess: None, digest: d });
+        if self.batch.len() >= BATCH {
+            self.flush(paths);
+        }
     }
 
-    /// A packet of a known stream that is not simply the next one.
-    #[cold]
+    /// Counts the packets that wait.
+    #[inline]
+    fn flush(&mut self, paths: &PathTable) {
+        let mut batch = std::mem::take(&mut self.batch);
+        for pending in &mut batch {
+            pending.guess = self.table.guess(pending.kind, pending.hash);
+        }
+        let removals = self.table.removals();
+        for pending in &batch {
+            let guess = pending.guess.filter(|_| self.table.removals() == removals);
+            if let Some(first) = guess
+                && let Some(hot) = self.table.hot(first)
+                && hot.key == pending.key
+                && pending.digest.arrival.0.wrapping_sub(hot.last_arrival) <= self.limits.stream_timeout_ns
+                && hot.count_in_order(&pending.digest, &self.clocks)
+            {
+                continue;
+            }
+            self.count_out_of_order(pending, paths);
+        }
+        batch.clear();
+        self.batch = batch;
+    }
+
+    /// A packet that is not simply the next one of a known stream.
     #[inline(never)]
-    fn count_out_of_order(
-        &mut self,
-        o: &Observation<'_>,
-        first: u32,
-        kind: Kind,
-        key: Key,
-        d: &Digest,
-        paths: &PathTable,
-    ) {
-        self.note_first_fragment(o, kind, key);
+    fn count_out_of_order(&mut self, pending: &Pending, paths: &PathTable) {
+        let &Pending { key, kind, hash, digest: ref d, .. } = pending;
+        let Some(first) = self.table.find(kind, &key, hash) else {
+            self.consider(kind, key, d, paths);
+            return;
+        };
         let silence = d.arrival.0.wrapping_sub(self.table.last_arrival(first));
         let goes_on = |hot: &mut hop::Hot| hot.goes_on_after_clock_step(silence, d);
         if silence > self.limits.stream_timeout_ns && !self.table.hot(first).is_some_and(goes_on) {
             // The stream is over, and a new one needs proof of its own before it takes the key.
-            self.consider(o, kind, key, d, paths);
+            self.consider(kind, key, d, paths);
         } else {
             self.count(first, d, paths);
         }
@@ -188,12 +214,14 @@ impl Meter {
 
     /// A packet that looks like RTP and belongs to no stream.
     #[inline(never)]
-    fn consider(&mut self, o: &Observation<'_>, kind: Kind, key: Key, d: &Digest, paths: &PathTable) {
+    fn consider(&mut self, kind: Kind, key: Key, d: &Digest, paths: &PathTable) {
         let table = &self.table;
         let hash = |key: &Key| table.hash(key);
-        let facts = &self.facts;
+        let (facts, book) = (&self.facts, &self.book);
         let context = || Context {
-            is_likely_media: facts.of_flow(o.flow()).is_some_and(|f| f.stun || f.dtls || f.zrtp || f.rtcp),
+            is_likely_media: facts
+                .of_flow(flow_of(kind, key, book))
+                .is_some_and(|f| f.stun || f.dtls || f.zrtp || f.rtcp),
         };
         let timeout = self.limits.stream_timeout_ns;
         let proven = self.candidates.add((kind, key), hash, d, timeout, context);
@@ -330,6 +358,11 @@ impl Meter {
     /// Everything that is not RTP.
     #[inline(never)]
     fn observe_other(&mut self, o: &Observation<'_>, paths: &PathTable) {
+        if matches!(o.message, Message::Other) {
+            return;
+        }
+        // What waits came before: facts of the flow must not work backwards.
+        self.flush(paths);
         match o.message {
             Message::Stun(message) => {
                 self.transactions.observe(self.point, o, &message, paths, &mut self.facts);
@@ -438,6 +471,7 @@ impl Meter {
         paths: &PathTable,
         mut sink: impl FnMut(Box<StreamRecord>),
     ) -> (Vec<StunRecord>, MeterCounters) {
+        self.flush(paths);
         self.candidates.close();
         self.note_given_up();
         for record in self.take_ended() {
@@ -447,6 +481,7 @@ impl Meter {
         for first in self.table.first_hops() {
             latest = latest.max(Some(Timestamp(self.table.last_arrival(first))));
             self.end_stream(first, paths);
+            self.table.release_before(first);
             for record in self.ended.drain(..) {
                 sink(record);
             }

@@ -51,11 +51,18 @@ impl Meters<'_> {
     #[inline]
     fn of_interface(&mut self, interface: u16) -> Option<&mut Meter> {
         let wanted = if self.are_by_interface { usize::from(interface).min(MAX_LOCAL_POINTS - 1) } else { 0 };
+        if self.meters.len() <= wanted {
+            self.grow(wanted);
+        }
+        self.meters.get_mut(wanted)
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
         while self.meters.len() <= wanted {
             let meter = new_meter(self.observer, self.meters.len(), self.policy, self.seed);
             self.meters.push(meter);
         }
-        self.meters.get_mut(wanted)
     }
 }
 

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use context::Context;
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
+use pairing::Standing;
 
 use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
 use crate::policy::{Policy, Question};
@@ -71,20 +72,18 @@ const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[
 /// Judges a finished replay.
 #[must_use]
 pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
-    material.streams.sort_unstable_by_key(|s| (s.first, s.point, s.flow, s.ssrc, s.last));
+    in_order(&mut material.streams);
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
-    let directions = pairing::directions(&material.streams, policy);
     let round_trips = quality::round_trips(&material.stun);
     let classes: Vec<_> = material.streams.iter().map(|stream| classify(stream, policy)).collect();
-    let reverse_of = pairing::reverses(&material.streams, &classes);
-    let calls = pairing::calls(&material.streams, &classes);
+    let standings = pairing::pair(&material.streams, &classes, policy);
     let mut codecs: Vec<Arc<str>> = Vec::new();
     let streams = material
         .streams
         .into_iter()
-        .zip(directions)
-        .zip(classes.iter().zip(reverse_of.iter().zip(&calls)))
-        .map(|((record, direction), (&(class, evidence), (&reverse_of, &call)))| {
+        .zip(classes)
+        .zip(standings)
+        .map(|((record, (class, evidence)), Standing { direction, reverse_of, call })| {
             let point = material.points.get(usize::from(record.point.0)).map_or("", String::as_str);
             let from_outside = !policy.is_managed(record.flow.source.ip())
                 && policy.is_managed(record.flow.destination.ip());
@@ -128,6 +127,16 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     findings.sort_by_key(|f| (Reverse(f.severity), f.kind, Reverse(f.packets), f.stream));
     outcome.findings = findings;
     outcome
+}
+
+/// Puts streams in order of time, then of point, flow and SSRC. Times apart, so that few streams need a look.
+fn in_order(streams: &mut Vec<Box<StreamRecord>>) {
+    let mut timed: Vec<_> = std::mem::take(streams).into_iter().map(|s| (s.first, s)).collect();
+    timed.sort_unstable_by(|(first, a), (other, b)| {
+        let rest = |s: &StreamRecord| (s.point, s.flow, s.ssrc, s.last);
+        first.cmp(other).then_with(|| rest(a).cmp(&rest(b)))
+    });
+    streams.extend(timed.into_iter().map(|(_, stream)| stream));
 }
 
 /// One of a few names, kept once.
