@@ -1,4 +1,4 @@
-//! Scenarios drawn by a seed, replayed: every figure of the report equals what is true of the traffic.
+//! Scenarios drawn by a seed, replayed: figures equal the truth.
 
 use std::collections::BTreeMap;
 use std::path::Path;

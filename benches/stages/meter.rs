@@ -1,4 +1,4 @@
-//! Counting one packet, with few and with many streams, in an order that no cache foresees.
+//! Counting one packet, with few streams and with many.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A finding: what is wrong, where, since when, on how many packets, and what to look at.
+//! A finding: what is wrong, where, since when, and what to look at.
 
 use crate::terms::{Direction, Dscp, PointId, Timestamp};
 
