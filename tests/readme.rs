@@ -6,7 +6,7 @@
 //!
 //!     README=overwrite cargo test --test readme
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot read README has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot read README has failed")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,7 +61,7 @@ fn steps(block: &[(usize, &str)]) -> Vec<Step> {
     for (at, line) in block {
         match (line.strip_prefix("$ "), steps.last_mut()) {
             (Some(command), _) => {
-                steps.push(Step { line: at + 1, command: command.to_owned(), shown: Vec::new() })
+                steps.push(Step { line: at + 1, command: command.to_owned(), shown: Vec::new() });
             }
             (None, Some(step)) => step.shown.push((*line).to_owned()),
             (None, None) => panic!("README.md:{}: a console block begins with a command", at + 1),
