@@ -1,4 +1,4 @@
-//! What holds for all octets: no panic, no other flow, as etherparse says.
+//! What holds for all octets: no panic, and the flow that etherparse sees.
 
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
