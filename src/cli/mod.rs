@@ -5,9 +5,12 @@ pub mod replay;
 mod synth;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::{self, Loaded};
 
 /// At which hop does a media stream lose its priority marking?
 ///
@@ -42,4 +45,13 @@ pub fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "hopmark: {error:#}");
         ExitCode::from(2)
     })
+}
+
+/// The policy of the operator's file, or of a built-in profile.
+fn load_policy(file: Option<&Path>, profile: Option<&str>) -> anyhow::Result<Loaded> {
+    if let Some(path) = file {
+        return Ok(config::load(path, profile)?);
+    }
+    let name = profile.unwrap_or(config::default_profile());
+    Ok(Loaded { policy: config::builtin(name)?, notes: Vec::new() })
 }

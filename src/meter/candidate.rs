@@ -13,6 +13,7 @@ use super::Histogram;
 use super::clock::seconds;
 use super::hop::Digest;
 use super::key::{Key, Kind};
+use super::prefetch::prefetch;
 use crate::terms::RtpTime;
 
 /// The packets of a candidate, in order of arrival.
@@ -128,11 +129,22 @@ struct Candidate {
     born: u32,
 }
 
+/// What the index holds of a candidate: its place, and enough of its hash to ask for its memory unseen.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    tag: u32,
+    place: u32,
+}
+
+const fn tag(hash: u64) -> u32 {
+    (hash >> 25 & 0xFFFF_FFFF) as u32
+}
+
 /// All candidates, the oldest pushed out when the table is full.
 pub(super) struct Candidates {
     slots: Vec<Candidate>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: HashTable<Slot>,
     /// Slots by birth, with the number of the birth.
     queue: VecDeque<(u32, u32)>,
     births: u32,
@@ -156,6 +168,21 @@ impl Candidates {
         }
     }
 
+    fn find(&self, kind: Kind, key: &Key, hash: u64) -> Option<u32> {
+        let is_it = |slot: &Slot| {
+            let candidate = self.slots.get(slot.place as usize);
+            slot.tag == tag(hash) && candidate.is_some_and(|c| c.key == *key && c.kind == kind)
+        };
+        self.index.find(hash, is_it).map(|slot| slot.place)
+    }
+
+    /// Asks for the memory of the candidate with this hash, if there is one.
+    pub(super) fn prepare(&self, hash: u64) {
+        if let Some(slot) = self.index.find(hash, |slot| slot.tag == tag(hash)) {
+            prefetch(&self.slots, slot.place as usize);
+        }
+    }
+
     /// Adds a packet; gives all packets of the candidate back once they prove a stream.
     pub(super) fn add(
         &mut self,
@@ -166,10 +193,7 @@ impl Candidates {
         context: impl FnOnce() -> Context,
     ) -> Option<(Held, Histogram)> {
         let wanted = hash(&key);
-        let found = self
-            .index
-            .find(wanted, |&i| self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind));
-        let Some(&slot) = found else {
+        let Some(slot) = self.find(kind, &key, wanted) else {
             self.insert(kind, key, d, wanted, &hash);
             return None;
         };
@@ -205,10 +229,8 @@ impl Candidates {
 
     /// Counts a later fragment for a candidate; false where there is none of that key.
     pub(super) fn add_fragment(&mut self, kind: Kind, key: Key, hash: u64, dscp: u8) -> bool {
-        let found = self
-            .index
-            .find(hash, |&i| self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind));
-        let Some(candidate) = found.and_then(|&i| self.slots.get_mut(i as usize)) else { return false };
+        let found = self.find(kind, &key, hash);
+        let Some(candidate) = found.and_then(|i| self.slots.get_mut(i as usize)) else { return false };
         super::add(&mut candidate.fragments, dscp, 1);
         true
     }
@@ -231,7 +253,8 @@ impl Candidates {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
         let slots = &self.slots;
-        self.index.insert_unique(wanted, slot, |&i| slots.get(i as usize).map_or(0, |c| hash(&c.key)));
+        let rehash = |slot: &Slot| slots.get(slot.place as usize).map_or(0, |c| hash(&c.key));
+        self.index.insert_unique(wanted, Slot { tag: tag(wanted), place: slot }, rehash);
         self.queue.push_back((slot, self.births));
         // Slots that were released stay in the queue until they reach its head: keep it in proportion.
         if self.queue.len() > 2 * self.bound + 1024 {
@@ -258,7 +281,7 @@ impl Candidates {
         candidate.born = 0;
         candidate.held = Held::new();
         let wanted = hash(&candidate.key);
-        if let Ok(entry) = self.index.find_entry(wanted, |&i| i == slot) {
+        if let Ok(entry) = self.index.find_entry(wanted, |s| s.place == slot) {
             entry.remove();
             self.free.push(slot);
         }
@@ -387,14 +410,9 @@ mod tests {
             assert!(candidates.add(key(n), hash, &packet(0, 1, 1, 0), i64::MAX, || ALONE).is_none());
         }
         assert_eq!(candidates.evicted, 15);
-        for i in 1..5 {
-            let proven = candidates.add(
-                key(24),
-                hash,
-                &packet(i * 20, 1 + i as u16, 1 + 160 * i as u32, 0),
-                i64::MAX,
-                || ALONE,
-            );
+        for i in 1..5_u16 {
+            let next = packet(i64::from(i) * 20, 1 + i, 1 + 160 * u32::from(i), 0);
+            let proven = candidates.add(key(24), hash, &next, i64::MAX, || ALONE);
             assert_eq!(proven.is_some(), i == 4);
         }
         candidates.close();

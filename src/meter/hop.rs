@@ -9,7 +9,7 @@ use super::candidate::{CLOCK_STEP_NS, is_clock_step};
 use super::clock::{ClockIndex, Clocks, Estimate, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
 use super::record::{DscpChange, MAX_CHANGES};
-use super::sequence::{Step, Window, first_extended};
+use super::sequence::{Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
 use super::{ClockSource, Histogram};
 use crate::decode::PathId;
@@ -94,7 +94,7 @@ impl Hot {
     /// Per packet.
     #[inline]
     pub(super) fn count_in_order(&mut self, d: &Digest, clocks: &Clocks) -> bool {
-        if d.sequence.wrapping_sub(self.highest as u16) != 1
+        if d.sequence.wrapping_sub(on_the_wire(self.highest)) != 1
             || self.path != d.path
             || self.ttl != d.ttl
             || self.traffic_class != d.traffic_class
@@ -130,7 +130,7 @@ impl Hot {
 
     /// Whether a packet after a silence goes on where the stream was, so that it was the clock that moved.
     pub(super) fn goes_on_after_clock_step(&self, silence_ns: i64, d: &Digest) -> bool {
-        is_clock_step(silence_ns, self.highest as u16, self.reference_timestamp, d)
+        is_clock_step(silence_ns, on_the_wire(self.highest), self.reference_timestamp, d)
     }
 
     /// Sends every packet of the stream through the slow path (or no more).
@@ -477,7 +477,7 @@ impl Cold {
 
     /// Goes on from a jump that was confirmed: over an outage, or in a new part.
     fn resume(&mut self, hot: &mut Hot, d: &Digest, clocks: &Clocks) {
-        let ahead = d.sequence.wrapping_sub(hot.highest as u16);
+        let ahead = d.sequence.wrapping_sub(on_the_wire(hot.highest));
         self.unique += 1;
         self.note_payload_type(d.payload_type, clocks);
         if self.is_outage(hot, d, ahead, clocks) {

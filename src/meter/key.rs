@@ -42,7 +42,7 @@ impl Key {
 
     /// The SSRC.
     pub(super) const fn ssrc(self) -> Ssrc {
-        Ssrc(self.ports_and_ssrc as u32)
+        Ssrc((self.ports_and_ssrc & 0xFFFF_FFFF) as u32)
     }
 
     const fn source(self) -> u32 {
@@ -50,7 +50,7 @@ impl Key {
     }
 
     const fn destination(self) -> u32 {
-        self.addresses as u32
+        (self.addresses & 0xFFFF_FFFF) as u32
     }
 
     const fn source_port(self) -> u16 {
@@ -58,7 +58,7 @@ impl Key {
     }
 
     const fn destination_port(self) -> u16 {
-        (self.ports_and_ssrc >> 32) as u16
+        (self.ports_and_ssrc >> 32 & 0xFFFF) as u16
     }
 }
 

@@ -170,6 +170,9 @@ impl Meter {
         let mut batch = std::mem::take(&mut self.batch);
         for pending in &mut batch {
             pending.guess = self.table.guess(pending.kind, pending.hash);
+            if pending.guess.is_none() {
+                self.candidates.prepare(pending.hash);
+            }
         }
         let removals = self.table.removals();
         for pending in &batch {
@@ -298,7 +301,7 @@ impl Meter {
                     hot.set_slow(cold);
                 }
             }
-            belonging => self.settle_contest(first, contest, belonging, paths),
+            belonging => self.settle_contest(first, *contest, belonging, paths),
         }
     }
 
@@ -330,7 +333,7 @@ impl Meter {
         Evidence { packets, copies, held: contest.held.len(), held_ns, is_end }.weigh()
     }
 
-    fn settle_contest(&mut self, first: u32, contest: Box<Contest>, belonging: Belonging, paths: &PathTable) {
+    fn settle_contest(&mut self, first: u32, contest: Contest, belonging: Belonging, paths: &PathTable) {
         let mut held = contest.held.into_iter();
         let Some(newcomer) = held.next() else { return };
         let hops = self.table.chain(first).count();

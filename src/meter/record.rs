@@ -169,6 +169,7 @@ pub struct DscpChange {
 
 /// What STUN, TURN and DTLS said on a flow or its reverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct FlowFacts {
     /// STUN messages were seen.
     pub stun: bool,
@@ -229,7 +230,7 @@ pub struct StunRecord {
     pub first: Timestamp,
     /// Last message.
     pub last: Timestamp,
-    /// What Allocate and ChannelBind said.
+    /// What Allocate and `ChannelBind` said.
     pub facts: FlowFacts,
 }
 

@@ -16,6 +16,11 @@ pub(super) const fn first_extended(sequence: u16) -> u32 {
     FIRST_CYCLE + sequence as u32
 }
 
+/// The sequence number of a packet as it is on the wire.
+pub(super) const fn on_the_wire(extended: u32) -> u16 {
+    (extended & 0xFFFF) as u16
+}
+
 /// How a sequence number stands to the highest one so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -30,7 +35,7 @@ pub(super) enum Step {
 impl Step {
     /// From extended `highest` to the `sequence` of a packet.
     pub(super) const fn between(highest: u32, sequence: u16) -> Self {
-        let ahead = sequence.wrapping_sub(highest as u16);
+        let ahead = sequence.wrapping_sub(on_the_wire(highest));
         if ahead != 0 && ahead < MAX_DROPOUT {
             Self::Forward(ahead)
         } else if ahead.wrapping_neg() <= MAX_MISORDER {
@@ -108,7 +113,7 @@ impl Window {
 
     /// Whether this 16-bit number was seen in this part. Of numbers older than the window it is taken to have been.
     pub(super) fn has(&self, sequence: u16) -> bool {
-        let behind = (self.newest as u16).wrapping_sub(sequence);
+        let behind = on_the_wire(self.newest).wrapping_sub(sequence);
         let number = self.newest.wrapping_sub(u32::from(behind));
         number >= self.lowest && (behind >= 128 || self.seen >> behind & 1 == 1)
     }

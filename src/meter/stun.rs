@@ -324,7 +324,7 @@ fn learn(facts: &mut FlowFacts, message: &StunMessage<'_>) {
     let is_success = message.class() == Class::Success;
     match (message.kind(), message.class()) {
         ("allocate", Class::Request) => {
-            facts.modality = message.ms_service_quality().map(|q| q.stream_type).or(facts.modality)
+            facts.modality = message.ms_service_quality().map(|q| q.stream_type).or(facts.modality);
         }
         ("allocate", Class::Success) => facts.relayed = message.relayed_address().or(facts.relayed),
         ("channel-bind", Class::Request) => facts.peer = message.peer_address().or(facts.peer),

@@ -29,7 +29,7 @@ struct Slot {
 
 /// The upper half of the hash: the index itself goes by the lower bits and the uppermost seven.
 const fn tag(hash: u64) -> u32 {
-    (hash >> 25) as u32
+    (hash >> 25 & 0xFFFF_FFFF) as u32
 }
 
 impl Table {
@@ -179,7 +179,7 @@ impl Table {
     /// Gives memory back that no stream needs any more: only once no stream will be added.
     pub(super) fn release_before(&mut self, first: u32) {
         let (hots, colds) = (&self.hots, &mut self.colds);
-        let is_free = |i: u32| hots.get(i as usize).is_none_or(|hot| hot.is_vacant());
+        let is_free = |i: u32| hots.get(i as usize).is_none_or(Hot::is_vacant);
         colds.release_before(first, is_free);
     }
 

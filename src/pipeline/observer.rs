@@ -40,7 +40,7 @@ const CHORE_INTERVAL: u64 = 1 << 14;
 
 /// The meters of an observer: one, or one for each interface.
 struct Meters<'a> {
-    meters: Vec<Meter>,
+    all: Vec<Meter>,
     observer: usize,
     are_by_interface: bool,
     policy: &'a Policy,
@@ -51,17 +51,17 @@ impl Meters<'_> {
     #[inline]
     fn of_interface(&mut self, interface: u16) -> Option<&mut Meter> {
         let wanted = if self.are_by_interface { usize::from(interface).min(MAX_LOCAL_POINTS - 1) } else { 0 };
-        if self.meters.len() <= wanted {
+        if self.all.len() <= wanted {
             self.grow(wanted);
         }
-        self.meters.get_mut(wanted)
+        self.all.get_mut(wanted)
     }
 
     #[cold]
     fn grow(&mut self, wanted: usize) {
-        while self.meters.len() <= wanted {
-            let meter = new_meter(self.observer, self.meters.len(), self.policy, self.seed);
-            self.meters.push(meter);
+        while self.all.len() <= wanted {
+            let meter = new_meter(self.observer, self.all.len(), self.policy, self.seed);
+            self.all.push(meter);
         }
     }
 }
@@ -97,7 +97,7 @@ impl Observer {
         let mut decoder = Decoder::new(self.seed, Options::default());
         let mut interfaces = Interfaces::default();
         let mut meters = Meters {
-            meters: Vec::new(),
+            all: Vec::new(),
             observer: self.number,
             are_by_interface: self.interfaces_are_points,
             policy,
@@ -122,13 +122,17 @@ impl Observer {
             }
             frames += 1;
             if frames.is_multiple_of(CHORE_INTERVAL) {
-                readings.iter_mut().for_each(|reading| reading.announce(progress));
-                for meter in &mut meters.meters {
+                for reading in &mut readings {
+                    reading.announce(progress);
+                }
+                for meter in &mut meters.all {
                     send(meter.take_ended(), records);
                 }
             }
         }
-        readings.iter_mut().for_each(|reading| reading.announce(progress));
+        for reading in &mut readings {
+            reading.announce(progress);
+        }
         let _ = meters.of_interface(0);
 
         let mut done = Done {
@@ -146,7 +150,7 @@ impl Observer {
         } else {
             vec![self.name]
         };
-        for meter in meters.meters {
+        for meter in meters.all {
             let mut batch = Vec::with_capacity(BATCH);
             let (stun, counters) = meter.finish(decoder.paths(), |record| {
                 batch.push(record);

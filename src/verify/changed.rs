@@ -2,50 +2,53 @@
 
 use super::context::{Context, about, dscp, most_common};
 use super::finding::{Finding, FindingKind, Place, Severity};
+use super::outcome::JudgedStream;
 use crate::meter::HopRecord;
 use crate::policy::remarking_pattern;
 use crate::terms::Dscp;
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(
+    context: &Context<'_>,
+    (number, stream): (u32, &JudgedStream),
+    findings: &mut Vec<Finding>,
+) {
     let enough = context.policy.thresholds.marking_min_packets;
-    for (number, stream) in context.streams() {
-        let hops = &stream.record.hops;
-        for (i, (before, after)) in (0_u16..).zip(hops.iter().zip(hops.iter().skip(1))) {
-            let Some(change) = change(before, after) else { continue };
-            let is_right = |d: Dscp| stream.expected.contains(&d);
-            // A segment that mends the marking is what an edge is for.
-            if change.packets < enough || (is_right(change.to) && !is_right(change.from)) {
-                continue;
-            }
-            let kind = if change.to == Dscp::DF { FindingKind::Bleached } else { FindingKind::Remarked };
-            let severity = if is_right(change.from) { Severity::Error } else { Severity::Warning };
-            let pattern =
-                remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
-            let message = format!(
-                "{} is re-marked from {} to {} between TTL {} and TTL {}{pattern}",
-                context.name(stream),
-                change.from,
-                change.to,
-                before.ttl(),
-                after.ttl(),
-            );
-            findings.push(Finding {
-                place: Place::Between(i, i + 1),
-                from: Some(change.from),
-                to: Some(change.to),
-                packets: change.packets,
-                first: change_time(after, change).unwrap_or(after.first),
-                ..about(
-                    (number, stream),
-                    after,
-                    kind,
-                    severity,
-                    message,
-                    "Look at the device between these two hops: trust state of the port, its QoS policy and \
-                     re-marking tables.",
-                )
-            });
+    let hops = &stream.record.hops;
+    for (i, (before, after)) in (0_u16..).zip(hops.iter().zip(hops.iter().skip(1))) {
+        let Some(change) = change(before, after) else { continue };
+        let is_right = |d: Dscp| stream.expected.contains(&d);
+        // A segment that mends the marking is what an edge is for.
+        if change.packets < enough || (is_right(change.to) && !is_right(change.from)) {
+            continue;
         }
+        let kind = if change.to == Dscp::DF { FindingKind::Bleached } else { FindingKind::Remarked };
+        let severity = if is_right(change.from) { Severity::Error } else { Severity::Warning };
+        let pattern =
+            remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
+        let message = format!(
+            "{} is re-marked from {} to {} between TTL {} and TTL {}{pattern}",
+            context.name(stream),
+            change.from,
+            change.to,
+            before.ttl(),
+            after.ttl(),
+        );
+        findings.push(Finding {
+            place: Place::Between(i, i + 1),
+            from: Some(change.from),
+            to: Some(change.to),
+            packets: change.packets,
+            first: change_time(after, change).unwrap_or(after.first),
+            ..about(
+                (number, stream),
+                after,
+                kind,
+                severity,
+                message,
+                "Look at the device between these two hops: trust state of the port, its QoS policy and \
+                 re-marking tables.",
+            )
+        });
     }
 }
 
@@ -81,6 +84,7 @@ mod tests {
     use crate::verify::tests_support::hop;
 
     #[test]
+    #[allow(clippy::type_complexity, reason = "a table of cases")]
     fn a_change_is_what_the_later_hop_gained() {
         let cases: &[(&str, &[(u8, u64)], &[(u8, u64)], Option<(u8, u8, u64)>)] = &[
             ("all bleached, some lost", &[(46, 500)], &[(0, 475)], Some((46, 0, 475))),

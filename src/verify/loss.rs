@@ -6,16 +6,21 @@ use super::outcome::JudgedStream;
 use crate::meter::HopRecord;
 use crate::policy::BURST_LENGTHS;
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for stream in context.streams() {
-        if let Some(finding) = worst_hop(stream.1, HopRecord::lost).and_then(|hop| loss(context, stream, hop))
-        {
-            findings.push(finding);
-        }
-        let bursts = |hop: &HopRecord| long_runs(context, hop);
-        if let Some(finding) = worst_hop(stream.1, bursts).and_then(|hop| burst_loss(context, stream, hop)) {
-            findings.push(finding);
-        }
+pub(super) fn check(
+    context: &Context<'_>,
+    (number, stream): (u32, &JudgedStream),
+    findings: &mut Vec<Finding>,
+) {
+    if let Some(finding) =
+        worst_hop(stream, HopRecord::lost).and_then(|hop| loss(context, (number, stream), hop))
+    {
+        findings.push(finding);
+    }
+    let bursts = |hop: &HopRecord| long_runs(context, hop);
+    if let Some(finding) =
+        worst_hop(stream, bursts).and_then(|hop| burst_loss(context, (number, stream), hop))
+    {
+        findings.push(finding);
     }
 }
 

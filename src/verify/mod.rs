@@ -1,6 +1,6 @@
 //! Records against the policy: verdicts per hop and findings.
 //!
-//! Pure: no I/O and no clock. One condition a file; [`CONDITIONS`] is the list of them.
+//! Pure: no I/O and no clock. One condition a file; [`STREAM_CONDITIONS`] and [`CONDITIONS`] list them.
 
 mod asymmetric;
 mod changed;
@@ -52,8 +52,11 @@ pub struct Material {
     pub counters: MeterCounters,
 }
 
-/// The conditions, each of which adds its findings.
-const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[
+/// A condition on one stream: adds what it finds.
+type StreamCondition = fn(&Context<'_>, (u32, &JudgedStream), &mut Vec<Finding>);
+
+/// The conditions on single streams.
+const STREAM_CONDITIONS: &[StreamCondition] = &[
     source::check,
     changed::check,
     mid_call::check,
@@ -66,8 +69,10 @@ const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[
     one_way::check,
     clock::check,
     tcp::check,
-    udp_blocked::check,
 ];
+
+/// The conditions on everything that was heard.
+const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[udp_blocked::check];
 
 /// Judges a finished replay.
 #[must_use]
@@ -121,6 +126,12 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     };
     let mut findings = Vec::new();
     let context = Context { policy, outcome: &outcome };
+    // Stream by stream, so that each is fetched from memory once.
+    for stream in (0_u32..).zip(&outcome.streams) {
+        for condition in STREAM_CONDITIONS {
+            condition(&context, stream, &mut findings);
+        }
+    }
     for condition in CONDITIONS {
         condition(&context, &mut findings);
     }

@@ -42,6 +42,16 @@ pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Po
     // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
     let mut call_of: Vec<u32> = vec![0; streams.len()];
     for group in order.chunk_by(|a, b| a.0 == b.0) {
+        if let [(_, number)] = *group {
+            if let Some((standing, stream)) =
+                standings.get_mut(number as usize).zip(streams.get(number as usize))
+            {
+                let alone = Member { number, stream, class: None };
+                standing.direction = directions(&[alone], policy)[0];
+                call_of[number as usize] = number;
+            }
+            continue;
+        }
         let members: Vec<Member<'_>> = group
             .iter()
             .filter_map(|&(_, number)| {
@@ -214,10 +224,10 @@ mod tests {
             ("10.0.0.2:1", "10.0.0.1:2"),
             ("10.0.0.1:2", "10.0.0.2:1"),
         ]);
-        use Direction::{Forward, Reverse};
         let standings = pair(&streams, &[AUDIO; 4], &Policy::default());
         let directions: Vec<_> = standings.iter().map(|s| s.direction).collect();
-        assert_eq!(directions, [Reverse, Forward, Forward, Reverse]);
+        let (forward, reverse) = (Direction::Forward, Direction::Reverse);
+        assert_eq!(directions, [reverse, forward, forward, reverse]);
     }
 
     #[test]
