@@ -1,4 +1,4 @@
-//! Scenarios drawn by a seed, replayed: every figure of the report equals what is true of the traffic.
+//! Fifty drawn scenarios, replayed: every figure equals the truth.
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Where a packet was seen: interface, tags and tunnels, interned to a number.
+//! Where a packet was seen: interface, tags and tunnels, as a number.
 //!
 //! A frame's headers outside the innermost IP are its [`Layer`]s. Most packets of a capture share a handful of
 //! layer stacks, so each distinct stack is kept once and packets carry a [`PathId`]. Two stacks that differ only

@@ -1,4 +1,4 @@
-//! RTP without signalling: packets that look like RTP, until several of them prove it.
+//! Packets that look like RTP, until several of them prove it.
 //!
 //! Evidence is gathered per (flow, SSRC) and over several packets: a steady SSRC, sequence numbers that count
 //! up, timestamps that advance as a media clock does. Never one packet, never a port. The packets are kept, so

@@ -1,4 +1,4 @@
-//! One stream at one hop: what is counted per packet, and the slow path for all that is not in order.
+//! One stream at one hop: what is counted of each packet.
 //!
 //! Two parts: [`Hot`] is one cache line and all that a packet in order touches; [`Cold`] holds the rest and is
 //! touched on events, and once in 255 packets to take over the short counters of the hot part.

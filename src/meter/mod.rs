@@ -1,4 +1,4 @@
-//! Observations to records: finds RTP streams, counts them, and pairs STUN transactions.
+//! Observations to records: finds, counts and pairs what was heard.
 //!
 //! Pure: no I/O and no clock; time is what the packets say. One [`Meter`] belongs to one observation point and
 //! one thread. The same observations give the same records, whatever the seed.

@@ -1,4 +1,4 @@
-//! What the meter hands on: one record per RTP stream and point, with the figures of each hop.
+//! What the meter hands on: one record per RTP stream and point.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

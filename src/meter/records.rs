@@ -1,4 +1,4 @@
-//! A stream's hops made into its record: in the order of travel, with the paths spelt out.
+//! A stream's hops made into its record, in the order of travel.
 
 use std::cmp::Reverse;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which sequence numbers of a stream were seen: loss, reordering, runs of loss.
+//! Which sequence numbers of a stream were seen, and which were lost.
 //!
 //! The last 128 extended sequence numbers are kept as bits; what is older is final, since RFC 3550 A.1 takes
 //! nothing that is more than 100 behind. So a stream's whole loss record takes the same few octets, however

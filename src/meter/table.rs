@@ -1,4 +1,4 @@
-//! All streams of an observer: the index from key to state, idle time-outs, and the bound.
+//! All streams of an observer: index, idle time-outs, and the bound.
 
 use std::hash::BuildHasher;
 

@@ -1,4 +1,4 @@
-//! A stream turns up with another TTL, tag or tunnel: another hop, or another way to the same one?
+//! A new TTL, tag or tunnel: another hop, or another way to the same?
 //!
 //! Copies of packets that a hop has seen make another hop; packets that none has seen are the same hop, reached
 //! over another way. While that is open all packets of the stream are held in order of arrival, so that either

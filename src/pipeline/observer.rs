@@ -1,4 +1,4 @@
-//! An observer: reads the files of one point, decodes and meters every frame, sends records.
+//! An observer: reads, decodes and meters the files of one point.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! What a condition looks at: the judged streams, with names for what they number.
+//! What a condition looks at: the judged streams, and their names.
 
 use super::finding::{Finding, FindingKind, Place, Severity};
 use super::outcome::{JudgedStream, Outcome};

@@ -1,4 +1,4 @@
-//! Which streams are two directions of one, and which streams are one call.
+//! Which streams are two directions of one, and which are one call.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! What holds for all octets: no panic, no other flow, and etherparse's word.
+//! What holds for all octets: no panic, and the flow that etherparse sees.
 
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
