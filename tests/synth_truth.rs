@@ -1,4 +1,5 @@
 //! Scenarios drawn by a seed, replayed: every figure of the report equals what is true of the traffic.
+#![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,7 +50,8 @@ fn hopmark(arguments: &[String]) -> Vec<u8> {
 
 /// What tells a hop from all others of a run.
 fn key(stream: &Value, hop: &Value) -> String {
-    let parts = ["point", "source", "destination", "vlan", "encapsulation", "ttl"].map(|k| hop[k].to_string());
+    let parts =
+        ["point", "source", "destination", "vlan", "encapsulation", "ttl"].map(|k| hop[k].to_string());
     format!("{} {}", stream["ssrc"], parts.join(" "))
 }
 
@@ -114,7 +116,10 @@ fn faults(seed: u64, folder: &Path) -> Vec<String> {
         hold("jitter updates", &jitter["updates"], &wanted_jitter["updates"]);
         for figure in ["last", "mean", "max"] {
             if !is_close(&jitter[figure], &wanted_jitter[figure]) {
-                faults.push(format!("{key}: jitter {figure} is {}, not {}", jitter[figure], wanted_jitter[figure]));
+                faults.push(format!(
+                    "{key}: jitter {figure} is {}, not {}",
+                    jitter[figure], wanted_jitter[figure]
+                ));
             }
         }
     }

@@ -23,7 +23,9 @@ const ETHERNET: usize = 14;
 const IPV4: usize = 20;
 const UDP: usize = 8;
 const RTP: usize = 12;
-const HEADERS: u16 = (IPV4 + UDP + RTP) as u16;
+/// Octets of the IP, UDP and RTP headers.
+const HEADERS: u16 = 40;
+const _: () = assert!(HEADERS as usize == IPV4 + UDP + RTP);
 
 /// Reads the frame, if it is one of these. Per frame.
 #[inline]
@@ -38,10 +40,10 @@ pub(super) fn read(frame: &Frame<'_>) -> Option<Plain> {
         && u16_at(12) == 0x0800
         && head[ip] == 0x45
         && head[ip + 9] == 17
-        // Neither more fragments nor an offset.
-        && u16_at(ip + 6) & 0x3FFF == 0
+        // Neither more fragments nor an offset: all but the upper two bits are 0.
+        && u16_at(ip + 6) << 2 == 0
         && octets >= HEADERS
-        && u16_at(udp + 4) == octets - IPV4 as u16
+        && u16_at(udp + 4) == octets - 20
         // Version 2; no padding, extension or contributing sources.
         && head[rtp] == 0x80
         // RFC 5761, section 4: 64 to 95 may be RTCP.
@@ -77,7 +79,7 @@ mod tests {
             .ipv4([10, 0, 0, 1], [52, 112, 0, 1], 61)
             .udp(50_004, 3479);
         let mut bytes = Vec::new();
-        let rtp = [&[0x80, 0x80 | 111, 0x12, 0x34, 0, 0, 3, 0xC0, 0xDE, 0xAD, 0xBE, 0xEF][..], &[7; 40]].concat();
+        let rtp = [&[0x80, 0xEF, 0x12, 0x34, 0, 0, 3, 0xC0, 0xDE, 0xAD, 0xBE, 0xEF][..], &[7; 40]].concat();
         builder.write(&mut bytes, &rtp).unwrap();
         bytes[15] = 0xB8;
         bytes
@@ -86,10 +88,18 @@ mod tests {
     #[test]
     fn the_fields_are_where_the_standards_have_them() {
         let bytes = frame();
-        let frame =
-            Frame { timestamp: Timestamp(1), data: &bytes, wire_len: 94, link: LinkType::ETHERNET, interface: 0 };
+        let frame = Frame {
+            timestamp: Timestamp(1),
+            data: &bytes,
+            wire_len: 94,
+            link: LinkType::ETHERNET,
+            interface: 0,
+        };
         let plain = read(&frame).unwrap();
-        assert_eq!((plain.source_port, plain.destination_port, plain.ttl, plain.octets), (50_004, 3479, 61, 80));
+        assert_eq!(
+            (plain.source_port, plain.destination_port, plain.ttl, plain.octets),
+            (50_004, 3479, 61, 80)
+        );
         assert_eq!(plain.traffic_class.dscp().to_string(), "EF(46)");
         assert_eq!((plain.rtp.sequence, plain.rtp.payload_type, plain.rtp.marker), (0x1234, 111, true));
         assert_eq!(plain.rtp.ssrc, Ssrc(0xDEAD_BEEF));
@@ -109,7 +119,7 @@ mod tests {
                 bytes[place] = value;
             }
             let data = &bytes[..kept.min(bytes.len())];
-            let wire_len = bytes.len() as u32 + more;
+            let wire_len = u32::try_from(bytes.len()).unwrap() + more;
             let frame = Frame { timestamp: Timestamp(1), data, wire_len, link: LinkType::ETHERNET, interface: 0 };
             if let Some(plain) = read(&frame) {
                 let mut seen = 0;

@@ -15,6 +15,8 @@ mod records;
 mod sequence;
 mod stun;
 mod table;
+#[cfg(test)]
+mod tests;
 mod ways;
 
 use candidate::{Candidates, Context};

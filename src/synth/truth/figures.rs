@@ -122,7 +122,11 @@ const ENOUGH: u64 = 10;
 /// The verdict on every hop of a stream that comes from the managed side.
 pub(super) fn markings(shares: &[&BTreeMap<u8, u64>], right: &[u8]) -> Vec<&'static str> {
     let count = |share: &BTreeMap<u8, u64>, is_right: bool| {
-        share.iter().filter(|(dscp, _)| right.contains(dscp) == is_right).map(|(_, packets)| packets).sum::<u64>()
+        share
+            .iter()
+            .filter(|(dscp, _)| right.contains(dscp) == is_right)
+            .map(|(_, packets)| packets)
+            .sum::<u64>()
     };
     let worst = |share: &BTreeMap<u8, u64>| {
         let wrong = share.iter().filter(|(dscp, _)| !right.contains(dscp));
@@ -137,7 +141,11 @@ pub(super) fn markings(shares: &[&BTreeMap<u8, u64>], right: &[u8]) -> Vec<&'sta
             (right, _, _) if right >= ENOUGH => "mixed",
             (_, _, Some((_, "conformant" | "mixed"))) => "remarked",
             (_, _, Some((before, verdict))) if verdict != "unclassified" => {
-                if worst(before) == worst(share) { "inherited" } else { "remarked" }
+                if worst(before) == worst(share) {
+                    "inherited"
+                } else {
+                    "remarked"
+                }
             }
             _ if worst(share) == Some(0) => "unmarked",
             _ => "unexpected",
