@@ -430,10 +430,10 @@ impl Cold {
         if d.timestamp == hot.reference_timestamp {
             return;
         }
-        let elapsed_ns = d.arrival.0.wrapping_sub(hot.reference_arrival);
+        let elapsed_ns = d.arrival.0.saturating_sub(hot.reference_arrival);
         let ticks = d.timestamp.since(hot.reference_timestamp);
         (hot.reference_arrival, hot.reference_timestamp) = (d.arrival.0, d.timestamp);
-        if elapsed_ns.abs() > CLOCK_STEP_NS {
+        if elapsed_ns.saturating_abs() > CLOCK_STEP_NS {
             if let Some(trial) = &mut self.trial {
                 trial.skip();
             }
@@ -524,9 +524,9 @@ impl Cold {
 
     /// Whether sequence, timestamp and arrival time advanced alike: within a tenth, or 200 ms.
     fn is_outage(&self, hot: &Hot, d: &Digest, ahead: u16, clocks: &Clocks) -> bool {
-        let elapsed = seconds(d.arrival.0.wrapping_sub(hot.last_arrival));
+        let elapsed = seconds(d.arrival.0.saturating_sub(hot.last_arrival));
         let alike = |other: f64| elapsed > 0.0 && (other - elapsed).abs() <= (elapsed * 0.1).max(0.2);
-        let part_seconds = seconds(hot.reference_arrival.wrapping_sub(self.part.arrival));
+        let part_seconds = seconds(hot.reference_arrival.saturating_sub(self.part.arrival));
         let part_packets = hot.highest.wrapping_sub(self.part.highest);
         let part_ticks = hot.reference_timestamp.since(self.part.timestamp);
         if part_seconds <= 0.0 || part_packets == 0 {

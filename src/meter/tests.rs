@@ -65,3 +65,32 @@ fn copies_of_a_packet_after_a_jump_are_in_the_histograms() {
         assert_eq!(hop.ways[0].packets, hop.packets);
     }
 }
+
+#[test]
+fn times_at_the_ends_of_what_a_capture_can_say_are_taken() {
+    let at = |ns: i64, o: Observation<'static>| Observation { timestamp: Timestamp(ns), ..o };
+    let begun: Vec<_> = (0..6).map(packet).collect();
+    for (one, other) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, 0), (0, i64::MIN)] {
+        let candidate: Vec<_> = (0..6).map(|n| at(if n % 2 == 0 { one } else { other }, packet(n))).collect();
+        let _ = streams(&candidate);
+        let later = [at(one, packet(6)), at(other, packet(7)), at(one, packet(9)), at(other, packet(8))];
+        let _ = streams(&[&begun[..], &later].concat());
+    }
+}
+
+#[test]
+fn a_timestamp_half_its_range_away_is_taken() {
+    let half = |o: Observation<'static>| match o.message {
+        Message::Rtp(header) => {
+            let timestamp = RtpTime(header.timestamp.0.wrapping_add((1 << 31) - 160));
+            Observation { message: Message::Rtp(RtpHeader { timestamp, ..header }), ..o }
+        }
+        _ => o,
+    };
+    let day_later = |o: Observation<'static>| {
+        Observation { timestamp: Timestamp(o.timestamp.0 + 2 * 86_400_000_000_000), ..o }
+    };
+    let begun: Vec<_> = (0..6).map(packet).collect();
+    let heard = streams(&[&begun[..], &[day_later(half(packet(6)))]].concat());
+    assert_eq!(heard.len(), 1);
+}
