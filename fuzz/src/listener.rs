@@ -1,4 +1,4 @@
-//! A decoder and a meter that hear frames, and hold what they say to the laws.
+//! Everything that a replay does with what it hears, in one call.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! A structured input: RTP packets of a few streams, and the meter that counts them.
+//! Packets by structure, and a model that counts them by brute force.
 
 use std::collections::BTreeMap;
 

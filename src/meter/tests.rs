@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::decode::{Addresses, PathId};
-use crate::policy::static_clock_rate;
 use crate::terms::{RtpTime, Ssrc, TrafficClass};
 
 /// A packet of one stream: PCMU, EF, 20 ms and 160 ticks a number, as long after the start as the last three
@@ -35,11 +34,13 @@ fn marked(dscp: u8, o: Observation<'static>) -> Observation<'static> {
 }
 
 fn streams(packets: &[Observation<'_>]) -> Vec<Box<StreamRecord>> {
-    let rate_of = |payload_type| static_clock_rate(payload_type).map(|rate| (rate, ClockSource::Static));
+    let rate_of = |_| ClockRate::from_hz(8000).map(|rate| (rate, ClockSource::Static));
     let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
     let mut paths = PathTable::new(1);
     paths.intern(0, &[]);
-    packets.iter().for_each(|o| meter.observe(o, &paths));
+    for o in packets {
+        meter.observe(o, &paths);
+    }
     let mut streams = Vec::new();
     let _ = meter.finish(&paths, |record| streams.push(record));
     streams
