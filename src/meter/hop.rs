@@ -9,9 +9,10 @@ use super::candidate::{CLOCK_STEP_NS, is_clock_step};
 use super::clock::{ClockIndex, Clocks, Estimate, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
 use super::record::{DscpChange, MAX_CHANGES};
+use super::samples::{Level, Samples, Sampling, is_chosen, sample};
 use super::sequence::{Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
-use super::{ClockSource, Histogram};
+use super::{Anchor, ClockSource, Histogram};
 use crate::decode::PathId;
 use crate::terms::{RtpTime, Timestamp, TrafficClass};
 
@@ -43,7 +44,9 @@ pub(super) struct Hot {
     jitter_max: f32,
     /// Since the cold part took over.
     jitter_sum: f32,
-    octets: u32,
+    /// Octets since the cold part took over in the lower 24 bits, which 255 packets cannot overflow; the level of
+    /// trajectory sampling in the upper 8.
+    octets_and_level: u32,
     pub(super) path: PathId,
     pub(super) ttl: u8,
     traffic_class: TrafficClass,
@@ -68,7 +71,7 @@ impl Hot {
             jitter: 0.0,
             jitter_max: 0.0,
             jitter_sum: 0.0,
-            octets: 0,
+            octets_and_level: 0,
             path: PathId::OVERFLOW,
             ttl: 0,
             traffic_class: TrafficClass(0),
@@ -100,6 +103,7 @@ impl Hot {
             || self.traffic_class != d.traffic_class
             || self.payload_type != d.payload_type
             || self.run == u8::MAX
+            || is_chosen(self.key.ssrc(), d.sequence, self.level())
             || self.clock == ClockIndex::SLOW
         {
             return false;
@@ -123,7 +127,7 @@ impl Hot {
         }
         self.highest = self.highest.wrapping_add(1);
         self.last_arrival = self.last_arrival.max(d.arrival.0);
-        self.octets += u32::from(d.octets);
+        self.octets_and_level += u32::from(d.octets);
         self.run += 1;
         true
     }
@@ -131,6 +135,15 @@ impl Hot {
     /// Whether a packet after a silence goes on where the stream was, so that it was the clock that moved.
     pub(super) fn goes_on_after_clock_step(&self, silence_ns: i64, d: &Digest) -> bool {
         is_clock_step(silence_ns, on_the_wire(self.highest), self.reference_timestamp, d)
+    }
+
+    /// The level of trajectory sampling.
+    const fn level(&self) -> Level {
+        (self.octets_and_level >> 24) as u8
+    }
+
+    const fn set_level(&mut self, level: Level) {
+        self.octets_and_level = self.octets_and_level & 0x00FF_FFFF | (level as u32) << 24;
     }
 
     /// Sends every packet of the stream through the slow path (or no more).
@@ -187,7 +200,8 @@ pub(super) struct Cold {
     pub(super) window: Window,
     jitter_sum: f64,
     jitter_updates: u64,
-    part: Part,
+    /// The first packet of this part.
+    part: Anchor,
     clock: ClockIndex,
     has_jumped_timestamp: bool,
     pub(super) tallies: SmallVec<[Tally; 1]>,
@@ -198,18 +212,13 @@ pub(super) struct Cold {
     suspect: Option<Box<Suspect>>,
     trial: Option<Box<Trial>>,
     pub(super) contest: Option<Box<Contest>>,
-}
-
-/// Where a part began, to tell an outage from a restart.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    arrival: i64,
-    timestamp: RtpTime,
-    highest: u32,
+    /// Parts before this one.
+    pub(super) parts: Vec<super::Part>,
+    pub(super) samples: Samples,
 }
 
 /// A stream's first packet at a hop.
-pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks) -> (Hot, Cold) {
+pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks, sampling: Sampling) -> (Hot, Cold) {
     let highest = first_extended(d.sequence);
     let (clock, source) = clocks.of_payload_type(d.payload_type);
     let mut hot = Hot {
@@ -231,13 +240,16 @@ pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks) -> (Hot, 
         unique: 1,
         octets: u64::from(d.octets),
         window: Window::new(highest),
-        part: Part { arrival: d.arrival.0, timestamp: d.timestamp, highest },
+        part: Anchor { sequence: highest, timestamp: d.timestamp, arrival: d.arrival },
         clock,
         trial: is_unknown.then(|| Box::new(Trial::new(0.0, ClockIndex::UNKNOWN))),
+        samples: Samples::new(sampling.base),
         ..Cold::empty()
     };
     cold.tally(d.path, d.ttl, d.traffic_class, 1);
     cold.payload_types.push(PayloadTally { payload_type: d.payload_type, clock, source, packets: 1 });
+    hot.set_level(sampling.level);
+    cold.keep_sample(&mut hot, d, highest);
     hot.set_slow(&cold);
     (hot, cold)
 }
@@ -275,11 +287,13 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
             cold.note_payload_type(d.payload_type, clocks);
             cold.compare_times(hot, d, ahead == 1, clocks);
             hot.payload_type = d.payload_type;
+            cold.keep_sample(hot, d, hot.highest);
         }
         Step::Back(behind) => {
             if cold.window.fill(behind) {
                 cold.unique += 1;
                 cold.reordered += 1;
+                cold.keep_sample(hot, d, hot.highest.wrapping_sub(u32::from(behind)));
             } else {
                 cold.duplicates += 1;
             }
@@ -307,7 +321,7 @@ impl Cold {
             window: Window::new(0),
             jitter_sum: 0.0,
             jitter_updates: 0,
-            part: Part { arrival: 0, timestamp: RtpTime(0), highest: 0 },
+            part: Anchor { sequence: 0, timestamp: RtpTime(0), arrival: Timestamp(0) },
             clock: ClockIndex::UNKNOWN,
             has_jumped_timestamp: false,
             tallies: SmallVec::new(),
@@ -318,6 +332,8 @@ impl Cold {
             suspect: None,
             trial: None,
             contest: None,
+            parts: Vec::new(),
+            samples: Samples::default(),
         }
     }
 
@@ -327,14 +343,15 @@ impl Cold {
             let run = u64::from(hot.run);
             self.window.extend_seen(hot.highest);
             self.unique += run;
-            self.octets += u64::from(hot.octets);
+            self.octets += u64::from(hot.octets_and_level & 0x00FF_FFFF);
             self.jitter_sum += f64::from(hot.jitter_sum);
             self.jitter_updates += u64::from(hot.updates);
             self.tally(hot.path, hot.ttl, hot.traffic_class, run);
             if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == hot.payload_type) {
                 p.packets += run;
             }
-            (hot.run, hot.updates, hot.octets, hot.jitter_sum) = (0, 0, 0, 0.0);
+            (hot.run, hot.updates, hot.jitter_sum) = (0, 0, 0.0);
+            hot.octets_and_level &= 0xFF00_0000;
         }
     }
 
@@ -506,9 +523,10 @@ impl Cold {
             self.compare_times(hot, d, false, clocks);
         } else {
             self.resets += 1;
+            self.end_part(hot);
             hot.highest = first_extended(d.sequence);
             self.window.restart(hot.highest);
-            self.part = Part { arrival: d.arrival.0, timestamp: d.timestamp, highest: hot.highest };
+            self.part = Anchor { sequence: hot.highest, timestamp: d.timestamp, arrival: d.arrival };
             if d.payload_type != hot.payload_type {
                 self.change_clock(hot, d.payload_type);
             }
@@ -519,15 +537,45 @@ impl Cold {
             }
         }
         hot.payload_type = d.payload_type;
+        self.keep_sample(hot, d, hot.highest);
         self.note_marking(hot, d);
+    }
+
+    /// Keeps what the part came to.
+    fn end_part(&mut self, hot: &Hot) {
+        let (missing, missing_unlisted) = self.window.close();
+        let end = Anchor {
+            sequence: hot.highest,
+            timestamp: hot.reference_timestamp,
+            arrival: Timestamp(hot.last_arrival),
+        };
+        let lowest = self.window.lowest();
+        self.parts.push(super::Part {
+            lowest,
+            highest: hot.highest,
+            begin: self.part,
+            end,
+            missing,
+            missing_unlisted,
+        });
+    }
+
+    /// Keeps the packet if it is one that every hop chooses.
+    fn keep_sample(&mut self, hot: &mut Hot, d: &Digest, sequence: u32) {
+        let (ssrc, level) = (hot.key.ssrc(), hot.level());
+        if is_chosen(ssrc, d.sequence, level) {
+            let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
+            let level = self.samples.keep(sample(d, sequence, part), ssrc, level);
+            hot.set_level(level);
+        }
     }
 
     /// Whether sequence, timestamp and arrival time advanced alike: within a tenth, or 200 ms.
     fn is_outage(&self, hot: &Hot, d: &Digest, ahead: u16, clocks: &Clocks) -> bool {
         let elapsed = seconds(d.arrival.0.saturating_sub(hot.last_arrival));
         let alike = |other: f64| elapsed > 0.0 && (other - elapsed).abs() <= (elapsed * 0.1).max(0.2);
-        let part_seconds = seconds(hot.reference_arrival.saturating_sub(self.part.arrival));
-        let part_packets = hot.highest.wrapping_sub(self.part.highest);
+        let part_seconds = seconds(hot.reference_arrival.saturating_sub(self.part.arrival.0));
+        let part_packets = hot.highest.wrapping_sub(self.part.sequence);
         let part_ticks = hot.reference_timestamp.since(self.part.timestamp);
         if part_seconds <= 0.0 || part_packets == 0 {
             return false;
@@ -555,6 +603,7 @@ impl Cold {
             let told = trial.decide_at_end();
             self.settle(hot, &trial, told);
         }
+        self.end_part(hot);
     }
 
     /// Jitter over the whole stream; `None` where nothing updated it.

@@ -12,6 +12,7 @@ mod key;
 mod prefetch;
 mod record;
 mod records;
+mod samples;
 mod sequence;
 mod stun;
 mod table;
@@ -26,10 +27,13 @@ use fragments::Fragments;
 use hop::{Digest, begin, count};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
-    MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
+    Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
+    MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip, StreamRecord,
+    StunRecord, Way,
 };
 use records::Paths;
+pub use samples::Sample;
+use samples::Sampling;
 use stun::Transactions;
 use table::Table;
 use ways::{Belonging, Contest, Evidence};
@@ -238,7 +242,7 @@ impl Meter {
         self.make_room(paths);
         let mut packets = held.iter();
         let Some(first) = packets.next() else { return };
-        let (hot, mut cold) = begin(key, kind, first, &self.clocks);
+        let (hot, mut cold) = begin(key, kind, first, &self.clocks, Sampling::among(self.table.streams()));
         if !fragments.is_empty() {
             cold.fragments = Some(Box::new(fragments));
         }
@@ -339,6 +343,7 @@ impl Meter {
         let mut held = contest.held.into_iter();
         let Some(newcomer) = held.next() else { return };
         let hops = self.table.chain(first).count();
+        let sampling = Sampling::among(self.table.streams());
         match belonging {
             Belonging::WayTo(hop) => {
                 let hop = self.table.chain(first).nth(hop).unwrap_or(first);
@@ -350,7 +355,7 @@ impl Meter {
             _ => {
                 if let Some((hot, cold)) = self.table.hop(first) {
                     let (key, kind) = (hot.key, cold.kind);
-                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks);
+                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks, sampling);
                     self.table.add_hop(first, hot, cold);
                 }
             }
