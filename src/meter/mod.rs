@@ -9,6 +9,7 @@ mod facts;
 mod fragments;
 mod hop;
 mod key;
+mod proof;
 mod record;
 mod records;
 mod sequence;
@@ -16,15 +17,16 @@ mod stun;
 mod table;
 mod ways;
 
-use candidate::{Candidates, Context};
+use candidate::Candidates;
 use clock::Clocks;
 use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin, count};
 use key::{AddressBook, Key, Kind, key_of};
+use proof::Context;
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES, MeterCounters,
-    PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
+    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
+    MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
 };
 use records::Paths;
 use stun::Transactions;
@@ -419,7 +421,9 @@ impl Meter {
             self.decide_contest(first, true, paths);
         }
         let hops = self.table.remove_stream(first);
-        if let Some(record) = records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths) {
+        if let Some(record) =
+            records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths)
+        {
             let facts = self.facts.shared(record.flow);
             self.ended.push(Box::new(StreamRecord { facts, ..record }));
         }
@@ -467,4 +471,3 @@ fn add(histogram: &mut Histogram, value: u8, packets: u64) {
         histogram.push((value, packets));
     }
 }
-

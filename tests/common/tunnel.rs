@@ -1,0 +1,1 @@
+//! Tunnels and wrappers around a packet or a frame.
