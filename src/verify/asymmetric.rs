@@ -2,13 +2,12 @@
 
 use super::context::{Context, about};
 use super::finding::{Finding, FindingKind, Severity};
-use super::outcome::{JudgedStream, Marking};
 
 pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for (number, stream) in context.streams() {
         let Some(other) = stream.reverse_of.and_then(|n| context.outcome.streams.get(n as usize)) else { continue };
         let Some(hop) = stream.record.hops.last() else { continue };
-        if is_wrong(stream) && other.is_conformant() {
+        if stream.is_marked_wrong() && other.is_conformant() {
             let message = format!(
                 "{} is marked right in {} direction, but not in {} direction",
                 context.name(stream),
@@ -25,8 +24,4 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             ));
         }
     }
-}
-
-fn is_wrong(stream: &JudgedStream) -> bool {
-    stream.markings.iter().any(|m| !matches!(m, Marking::Conformant | Marking::Unclassified))
 }
