@@ -10,6 +10,7 @@ mod fragments;
 mod hop;
 mod key;
 mod prefetch;
+mod proof;
 mod record;
 mod records;
 mod samples;
@@ -20,12 +21,13 @@ mod table;
 mod tests;
 mod ways;
 
-use candidate::{Candidates, Context};
+use candidate::Candidates;
 use clock::Clocks;
 use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin, count};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
+use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
     MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip, StreamRecord,

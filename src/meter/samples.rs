@@ -1,4 +1,4 @@
-//! Trajectory samples (RFC 5475): the same packets are chosen at every hop.
+//! Trajectory samples (RFC 5475): each hop chooses the same packets.
 //!
 //! A packet is chosen by a hash of SSRC and sequence number, so each hop chooses the same ones without a word
 //! between them. A hop that has too many halves its share: what is left is still what others chose too.
