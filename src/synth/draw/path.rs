@@ -33,9 +33,8 @@ pub(super) fn draw(seed: u64) -> Scenario {
     if random.chance(0.4) {
         scenario.relays.push(relay(&mut random, &scenario.points));
     }
-    let is_inside = random.chance(0.2);
     for number in 0..random.between(1, 4) {
-        call(&mut random, number, is_inside, &mut scenario);
+        call(&mut random, number, &mut scenario);
     }
     if random.chance(0.3) {
         scenario.background =
@@ -143,7 +142,8 @@ fn twice_heard(random: &mut Random, points: &mut [Point]) {
 }
 
 fn relay(random: &mut Random, points: &[Point]) -> Relay {
-    let bare_from = random.below(points.len() as u64 + 1);
+    // The first point is on the client's side: behind a relay nothing tells which end is managed.
+    let bare_from = random.between(1, points.len() as u64);
     let framings = [Framing::Channel, Framing::Indication, Framing::MsTurn, Framing::Plain];
     Relay {
         name: "relay".to_owned(),
@@ -153,28 +153,26 @@ fn relay(random: &mut Random, points: &[Point]) -> Relay {
         bare_from: usize::try_from(bare_from)
             .ok()
             .and_then(|place| points.get(place))
+            .filter(|point| point.name != points[0].name)
             .map(|point| point.name.clone()),
         allocate: None,
     }
 }
 
 /// One call: audio or video, in both directions.
-fn call(random: &mut Random, number: u64, is_inside: bool, scenario: &mut Scenario) {
+fn call(random: &mut Random, number: u64, scenario: &mut Scenario) {
     let class = if random.chance(0.25) { Class::Video } else { Class::Audio };
     let relay = scenario.relays.first().filter(|_| random.chance(0.6)).map(|relay| relay.name.clone());
     let is_v6 = relay.is_none() && random.chance(0.15);
     let host = u8::try_from(number).unwrap_or(0) + 10;
     let wide = u16::from(host);
-    let (near, far): (IpAddr, IpAddr) = match (is_v6, is_inside && relay.is_none()) {
-        (false, false) => (Ipv4Addr::new(10, 1, 0, host).into(), Ipv4Addr::new(52, 112, 0, host).into()),
-        (false, true) => (Ipv4Addr::new(10, 1, 0, host).into(), Ipv4Addr::new(10, 2, 0, host).into()),
-        (true, is_inside) => {
-            let outside = if is_inside { 0xFD00 } else { 0x2603 };
-            (
-                Ipv6Addr::new(0xFD00, 1, 0, 0, 0, 0, 0, wide).into(),
-                Ipv6Addr::new(outside, 2, 0, 0, 0, 0, 0, wide).into(),
-            )
-        }
+    let (near, far): (IpAddr, IpAddr) = if is_v6 {
+        (
+            Ipv6Addr::new(0xFD00, 1, 0, 0, 0, 0, 0, wide).into(),
+            Ipv6Addr::new(0x2603, 0x1063, 0, 0, 0, 0, 0, wide).into(),
+        )
+    } else {
+        (Ipv4Addr::new(10, 1, 0, host).into(), Ipv4Addr::new(52, 112, 0, host).into())
     };
     let port = class.client_port() + u16::try_from(random.below(20)).unwrap_or(0);
     // Mostly short, so that very many can be tried.
