@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::meter::StreamRecord;
 use crate::policy::{Evidence, Policy};
+use super::join::told_direction;
 use crate::terms::{Direction, FlowKey, PointId};
 
 /// What each stream was classed as, in the order of the streams.
@@ -30,7 +31,7 @@ const MOST_IN_GROUP: usize = 512;
 /// Where a stream is compared with others: the point that was named first, of those that saw it. Both directions of a
 /// call have the same addresses there, whatever is translated or relayed further on.
 fn view(stream: &StreamRecord) -> (PointId, FlowKey) {
-    let first_named = stream.hops.iter().min_by_key(|hop| hop.point);
+    let first_named = stream.hops.iter().min_by_key(|hop| (hop.point, hop.flow.biflow()));
     first_named.map_or((stream.point, stream.flow), |hop| (hop.point, hop.flow))
 }
 
@@ -116,8 +117,10 @@ fn directions(members: &[Member<'_>], policy: &Policy) -> Vec<Direction> {
         Some(near) => flow.source.ip() == near,
         None => flow.source.port() == first.source.port(),
     };
-    let direction =
-        |m: &Member<'_>| if is_forward(m.flow) { Direction::Forward } else { Direction::Reverse };
+    let direction = |m: &Member<'_>| {
+        let by_first = if is_forward(m.flow) { Direction::Forward } else { Direction::Reverse };
+        told_direction(&m.stream.hops, policy).unwrap_or(by_first)
+    };
     members.iter().map(direction).collect()
 }
 
