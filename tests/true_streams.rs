@@ -170,6 +170,7 @@ fn the_first_packets_may_come_twice_or_in_another_order() {
         ("first fourth", vec![1, 2, 3, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12], 13, 0, 1),
         ("first twice", vec![0, 0, 1, 2, 3, 4, 5, 6, 7], 8, 1, 0),
         ("each twice", (0..40).map(|n| n / 2).collect(), 20, 20, 0),
+        ("each overtaken by the next", (0..40).map(|n| n ^ 1).collect(), 40, 0, 20),
         ("first again later", vec![0, 1, 2, 0, 3, 4, 5, 6, 7, 8], 9, 1, 0),
     ] {
         let report = order(numbers);
