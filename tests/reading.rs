@@ -114,7 +114,7 @@ fn named_files_are_points_of_their_own() {
     let report = folder.replay(arguments).json();
     let mut seen: Vec<(String, u64)> = streams(&report)
         .iter()
-        .flat_map(|stream| hops(stream))
+        .flat_map(hops)
         .map(|hop| (hop["point"].as_str().unwrap().to_owned(), hop["unique"].as_u64().unwrap()))
         .collect();
     seen.sort();
@@ -140,7 +140,7 @@ fn interfaces_of_a_capture_are_hops_or_points() {
     let report = folder.replay(["--format", "json", "--points", "interface", "two.pcapng"]).json();
     let points: std::collections::BTreeSet<_> = streams(&report)
         .iter()
-        .flat_map(|stream| common::run::hops(stream))
+        .flat_map(common::run::hops)
         .map(|hop| hop["point"].as_str().unwrap())
         .collect();
     assert_eq!(points.into_iter().collect::<Vec<_>>(), ["lan", "wan"]);
