@@ -37,7 +37,8 @@ pub enum Refusal {
     },
     /// A version of a known format that is not read.
     #[error(
-        "{format} version {major}.{minor}, of which hopmark reads {read}; convert it: editcap -F pcapng FILE out.pcapng"
+        "{format} version {major}.{minor}, of which hopmark reads {read}: it is damaged, or very old; \
+         then this may read it: editcap -F pcapng FILE out.pcapng"
     )]
     Version {
         /// The format.
@@ -106,4 +107,23 @@ pub(super) const STANDARD_INPUT: &str = "standard input";
 
 fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_in_the_message_can_be_pasted_into_a_shell() {
+        for (file, expected) in [
+            ("a/b-1.cap", "editcap -F pcapng a/b-1.cap out.pcapng"),
+            ("my call.cap", "editcap -F pcapng 'my call.cap' out.pcapng"),
+            ("it's.cap", r"editcap -F pcapng 'it'\''s.cap' out.pcapng"),
+            (STANDARD_INPUT, "editcap -F pcapng FILE out.pcapng"),
+        ] {
+            let refusal = Refusal::SnoopVersion { version: 5 };
+            let message = OpenError { file: file.to_owned(), refusal }.to_string();
+            assert!(message.starts_with(file) && message.ends_with(expected), "{message}");
+        }
+    }
 }

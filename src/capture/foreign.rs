@@ -80,12 +80,12 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
     if head.get(257..).is_some_and(|at| at.starts_with(b"ustar")) {
         return Some(("a tar archive", "unpack it: tar -xf FILE"));
     }
-    if is_erf(head) {
-        return Some(("probably an Endace ERF capture", CONVERT));
-    }
     // Of ASCII only: what came over the wire would soon have other octets.
     if head.iter().all(|octet| matches!(octet, b'\t' | b'\n' | b'\r' | b' '..=b'~')) {
         return Some(("a text file", "if it is a hexdump of frames, convert it: text2pcap FILE out.pcapng"));
+    }
+    if is_erf(head) {
+        return Some(("probably an Endace ERF capture", CONVERT));
     }
     None
 }
@@ -93,15 +93,62 @@ pub(super) fn recognise(head: &[u8]) -> Option<Foreign> {
 /// ERF has no magic number: its first record is held against what a record can be. A time of 8 octets, the
 /// seconds in the upper half, both little-endian; type, flags, record length, losses, length on the wire.
 fn is_erf(head: &[u8]) -> bool {
-    let Some(&[_, _, _, _, a, b, c, d, kind, _, e, f, _, _, g, h]) = head.first_chunk::<16>() else {
-        return false;
-    };
-    let seconds = u32::from_le_bytes([a, b, c, d]);
-    let (record, wire) = (u16::from_be_bytes([e, f]), u16::from_be_bytes([g, h]));
+    let Some(head) = head.first_chunk::<16>() else { return false };
+    let [_, seconds, ..] = bytemuck::cast::<_, [u32; 4]>(*head).map(u32::from_le);
+    let [.., record, _, wire] = bytemuck::cast::<_, [u16; 8]>(*head).map(u16::from_be);
+    let kind = head[8];
     let years = 1990..2040;
     let is_time = years.contains(&(1970 + seconds / 31_557_600));
     is_time
-        && matches!(kind & 0x7F, 1..=48)
+        && (1..=48).contains(&(kind & 0x7F))
         && (17..=16_384).contains(&record)
         && (1..=16_384).contains(&wire)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::tests::failure;
+
+    #[test]
+    fn a_known_format_is_refused_with_its_name_and_a_remedy() {
+        for (octets, expected) in [
+            (
+                &b"GMBU\x00\x02\x01\x00"[..],
+                "test: this is a Microsoft Network Monitor 2 capture, which hopmark does not read; \
+                 convert it: editcap -F pcapng test out.pcapng",
+            ),
+            (
+                b"\xfd7zXZ\0\0\x04",
+                "test: this is an xz file, which hopmark does not read; \
+                 unpack it: xz -dc test | hopmark replay -",
+            ),
+            (
+                b"0000  45 b8 00 c8\n",
+                "test: this is a text file, which hopmark does not read; \
+                 if it is a hexdump of frames, convert it: text2pcap test out.pcapng",
+            ),
+        ] {
+            assert_eq!(failure(octets), expected);
+        }
+    }
+
+    #[test]
+    fn no_row_is_hidden_by_one_above_it() {
+        for (number, (magic, format, _)) in FORMATS.iter().enumerate() {
+            let first = FORMATS.iter().position(|(earlier, ..)| magic.starts_with(earlier));
+            assert_eq!(first, Some(number), "{format}");
+        }
+    }
+
+    #[test]
+    fn archives_and_erf_are_told_without_a_magic_number_at_the_start() {
+        let mut tar = vec![0; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        assert_eq!(recognise(&tar).unwrap().0, "a tar archive");
+        let erf = [0, 0, 0, 0, 0x00, 0xF1, 0x53, 0x65, 2, 4, 0, 78, 0, 0, 0, 60, 0, 0];
+        assert_eq!(recognise(&erf).unwrap().0, "probably an Endace ERF capture");
+        assert_eq!(recognise(&[0xFE; 20]), None);
+        assert_eq!(recognise(&[0; 20]), None);
+    }
 }

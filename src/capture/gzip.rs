@@ -17,7 +17,8 @@ pub(super) struct Gunzip<R> {
 enum State {
     InMember,
     BetweenMembers,
-    Broken(&'static str),
+    CutOff,
+    Damaged,
     Ended,
 }
 
@@ -46,9 +47,8 @@ impl<R: BufRead> Gunzip<R> {
         match result {
             Ok(Status::StreamEnd) => self.state = State::BetweenMembers,
             Ok(_) if produced > 0 || consumed > 0 => {}
-            Ok(_) if at_end => self.state = State::Broken("the gzip stream is cut off"),
-            Ok(_) => self.state = State::Broken("the gzip stream makes no progress"),
-            Err(_) => self.state = State::Broken("the gzip stream is damaged"),
+            Ok(_) if at_end => self.state = State::CutOff,
+            Ok(_) | Err(_) => self.state = State::Damaged,
         }
         Ok(produced)
     }
@@ -78,7 +78,12 @@ impl<R: BufRead> Read for Gunzip<R> {
                     }
                 }
                 State::BetweenMembers => self.begin_member()?,
-                State::Broken(what) => return Err(io::Error::new(io::ErrorKind::InvalidData, what)),
+                State::CutOff => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the gzip stream is cut off"));
+                }
+                State::Damaged => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the gzip stream is damaged"));
+                }
                 State::Ended => return Ok(0),
             }
         }

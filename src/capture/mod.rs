@@ -17,6 +17,8 @@ mod source;
 mod summary;
 #[cfg(test)]
 mod testfile;
+#[cfg(test)]
+mod tests;
 mod window;
 mod zstd;
 

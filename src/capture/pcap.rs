@@ -139,3 +139,125 @@ impl Pcap {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testfile::{BOTH_ORDERS, MICROSECONDS, MODIFIED, NANOSECONDS, Order, PcapFile};
+    use super::super::tests::{failure, frames, read};
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_in_both_byte_orders() {
+        for order in BOTH_ORDERS {
+            for (magic, name, fraction) in [
+                (MICROSECONDS, "pcap", 999_999_000),
+                (NANOSECONDS, "pcap-ns", 999_999),
+                (MODIFIED, "pcap-modified", 999_999_000),
+            ] {
+                let file = PcapFile::new(order, magic).frame((1_700_000_000, 999_999), b"first", 60).frame(
+                    (u32::MAX, 0),
+                    b"",
+                    0,
+                );
+                let (frames, capture) = read(&file.octets);
+                let times: Vec<_> = frames.iter().map(|frame| frame.timestamp.0).collect();
+                assert_eq!(
+                    times,
+                    [1_700_000_000_000_000_000 + fraction, 4_294_967_295_000_000_000],
+                    "{name}"
+                );
+                assert_eq!((&frames[0].data[..], frames[0].wire_len), (&b"first"[..], 60), "{name}");
+                let summary = capture.summary();
+                assert_eq!((summary.format, summary.frames, summary.bytes), (name, 2, 5));
+                assert_eq!((summary.damage, summary.dropped), (None, None));
+            }
+        }
+    }
+
+    #[test]
+    fn bits_above_the_link_type_are_not_part_of_it() {
+        for order in BOTH_ORDERS {
+            let file = PcapFile::with_header(order, MICROSECONDS, (2, 4), 65_535, 0xF000_000C);
+            let (frames, capture) = read(&file.frame((1, 0), b"E", 1).octets);
+            assert_eq!(frames[0].link, LinkType::RAW);
+            assert_eq!(capture.interfaces(), [Interface::unnamed(LinkType::RAW)]);
+        }
+    }
+
+    #[test]
+    fn files_of_version_2_3_may_have_their_lengths_swapped() {
+        for order in BOTH_ORDERS {
+            let mut file = PcapFile::with_header(order, MICROSECONDS, (2, 3), 65_535, 1);
+            for number in [1, 0, 60, 4] {
+                file.octets.extend(order.four(number));
+            }
+            file.octets.extend(b"kept");
+            let (frames, _) = read(&file.octets);
+            assert_eq!((&frames[0].data[..], frames[0].wire_len), (&b"kept"[..], 60));
+        }
+    }
+
+    #[test]
+    fn a_frame_longer_than_its_wire_length_is_as_long_as_what_was_kept() {
+        let (frames, _) = read(&PcapFile::new(Order::Big, MICROSECONDS).frame((1, 0), b"kept", 0).octets);
+        assert_eq!(frames[0].wire_len, 4);
+    }
+
+    #[test]
+    fn an_absurd_length_is_damage_and_what_came_before_is_given() {
+        for (snap, longest) in [(65_535, 262_144), (0, 262_144), (1 << 20, 1 << 20), (u32::MAX, 16 << 20)] {
+            let mut file =
+                PcapFile::with_header(Order::Little, MICROSECONDS, (2, 4), snap, 1).frame((1, 0), b"good", 4);
+            for number in [2, 0, longest + 1, longest + 1] {
+                file.octets.extend(Order::Little.four(number));
+            }
+            let (frames, capture) = read(&file.octets);
+            assert_eq!(frames.len(), 1);
+            assert_eq!(
+                capture.summary().damage.unwrap().to_string(),
+                format!(
+                    "damaged at octet 44 in frame 2: a frame of {} octets is announced, no more than {longest} are believed",
+                    longest + 1
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_frame_is_read_whole_where_the_snap_length_allows_it() {
+        let long = vec![7; 3 << 20];
+        let file = PcapFile::with_header(Order::Little, MICROSECONDS, (2, 4), 4 << 20, 1)
+            .frame((1, 0), b"short", 5)
+            .frame((2, 0), &long, 3 << 20)
+            .frame((3, 0), b"short", 5);
+        let frames = frames(&file.octets);
+        assert_eq!(frames.iter().map(|frame| frame.data.len()).collect::<Vec<_>>(), [5, 3 << 20, 5]);
+        assert!(frames[1].data == long);
+    }
+
+    #[test]
+    fn a_cut_off_file_says_where() {
+        let whole =
+            PcapFile::new(Order::Little, MICROSECONDS).frame((1, 0), b"first", 5).frame((2, 0), b"second", 6);
+        let end = whole.octets.len();
+        for (length, expected) in [
+            (end - 1, "cut off at octet 45 in frame 2: 22 octets announced, 21 left"),
+            (end - 7, "cut off at octet 45 in frame 2: 16 octets expected of a header, 15 left"),
+        ] {
+            let (frames, capture) = read(&whole.octets[..length]);
+            assert_eq!(frames.len(), 1);
+            assert_eq!(capture.summary().damage.unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        for order in BOTH_ORDERS {
+            for version in [(1, 4), (2, 2), (3, 0)] {
+                let file = PcapFile::with_header(order, MICROSECONDS, version, 65_535, 1);
+                let (major, minor) = version;
+                assert!(failure(&file.octets).contains(&format!("pcap version {major}.{minor}")));
+            }
+        }
+    }
+}

@@ -77,3 +77,40 @@ impl Snoop {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testfile::SnoopFile;
+    use super::super::tests::{failure, read};
+    use super::*;
+    use crate::terms::LinkType;
+
+    #[test]
+    fn frames_padding_and_drops_are_read() {
+        let file = SnoopFile::new(2, 4).frame((10, 5), b"first", 60, 0).frame((11, 0), b"next", 4, 3);
+        let (frames, capture) = read(&file.octets);
+        assert_eq!((&frames[0].data[..], frames[0].wire_len), (&b"first"[..], 60));
+        assert_eq!(frames[0].timestamp, Timestamp(10_000_005_000));
+        assert_eq!((&frames[1].data[..], frames[1].link), (&b"next"[..], LinkType::ETHERNET));
+        let summary = capture.summary();
+        assert_eq!((summary.format, summary.dropped, summary.damage), ("snoop", Some(3), None));
+    }
+
+    #[test]
+    fn versions_and_datalinks_that_are_not_read_are_refused() {
+        assert!(failure(&SnoopFile::new(5, 4).octets).contains("Shomiti"));
+        assert!(failure(&SnoopFile::new(2, 18).octets).contains("datalink type 18"));
+    }
+
+    #[test]
+    fn a_record_too_small_for_its_frame_is_damage() {
+        let mut file = SnoopFile::new(2, 4);
+        for number in [8_u32, 8, 28, 0, 1, 0, 0, 0] {
+            file.octets.extend(number.to_be_bytes());
+        }
+        let (frames, capture) = read(&file.octets);
+        assert_eq!(frames.len(), 0);
+        let expected = "damaged at octet 16 in frame 1: a frame of 8 octets in a record of 28";
+        assert_eq!(capture.summary().damage.unwrap().to_string(), expected);
+    }
+}

@@ -1,4 +1,6 @@
-//! Writes captures in memory, octet by octet, for the tests of the readers.
+//! Writes captures in memory, octet by octet, for the tests.
+
+#![allow(clippy::cast_possible_truncation, reason = "the numbers of these tests are small")]
 
 use std::io::Write;
 
@@ -41,7 +43,13 @@ impl PcapFile {
         Self::with_header(order, magic, (2, 4), 65_535, 1)
     }
 
-    pub(super) fn with_header(order: Order, magic: u32, version: (u16, u16), snap: u32, network: u32) -> Self {
+    pub(super) fn with_header(
+        order: Order,
+        magic: u32,
+        version: (u16, u16),
+        snap: u32,
+        network: u32,
+    ) -> Self {
         let mut octets = order.four(magic).to_vec();
         octets.extend(order.two(version.0));
         octets.extend(order.two(version.1));
@@ -85,7 +93,8 @@ impl PcapngFile {
     }
 
     pub(super) fn interface(self, link: u16, snap: u32, options: &[(u16, Vec<u8>)]) -> Self {
-        let body = [&self.order.two(link)[..], &[0, 0], &self.order.four(snap), &self.options(options)].concat();
+        let body =
+            [&self.order.two(link)[..], &[0, 0], &self.order.four(snap), &self.options(options)].concat();
         self.block(1, &body)
     }
 

@@ -12,6 +12,10 @@ use super::source::{Packing, Source};
 
 /// Octets read at a time.
 const STRETCH: usize = 256 << 10;
+/// Room before the place where octets are read to, for the piece of a record that is left over.
+const FRONT: usize = 64 << 10;
+/// Reading to an address that is no multiple of this costs a fifth more.
+const CACHE_LINE: usize = 64;
 
 /// The part of the capture that is in memory and not yet taken.
 pub(super) struct Window {
@@ -19,8 +23,8 @@ pub(super) struct Window {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// Octets of the capture before the start of the buffer.
-    before: u64,
+    /// Octets of the capture that the source has given.
+    given: u64,
     source: Source,
     /// Set once the source gave its last octet.
     has_ended: bool,
@@ -31,10 +35,10 @@ pub(super) struct Window {
 impl Window {
     pub(super) fn new(source: Source) -> Self {
         Self {
-            buffer: vec![0; STRETCH],
+            buffer: vec![0; FRONT + STRETCH + CACHE_LINE],
             start: 0,
             end: 0,
-            before: 0,
+            given: 0,
             source,
             has_ended: false,
             failure: None,
@@ -102,8 +106,7 @@ impl Window {
                 return Ok(());
             }
             if !self.read_more(1) {
-                let what = self.shortfall(octets, octets - left, "announced");
-                return Err(Stop::Flaw(Box::new(Flaw { octet: begin, is_cut_off: true, what })));
+                return Err(self.shortfall(begin, octets, octets - left, "announced"));
             }
         }
     }
@@ -132,7 +135,7 @@ impl Window {
 
     /// Octets of the capture before the window.
     pub(super) const fn position(&self) -> u64 {
-        self.before + self.start as u64
+        self.given - self.len() as u64
     }
 
     /// Octets read of the file as it is stored.
@@ -175,15 +178,18 @@ impl Window {
         if self.len() == 0 && self.failure.is_none() {
             return Err(Stop::End);
         }
-        let what = self.shortfall(wanted as u64, self.len() as u64, why);
-        Err(Stop::Flaw(Box::new(Flaw { octet: self.position(), is_cut_off: true, what })))
+        Err(self.shortfall(self.position(), wanted as u64, self.len() as u64, why))
     }
 
-    fn shortfall(&self, wanted: u64, left: u64, why: &str) -> String {
-        match &self.failure {
-            Some(failure) => format!("{failure}; {wanted} octets {why}, {left} left"),
-            None => format!("{wanted} octets {why}, {left} left"),
+    /// The stop for a record of which only a part is there.
+    fn shortfall(&self, octet: u64, wanted: u64, left: u64, why: &str) -> Stop {
+        let mut what = format!("{wanted} octets {why}, {left} left");
+        if let Some(failure) = &self.failure {
+            what = format!("{failure}; {what}");
         }
+        let is_cut_off =
+            self.failure.as_ref().is_none_or(|failure| failure.kind() == io::ErrorKind::UnexpectedEof);
+        Stop::Flaw(Box::new(Flaw { octet, is_cut_off, what }))
     }
 
     /// Reads until `wanted` octets are in memory; false where the source ends before.
@@ -191,24 +197,20 @@ impl Window {
         if self.len() >= wanted {
             return true;
         }
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.before += self.start as u64;
-            self.end -= self.start;
-            self.start = 0;
-        }
-        if wanted > self.buffer.len() {
-            self.buffer.resize(wanted.next_multiple_of(STRETCH), 0);
-        }
-        while self.end < wanted && !self.has_ended {
+        self.make_room(wanted);
+        while self.len() < wanted && !self.has_ended {
             // Never more at a time, even where one long record has made the buffer longer: it would no longer fit
             // into the cache.
             let until = self.buffer.len().min(self.end + STRETCH);
             let room = self.buffer.get_mut(self.end..until).unwrap_or_default();
             match self.source.read(room) {
                 Ok(0) => self.has_ended = true,
-                // A source cannot have filled more than the room it was given; one that says so is not believed.
-                Ok(octets) => self.end = (self.end + octets).min(self.buffer.len()),
+                Ok(octets) => {
+                    // A source cannot have filled more than the room it had; one that says so is not believed.
+                    let octets = octets.min(until - self.end);
+                    self.end += octets;
+                    self.given += octets as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.has_ended = true;
@@ -216,6 +218,19 @@ impl Window {
                 }
             }
         }
-        self.end >= wanted
+        self.len() >= wanted
+    }
+
+    /// Moves what is left over to where the octets to be read join it.
+    fn make_room(&mut self, wanted: usize) {
+        let left = self.len();
+        let join = FRONT + self.buffer.as_ptr().wrapping_add(FRONT).align_offset(CACHE_LINE);
+        // A long record has no place in front: then it begins at the start, wherever its end comes to lie.
+        let start = join.saturating_sub(left);
+        if start + wanted > self.buffer.len() {
+            self.buffer.resize((start + wanted).next_multiple_of(STRETCH), 0);
+        }
+        self.buffer.copy_within(self.start..self.end, start);
+        (self.start, self.end) = (start, start + left);
     }
 }

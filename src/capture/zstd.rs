@@ -41,11 +41,15 @@ impl<R: BufRead> Read for Unzstd<R> {
         }
         loop {
             if self.is_broken {
-                return Err(broken("the zstd stream is damaged"));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the zstd stream is damaged"));
             }
             let packed = if self.has_more { &[] } else { self.input.fill_buf()? };
             if packed.is_empty() && !self.has_more {
-                return if self.wanted == 0 { Ok(0) } else { Err(broken("the zstd stream is cut off")) };
+                return if self.wanted == 0 {
+                    Ok(0)
+                } else {
+                    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the zstd stream is cut off"))
+                };
             }
             let feed = if self.wanted == 0 { FRAME_START } else { self.wanted };
             let mut source = InBuffer::around(packed.get(..feed).unwrap_or(packed));
@@ -64,10 +68,6 @@ impl<R: BufRead> Read for Unzstd<R> {
             }
         }
     }
-}
-
-fn broken(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 #[cfg(test)]

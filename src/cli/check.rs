@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::load_policy;
 use crate::config::{self, Loaded, length_text};
 use crate::policy::{
     Expectation, MeterLimits, PayloadTypeRule, Policy, PortSide, Quantity, Rule, ServiceClass, Setting,
@@ -43,12 +44,7 @@ pub enum CheckFormat {
 ///
 /// With all that is wrong in the file, or when the output cannot be written.
 pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let loaded = if let Some(path) = &args.config {
-        config::load(path, args.profile.as_deref())?
-    } else {
-        let name = args.profile.as_deref().unwrap_or(config::default_profile());
-        Loaded { policy: config::builtin(name)?, notes: Vec::new() }
-    };
+    let loaded = load_policy(args.config.as_deref(), args.profile.as_deref())?;
     let text = match args.format {
         CheckFormat::Text => describe(&loaded),
         CheckFormat::Toml => {

@@ -2,11 +2,15 @@
 
 pub mod check;
 pub mod replay;
+mod synth;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::{self, Loaded};
 
 /// At which hop does a media stream lose its priority marking?
 ///
@@ -25,6 +29,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
+    /// Make captures from a scenario, together with what is true of them
+    Synth(synth::SynthArgs),
 }
 
 /// Runs the command line and says how it went.
@@ -32,10 +38,20 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "hopmark: {error:#}");
+        let _ = writeln!(io::stderr(), "{error:#}");
         ExitCode::from(2)
     })
+}
+
+/// The policy of the operator's file, or of a built-in profile.
+fn load_policy(file: Option<&Path>, profile: Option<&str>) -> anyhow::Result<Loaded> {
+    if let Some(path) = file {
+        return Ok(config::load(path, profile)?);
+    }
+    let name = profile.unwrap_or(config::default_profile());
+    Ok(Loaded { policy: config::builtin(name)?, notes: Vec::new() })
 }

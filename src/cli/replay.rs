@@ -1,7 +1,7 @@
 //! `hopmark replay`: from captures to a verdict on every stream.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,7 +10,8 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::config::{self, Loaded};
+use super::load_policy;
+use crate::config::Loaded;
 use crate::pipeline::{self, MAX_POINTS, PointFiles, Progress, Replay};
 use crate::report::{self, Anonymizer};
 use crate::verify::{Outcome, Severity};
@@ -111,7 +112,7 @@ fn default_threads() -> usize {
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let Loaded { policy, notes } = load_policy(args.config.as_deref(), args.profile.as_deref())?;
     for note in notes {
-        writeln!(io::stderr(), "hopmark: note: {note}")?;
+        writeln!(io::stderr(), "note: {note}")?;
     }
     let anonymize = args.anonymize.as_deref().map(Anonymizer::from_key_file).transpose()?;
     let replay = Replay {
@@ -139,17 +140,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         other => other.context("cannot write the report to standard output")?,
     }
-    Ok(if args.fail_on.is_met_by(&outcome) { ExitCode::from(1) } else { ExitCode::SUCCESS })
-}
-
-fn load_policy(file: Option<&Path>, profile: Option<&str>) -> anyhow::Result<Loaded> {
-    Ok(match file {
-        Some(path) => config::load(path, profile)?,
-        None => {
-            let name = profile.unwrap_or(config::default_profile());
-            Loaded { policy: config::builtin(name)?, notes: Vec::new() }
-        }
-    })
+    let is_failure = args.fail_on.is_met_by(&outcome);
+    // The program ends here: giving back the memory of every stream one by one would only cost time.
+    std::mem::forget(outcome);
+    Ok(if is_failure { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// The files by observation point, in the order in which the points were first named.
@@ -168,7 +162,9 @@ fn points(captures: &[PathBuf], named: &[String]) -> anyhow::Result<Vec<PointFil
     for capture in captures {
         match capture.to_str().and_then(|text| text.split_once('=')) {
             // A file whose name holds a `=` is that file.
-            Some((name, file)) if !capture.exists() && !name.contains('/') => add(checked_name(name)?, file.into()),
+            Some((name, file)) if !capture.exists() && !name.contains('/') => {
+                add(checked_name(name)?, file.into());
+            }
             _ => add("", capture.clone()),
         }
     }

@@ -4,7 +4,7 @@ use super::ip::Ip;
 use super::layers::Layers;
 use super::tunnel::Tunnels;
 use super::walk::{Carried, walk};
-use super::{Message, Observation, PathTable, Undecoded, demux, tcp_framing};
+use super::{Message, Observation, PathTable, Undecoded, demux, plain, tcp_framing};
 use crate::terms::{Frame, Transport};
 
 /// What an operator may set.
@@ -82,17 +82,46 @@ impl Decoder {
         }
     }
 
-    /// Hands what the frame carries, and the paths so far, to `sink`: one observation of a UDP datagram, or of a fragment; of a TCP
-    /// segment one for each message in it, one [`Message::Other`] where there is none, and nothing where there is no
-    /// data. Per frame: does not allocate, except for a path that was not seen before.
+    /// Hands what the frame carries, and the paths so far, to `sink`.
+    ///
+    /// That is one observation of a UDP datagram or of a fragment; of a TCP segment one for each message in it,
+    /// one [`Message::Other`] where there is none, and nothing where there is no data. Per frame: does not
+    /// allocate, except for a path that was not seen before.
     ///
     /// # Errors
     ///
     /// The reason why there was no observation, to be counted.
+    #[inline]
     pub fn decode<'a>(
         &mut self,
         frame: &Frame<'a>,
         mut sink: impl FnMut(&Observation<'a>, &PathTable),
+    ) -> Result<(), Undecoded> {
+        let Some(plain) = plain::read(frame) else { return self.decode_any(frame, &mut sink) };
+        let path = self.paths.intern(frame.interface, &[]);
+        let seen = Observation {
+            timestamp: frame.timestamp,
+            addresses: plain.addresses,
+            source_port: plain.source_port,
+            destination_port: plain.destination_port,
+            transport: Transport::Udp,
+            traffic_class: plain.traffic_class,
+            ttl: plain.ttl,
+            path,
+            octets: plain.octets,
+            fragment: None,
+            message: Message::Rtp(plain.rtp),
+        };
+        sink(&seen, &self.paths);
+        Ok(())
+    }
+
+    /// Any frame.
+    #[inline(never)]
+    pub(super) fn decode_any<'a>(
+        &mut self,
+        frame: &Frame<'a>,
+        sink: &mut dyn FnMut(&Observation<'a>, &PathTable),
     ) -> Result<(), Undecoded> {
         self.layers.back_to(0);
         let (ip, carried) = walk(frame, &self.tunnels, &mut self.layers)?;

@@ -2,7 +2,7 @@
 
 use super::span::Span;
 
-/// Change cipher spec, alert, handshake, application data, heartbeat, with connection identifier, acknowledgement.
+/// From change cipher spec to heartbeat, then records with a connection identifier, and acknowledgements.
 const CONTENT_TYPES: std::ops::RangeInclusive<u8> = 20..=26;
 
 /// Whether the payload begins with a DTLS record that fits into it.

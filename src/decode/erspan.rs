@@ -23,7 +23,7 @@ pub(super) fn read<'a>(gre: Gre, span: Span<'a>, layers: &mut Layers) -> Result<
             Ok((Next::Ethernet, rest.skip(4)?))
         }
         2 => {
-            // Timestamp 32, security group 16, P 1, frame type 5, hardware 6, direction 1, granularity 2, O 1.
+            // Timestamp 32, group 16, P 1, frame type 5, hardware 6, direction 1, granularity 2, O 1.
             const FRAME_TYPE: u8 = 0x7C;
             const EGRESS: u8 = 0x08;
             const PLATFORM_HEADER: u8 = 0x01;

@@ -21,6 +21,8 @@ pub(super) const ERSPAN_1_2: u16 = 0x88BE;
 pub(super) const ERSPAN_3: u16 = 0x22EB;
 /// A mirror of Mellanox switches.
 pub(super) const MELLANOX_MIRROR: u16 = 0x8949;
+/// What access points of Aruba put 802.11 frames under: one number for each class of traffic.
+pub(super) const ARUBA: std::ops::RangeInclusive<u16> = 0x8200..=0x8370;
 pub(super) const WCCP: u16 = 0x883E;
 pub(super) const ARP: u16 = 0x0806;
 pub(super) const LLDP: u16 = 0x88CC;

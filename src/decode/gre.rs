@@ -84,8 +84,8 @@ mod tests {
             ("version 1, sequence", 0x3001, Some(0x0304), true, 8),
             ("version 1, sequence, acknowledgement", 0x3081, Some(0x0304), true, 4),
         ] {
-            let mut bytes = vec![(flags >> 8) as u8, flags as u8, 0x65, 0x58, 1, 2, 3, 4, 5, 6, 7, 8];
-            bytes.extend([0; 8]);
+            let flags = u16::to_be_bytes(flags);
+            let bytes = [&flags[..], &[0x65, 0x58, 1, 2, 3, 4, 5, 6, 7, 8], &[0; 8]].concat();
             let (gre, rest) = Gre::read(Span::new(&bytes, bytes.len())).unwrap();
             assert_eq!(gre, Gre { protocol: 0x6558, key, has_sequence }, "{name}");
             assert_eq!(rest.octets, octets, "{name}");

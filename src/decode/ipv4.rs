@@ -25,7 +25,7 @@ pub(super) fn read(span: Span<'_>) -> Result<(Ip, Span<'_>), Undecoded> {
     if version >> 4 != 4 || header_octets < 20 {
         return Err(Undecoded::MalformedIpv4);
     }
-    // Segmentation offload leaves 0 in a packet that is longer than the field can say: then what is there counts.
+    // Segmentation offload leaves 0 where the field cannot say the length: then what is there counts.
     let octets = match u16::from_be_bytes([l0, l1]) {
         0 => span.octets,
         total => usize::from(total),

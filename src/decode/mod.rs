@@ -6,7 +6,8 @@
 //! read is a counted reason ([`Undecoded`]) and the next frame.
 //!
 //! [`Decoder`] is the way in. `walk` goes from the link to the innermost UDP or TCP header, `demux` and
-//! `tcp_framing` tell what lies behind it. Each protocol has a file; a new one is a file and an arm in one of these.
+//! `tcp_framing` tell what lies behind it. Each protocol has a file; a new one is a file and an
+//! arm in one of these.
 
 mod channel_data;
 mod decoder;
@@ -28,6 +29,7 @@ mod next;
 mod nsh;
 mod observation;
 pub mod path;
+mod plain;
 mod ppp;
 mod ring;
 mod rtcp;

@@ -1,4 +1,4 @@
-//! Where a packet was seen: interface, tags and tunnels, interned to a number.
+//! Where a packet was seen: interface, tags and tunnels, as a number.
 //!
 //! A frame's headers outside the innermost IP are its [`Layer`]s. Most packets of a capture share a handful of
 //! layer stacks, so each distinct stack is kept once and packets carry a [`PathId`]. Two stacks that differ only
@@ -207,6 +207,7 @@ impl PathTable {
     }
 
     /// The number of this stack of layers, new or known. Per frame.
+    #[inline]
     pub fn intern(&mut self, interface: u16, layers: &[Layer]) -> PathId {
         if layers.is_empty() {
             if let Some(Some(id)) = self.plain.get(usize::from(interface)) {
@@ -223,6 +224,7 @@ impl PathTable {
         self.find_or_add(interface, layers)
     }
 
+    #[inline(never)]
     fn find_or_add(&mut self, interface: u16, layers: &[Layer]) -> PathId {
         let id = match self.find(interface, layers) {
             Some(id) => id,

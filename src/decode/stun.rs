@@ -14,8 +14,8 @@ use attribute::{kind, lengths_fit};
 
 /// The second word of every message since RFC 5389.
 pub const COOKIE: u32 = 0x2112_A442;
-/// What the first attribute of every MS-TURN message holds (MS-TURN, section 2.2.2.1).
-const MS_COOKIE: u32 = 0x72C6_4BC6;
+/// The first attribute of every MS-TURN message (MS-TURN, section 2.2.2): number, length, value.
+const MS_COOKIE: [u8; 8] = [0x00, 0x0F, 0x00, 0x04, 0x72, 0xC6, 0x4B, 0xC6];
 const HEADER_OCTETS: usize = 20;
 
 /// Whether the octets have the cookie of RFC 8489 in its place.
@@ -31,7 +31,7 @@ pub enum Format {
     Rfc8489,
     /// RFC 3489: no cookie.
     Classic,
-    /// MS-TURN: no cookie in the header, Microsoft's own as the first attribute.
+    /// MS-TURN: Microsoft's own cookie as the first attribute, whether or not the header has the other.
     MsTurn,
 }
 
@@ -73,28 +73,23 @@ impl<'a> StunMessage<'a> {
             return None;
         }
         let span = payload.with_length(octets);
-        if has_cookie(span.bytes) {
-            return (octets.is_multiple_of(4)).then_some(Self {
-                span,
-                format: Format::Rfc8489,
-                is_padded: true,
-            });
-        }
         let attributes = span.skip(HEADER_OCTETS).ok()?;
-        let is_padded = !lengths_fit(attributes, false);
-        if is_padded && !lengths_fit(attributes, true) {
-            return None;
+        let (fits_padded, fits_packed) = (lengths_fit(attributes, true), lengths_fit(attributes, false));
+        let is_ms_turn = method::is_ms_turn(message_type) && attributes.bytes.starts_with(&MS_COOKIE);
+        // Microsoft's clients send messages with both cookies, and some clients leave the padding out.
+        if has_cookie(span.bytes) {
+            let format = if is_ms_turn { Format::MsTurn } else { Format::Rfc8489 };
+            return Some(Self { span, format, is_padded: fits_padded || !fits_packed });
         }
-        let format = if let [0x00, 0x0F, 0x00, 0x04, cookie @ ..] = attributes.bytes
-            && cookie.starts_with(&MS_COOKIE.to_be_bytes())
-            && method::is_ms_turn(message_type)
-        {
-            Format::MsTurn
-        } else if octets == payload.octets && method::is_classic(message_type) {
-            Format::Classic
-        } else {
-            return None;
+        let is_classic = octets == payload.octets && method::is_classic(message_type);
+        let format = match (is_ms_turn, is_classic) {
+            _ if !fits_padded && !fits_packed => return None,
+            (true, _) => Format::MsTurn,
+            (false, true) => Format::Classic,
+            (false, false) => return None,
         };
+        // RFC 3489 knows no padding.
+        let is_padded = !fits_packed;
         Some(Self { span, format, is_padded })
     }
 
@@ -132,7 +127,7 @@ impl<'a> StunMessage<'a> {
         self.method().name()
     }
 
-    /// The identifier that a request and its response share: cookie and 12 octets, or 16 octets without a cookie.
+    /// The identifier that a request and its response share: cookie and 12 octets, or 16 without a cookie.
     #[must_use]
     pub fn transaction_id(&self) -> [u8; 16] {
         self.span.bytes.get(4..).and_then(|b| b.first_chunk()).copied().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What may become streams: packets of one key, kept until they prove a stream or are given up.
+//! What may become streams: packets kept until they prove one.
 //!
 //! The packets are kept, so that a stream's counts start at its first one.
 
@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::Histogram;
 use super::hop::Digest;
 use super::key::{Key, Kind};
+use super::prefetch::prefetch;
 use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
 use crate::terms::RtpTime;
 
@@ -38,11 +39,22 @@ struct Candidate {
     born: u32,
 }
 
+/// What the index holds of a candidate: its place, and enough of its hash to ask for its memory unseen.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    tag: u32,
+    place: u32,
+}
+
+const fn tag(hash: u64) -> u32 {
+    (hash >> 25 & 0xFFFF_FFFF) as u32
+}
+
 /// All candidates, the oldest pushed out when the table is full.
 pub(super) struct Candidates {
     slots: Vec<Candidate>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: HashTable<Slot>,
     /// Slots by birth, with the number of the birth.
     queue: VecDeque<(u32, u32)>,
     births: u32,
@@ -69,6 +81,21 @@ impl Candidates {
         }
     }
 
+    fn find(&self, kind: Kind, key: &Key, hash: u64) -> Option<u32> {
+        let is_it = |slot: &Slot| {
+            let candidate = self.slots.get(slot.place as usize);
+            slot.tag == tag(hash) && candidate.is_some_and(|c| c.key == *key && c.kind == kind)
+        };
+        self.index.find(hash, is_it).map(|slot| slot.place)
+    }
+
+    /// Asks for the memory of the candidate with this hash, if there is one.
+    pub(super) fn prepare(&self, hash: u64) {
+        if let Some(slot) = self.index.find(hash, |slot| slot.tag == tag(hash)) {
+            prefetch(&self.slots, slot.place as usize);
+        }
+    }
+
     /// Adds a packet; gives all packets of the candidate back once they prove a stream.
     pub(super) fn add(
         &mut self,
@@ -79,10 +106,7 @@ impl Candidates {
         context: impl FnOnce() -> Context,
     ) -> Option<(Held, Histogram)> {
         let wanted = hash(&key);
-        let found = self
-            .index
-            .find(wanted, |&i| self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind));
-        let Some(&slot) = found else {
+        let Some(slot) = self.find(kind, &key, wanted) else {
             self.insert(kind, key, d, wanted, &hash);
             return None;
         };
@@ -136,10 +160,8 @@ impl Candidates {
 
     /// Counts a later fragment for a candidate; false where there is none of that key.
     pub(super) fn add_fragment(&mut self, kind: Kind, key: Key, hash: u64, dscp: u8) -> bool {
-        let found = self
-            .index
-            .find(hash, |&i| self.slots.get(i as usize).is_some_and(|c| c.key == key && c.kind == kind));
-        let Some(candidate) = found.and_then(|&i| self.slots.get_mut(i as usize)) else { return false };
+        let found = self.find(kind, &key, hash);
+        let Some(candidate) = found.and_then(|i| self.slots.get_mut(i as usize)) else { return false };
         super::add(&mut candidate.fragments, dscp, 1);
         true
     }
@@ -164,7 +186,8 @@ impl Candidates {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
         let slots = &self.slots;
-        self.index.insert_unique(wanted, slot, |&i| slots.get(i as usize).map_or(0, |c| hash(&c.key)));
+        let rehash = |slot: &Slot| slots.get(slot.place as usize).map_or(0, |c| hash(&c.key));
+        self.index.insert_unique(wanted, Slot { tag: tag(wanted), place: slot }, rehash);
         self.queue.push_back((slot, self.births));
         // Slots that were released stay in the queue until they reach its head: keep it in proportion.
         if self.queue.len() > 2 * self.bound + 1024 {
@@ -192,7 +215,7 @@ impl Candidates {
         self.held -= candidate.held.len();
         candidate.held = Held::new();
         let wanted = hash(&candidate.key);
-        if let Ok(entry) = self.index.find_entry(wanted, |&i| i == slot) {
+        if let Ok(entry) = self.index.find_entry(wanted, |s| s.place == slot) {
             entry.remove();
             self.free.push(slot);
         }
@@ -227,7 +250,7 @@ fn is_over(last: &Digest, d: &Digest, max_silence_ns: i64) -> bool {
 /// then goes on with the next sequence number and the next timestamp.
 pub(super) fn is_clock_step(silence_ns: i64, sequence: u16, timestamp: RtpTime, d: &Digest) -> bool {
     let ahead = d.sequence.wrapping_sub(sequence);
-    silence_ns > CLOCK_STEP_NS && (1..4).contains(&ahead) && d.timestamp.since(timestamp).abs() < 90_000
+    silence_ns > CLOCK_STEP_NS && (1..4).contains(&ahead) && d.timestamp.since(timestamp).saturating_abs() < 90_000
 }
 
 /// Capture times further apart than this, one day, are no measure of a packet's delay.

@@ -155,8 +155,8 @@ impl Trial {
         }
         self.is_first = false;
         self.elapsed_ns = self.elapsed_ns.saturating_add(elapsed_ns);
-        self.ticks += i64::from(ticks);
-        self.updates += 1;
+        self.ticks = self.ticks.saturating_add(i64::from(ticks));
+        self.updates = self.updates.saturating_add(1);
         if is_next_in_sequence {
             if self.votes == 0 {
                 self.step = ticks;
@@ -196,7 +196,10 @@ impl Trial {
         // Audio codecs pack whole multiples of 2.5 ms: that tells 48 kHz from 44.1 kHz under much jitter.
         let fits = |hz: u32| {
             let quantum = i64::from(hz) / 400;
-            self.votes > 2 && quantum * 400 == i64::from(hz) && self.step > 0 && i64::from(self.step) % quantum == 0
+            self.votes > 2
+                && quantum * 400 == i64::from(hz)
+                && self.step > 0
+                && i64::from(self.step) % quantum == 0
         };
         let place = |want: &dyn Fn(u32) -> bool, limit: f64| {
             (1_u8..)

@@ -28,6 +28,9 @@ pub(super) enum Kind {
 }
 
 impl Key {
+    /// No stream's: nobody sends from nowhere to nowhere.
+    pub(super) const VACANT: Self = Self { addresses: 0, ports_and_ssrc: 0 };
+
     fn new(source: u32, destination: u32, o: &Observation<'_>, ssrc: Ssrc) -> Self {
         Self {
             addresses: u64::from(source) << 32 | u64::from(destination),
@@ -39,7 +42,7 @@ impl Key {
 
     /// The SSRC.
     pub(super) const fn ssrc(self) -> Ssrc {
-        Ssrc(self.ports_and_ssrc as u32)
+        Ssrc((self.ports_and_ssrc & 0xFFFF_FFFF) as u32)
     }
 
     const fn source(self) -> u32 {
@@ -47,7 +50,7 @@ impl Key {
     }
 
     const fn destination(self) -> u32 {
-        self.addresses as u32
+        (self.addresses & 0xFFFF_FFFF) as u32
     }
 
     const fn source_port(self) -> u16 {
@@ -55,7 +58,7 @@ impl Key {
     }
 
     const fn destination_port(self) -> u16 {
-        (self.ports_and_ssrc >> 32) as u16
+        (self.ports_and_ssrc >> 32 & 0xFFFF) as u16
     }
 }
 
@@ -114,7 +117,8 @@ impl AddressBook {
         let number = u32::try_from(self.addresses.len()).ok()?;
         self.addresses.push(entry);
         let (addresses, hasher) = (&self.addresses, &self.hasher);
-        self.index.insert_unique(hash, number, |&i| addresses.get(i as usize).map_or(0, |e| hasher.hash_one(e)));
+        self.index
+            .insert_unique(hash, number, |&i| addresses.get(i as usize).map_or(0, |e| hasher.hash_one(e)));
         Some(number)
     }
 

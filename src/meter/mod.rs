@@ -1,4 +1,4 @@
-//! Observations to records: finds RTP streams, counts them, and pairs STUN transactions.
+//! Observations to records: finds, counts and pairs what was heard.
 //!
 //! Pure: no I/O and no clock; time is what the packets say. One [`Meter`] belongs to one observation point and
 //! one thread. The same observations give the same records, whatever the seed.
@@ -9,12 +9,16 @@ mod facts;
 mod fragments;
 mod hop;
 mod key;
+mod prefetch;
 mod proof;
 mod record;
 mod records;
+mod samples;
 mod sequence;
 mod stun;
 mod table;
+#[cfg(test)]
+mod tests;
 mod ways;
 
 use candidate::Candidates;
@@ -22,13 +26,16 @@ use clock::Clocks;
 use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin, count};
-use key::{AddressBook, Key, Kind, key_of};
+use key::{AddressBook, Key, Kind, flow_of, key_of};
 use proof::Context;
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
-    MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
+    Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
+    MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip, StreamRecord,
+    StunRecord, Way,
 };
 use records::Paths;
+pub use samples::Sample;
+use samples::Sampling;
 use stun::Transactions;
 use table::Table;
 use ways::{Belonging, Contest, Evidence};
@@ -73,6 +80,19 @@ impl Default for Limits {
     }
 }
 
+/// An RTP packet that waits for its stream's memory.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    key: Key,
+    hash: u64,
+    kind: Kind,
+    guess: Option<u32>,
+    digest: Digest,
+}
+
+/// Packets that are looked up together, so that waiting for one stream's memory overlaps with that for the others'.
+const BATCH: usize = 16;
+
 /// Counts everything that one observation point hears.
 pub struct Meter {
     point: PointId,
@@ -85,6 +105,7 @@ pub struct Meter {
     facts: FactBook,
     transactions: Transactions,
     paths: Paths,
+    batch: Vec<Pending>,
     ended: Vec<Box<StreamRecord>>,
     counters: MeterCounters,
 }
@@ -111,6 +132,7 @@ impl Meter {
             transactions: Transactions::new(&limits, table.hasher()),
             table,
             paths: Paths::default(),
+            batch: Vec::with_capacity(BATCH),
             ended: Vec::new(),
             counters: MeterCounters::default(),
         }
@@ -141,42 +163,55 @@ impl Meter {
             traffic_class: o.traffic_class,
             payload_type: header.payload_type,
         };
-        let hash = self.table.hash(&key);
-        if let Some(first) = self.table.find(kind, &key, hash)
-            && let Some(hot) = self.table.hot(first)
-        {
-            let silence = d.arrival.0.wrapping_sub(hot.last_arrival);
-            if silence <= self.limits.stream_timeout_ns && hot.count_in_order(&d, &self.clocks) {
-                if o.fragment.is_some() {
-                    self.note_first_fragment(o, kind, key);
-                }
-                return;
-            }
-            self.count_out_of_order(o, first, kind, key, &d, paths);
-            return;
+        if o.fragment.is_some() {
+            self.note_first_fragment(o, kind, key);
         }
-        self.note_first_fragment(o, kind, key);
-        self.consider(o, kind, key, &d, paths);
+        self.batch.push(Pending { key, hash: self.table.hash(&key), kind, guess: None, digest: d });
+        if self.batch.len() >= BATCH {
+            self.flush(paths);
+        }
     }
 
-    /// A packet of a known stream that is not simply the next one.
-    #[cold]
+    /// Counts the packets that wait.
+    #[inline]
+    fn flush(&mut self, paths: &PathTable) {
+        let mut batch = std::mem::take(&mut self.batch);
+        for pending in &mut batch {
+            pending.guess = self.table.guess(pending.kind, pending.hash);
+            if pending.guess.is_none() {
+                self.candidates.prepare(pending.hash);
+            }
+        }
+        let removals = self.table.removals();
+        for pending in &batch {
+            let guess = pending.guess.filter(|_| self.table.removals() == removals);
+            if let Some(first) = guess
+                && let Some(hot) = self.table.hot(first)
+                && hot.key == pending.key
+                && pending.digest.arrival.0.wrapping_sub(hot.last_arrival) <= self.limits.stream_timeout_ns
+                && hot.count_in_order(&pending.digest, &self.clocks)
+            {
+                continue;
+            }
+            self.count_out_of_order(pending, paths);
+        }
+        batch.clear();
+        self.batch = batch;
+    }
+
+    /// A packet that is not simply the next one of a known stream.
     #[inline(never)]
-    fn count_out_of_order(
-        &mut self,
-        o: &Observation<'_>,
-        first: u32,
-        kind: Kind,
-        key: Key,
-        d: &Digest,
-        paths: &PathTable,
-    ) {
-        self.note_first_fragment(o, kind, key);
-        let silence = d.arrival.0.wrapping_sub(self.table.last_arrival(first));
+    fn count_out_of_order(&mut self, pending: &Pending, paths: &PathTable) {
+        let &Pending { key, kind, hash, digest: ref d, .. } = pending;
+        let Some(first) = self.table.find(kind, &key, hash) else {
+            self.consider(kind, key, d, paths);
+            return;
+        };
+        let silence = d.arrival.0.saturating_sub(self.table.last_arrival(first));
         let goes_on = |hot: &mut hop::Hot| hot.goes_on_after_clock_step(silence, d);
         if silence > self.limits.stream_timeout_ns && !self.table.hot(first).is_some_and(goes_on) {
             // The stream is over, and a new one needs proof of its own before it takes the key.
-            self.consider(o, kind, key, d, paths);
+            self.consider(kind, key, d, paths);
         } else {
             self.count(first, d, paths);
         }
@@ -190,12 +225,14 @@ impl Meter {
 
     /// A packet that looks like RTP and belongs to no stream.
     #[inline(never)]
-    fn consider(&mut self, o: &Observation<'_>, kind: Kind, key: Key, d: &Digest, paths: &PathTable) {
+    fn consider(&mut self, kind: Kind, key: Key, d: &Digest, paths: &PathTable) {
         let table = &self.table;
         let hash = |key: &Key| table.hash(key);
-        let facts = &self.facts;
+        let (facts, book) = (&self.facts, &self.book);
         let context = || Context {
-            is_likely_media: facts.of_flow(o.flow()).is_some_and(|f| f.stun || f.dtls || f.zrtp || f.rtcp),
+            is_likely_media: facts
+                .of_flow(flow_of(kind, key, book))
+                .is_some_and(|f| f.stun || f.dtls || f.zrtp || f.rtcp),
         };
         let timeout = self.limits.stream_timeout_ns;
         let proven = self.candidates.add((kind, key), hash, d, timeout, context);
@@ -207,7 +244,7 @@ impl Meter {
         self.make_room(paths);
         let mut packets = held.iter();
         let Some(first) = packets.next() else { return };
-        let (hot, mut cold) = begin(key, kind, first, &self.clocks);
+        let (hot, mut cold) = begin(key, kind, first, &self.clocks, Sampling::among(self.table.streams()));
         if !fragments.is_empty() {
             cold.fragments = Some(Box::new(fragments));
         }
@@ -272,7 +309,7 @@ impl Meter {
                     hot.set_slow(cold);
                 }
             }
-            belonging => self.settle_contest(first, contest, belonging, paths),
+            belonging => self.settle_contest(first, *contest, belonging, paths),
         }
     }
 
@@ -304,10 +341,11 @@ impl Meter {
         Evidence { packets, copies, held: contest.held.len(), held_ns, is_end }.weigh()
     }
 
-    fn settle_contest(&mut self, first: u32, contest: Box<Contest>, belonging: Belonging, paths: &PathTable) {
+    fn settle_contest(&mut self, first: u32, contest: Contest, belonging: Belonging, paths: &PathTable) {
         let mut held = contest.held.into_iter();
         let Some(newcomer) = held.next() else { return };
         let hops = self.table.chain(first).count();
+        let sampling = Sampling::among(self.table.streams());
         match belonging {
             Belonging::WayTo(hop) => {
                 let hop = self.table.chain(first).nth(hop).unwrap_or(first);
@@ -319,7 +357,7 @@ impl Meter {
             _ => {
                 if let Some((hot, cold)) = self.table.hop(first) {
                     let (key, kind) = (hot.key, cold.kind);
-                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks);
+                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks, sampling);
                     self.table.add_hop(first, hot, cold);
                 }
             }
@@ -332,6 +370,11 @@ impl Meter {
     /// Everything that is not RTP.
     #[inline(never)]
     fn observe_other(&mut self, o: &Observation<'_>, paths: &PathTable) {
+        if matches!(o.message, Message::Other) {
+            return;
+        }
+        // What waits came before: facts of the flow must not work backwards.
+        self.flush(paths);
         match o.message {
             Message::Stun(message) => {
                 self.transactions.observe(self.point, o, &message, paths, &mut self.facts);
@@ -440,6 +483,7 @@ impl Meter {
         paths: &PathTable,
         mut sink: impl FnMut(Box<StreamRecord>),
     ) -> (Vec<StunRecord>, MeterCounters) {
+        self.flush(paths);
         self.candidates.close();
         self.note_given_up();
         for record in self.take_ended() {
@@ -449,6 +493,7 @@ impl Meter {
         for first in self.table.first_hops() {
             latest = latest.max(Some(Timestamp(self.table.last_arrival(first))));
             self.end_stream(first, paths);
+            self.table.release_before(first);
             for record in self.ended.drain(..) {
                 sink(record);
             }

@@ -95,7 +95,13 @@ impl Transactions {
         }
     }
 
-    fn observe_request(&mut self, point: PointId, o: &Observation<'_>, message: &StunMessage<'_>, place: PathId) {
+    fn observe_request(
+        &mut self,
+        point: PointId,
+        o: &Observation<'_>,
+        message: &StunMessage<'_>,
+        place: PathId,
+    ) {
         let flow = o.flow();
         let key = Key { id: message.transaction_id(), client: flow.source, server: flow.destination };
         let dscp = o.traffic_class.dscp().value();
@@ -129,8 +135,7 @@ impl Transactions {
         if self.open.len() >= self.max_open {
             self.evict();
         }
-        let open =
-            Open { record, last_sent: o.timestamp, place, ttl: o.ttl, is_answered: false };
+        let open = Open { record, last_sent: o.timestamp, place, ttl: o.ttl, is_answered: false };
         self.open.insert(key, open);
         self.queue.push_back((o.timestamp, key));
     }
@@ -310,12 +315,17 @@ impl Pair {
 /// What a message says of its flow.
 fn learn(facts: &mut FlowFacts, message: &StunMessage<'_>) {
     facts.stun = true;
-    if matches!(message.kind(), "allocate" | "channel-bind" | "create-permission" | "send" | "data" | "refresh") {
+    if matches!(
+        message.kind(),
+        "allocate" | "channel-bind" | "create-permission" | "send" | "data" | "refresh"
+    ) {
         facts.turn = true;
     }
     let is_success = message.class() == Class::Success;
     match (message.kind(), message.class()) {
-        ("allocate", Class::Request) => facts.modality = message.ms_service_quality().map(|q| q.stream_type).or(facts.modality),
+        ("allocate", Class::Request) => {
+            facts.modality = message.ms_service_quality().map(|q| q.stream_type).or(facts.modality);
+        }
         ("allocate", Class::Success) => facts.relayed = message.relayed_address().or(facts.relayed),
         ("channel-bind", Class::Request) => facts.peer = message.peer_address().or(facts.peer),
         _ => {}

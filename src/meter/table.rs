@@ -1,4 +1,4 @@
-//! All streams of an observer: the index from key to state, idle time-outs, and the bound.
+//! All streams of an observer: index, idle time-outs, and the bound.
 
 use std::hash::BuildHasher;
 
@@ -6,16 +6,30 @@ use hashbrown::HashTable;
 
 use super::hop::{Cold, Hot};
 use super::key::{Key, Kind};
+use super::prefetch::prefetch;
 
 /// Streams and their hops. A stream's first hop stands in the index; its others hang on by `Cold::next`.
 pub(super) struct Table {
     hots: Vec<Hot>,
     colds: Arena<Cold>,
     free: Vec<u32>,
-    plain: HashTable<u32>,
-    interned: HashTable<u32>,
+    plain: HashTable<Slot>,
+    interned: HashTable<Slot>,
     hasher: foldhash::fast::FixedState,
     streams: usize,
+    removals: u64,
+}
+
+/// What the index holds of a stream. With a part of the hash, most look-ups need not touch the stream to miss it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slot {
+    tag: u32,
+    first: u32,
+}
+
+/// The upper half of the hash: the index itself goes by the lower bits and the uppermost seven.
+const fn tag(hash: u64) -> u32 {
+    (hash >> 25 & 0xFFFF_FFFF) as u32
 }
 
 impl Table {
@@ -28,6 +42,7 @@ impl Table {
             interned: HashTable::new(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             streams: 0,
+            removals: 0,
         }
     }
 
@@ -41,14 +56,32 @@ impl Table {
         &self.hasher
     }
 
-    /// The first hop of the stream with this key. Per packet.
-    #[inline]
-    pub(super) fn find(&self, kind: Kind, key: &Key, hash: u64) -> Option<u32> {
-        let index = match kind {
+    const fn index(&self, kind: Kind) -> &HashTable<Slot> {
+        match kind {
             Kind::Plain => &self.plain,
             Kind::Interned => &self.interned,
+        }
+    }
+
+    /// The first hop of the stream with this key.
+    pub(super) fn find(&self, kind: Kind, key: &Key, hash: u64) -> Option<u32> {
+        let is_it = |slot: &Slot| {
+            slot.tag == tag(hash) && self.hots.get(slot.first as usize).is_some_and(|hot| hot.key == *key)
         };
-        index.find(hash, |&i| self.hots.get(i as usize).is_some_and(|hot| hot.key == *key)).copied()
+        self.index(kind).find(hash, is_it).map(|slot| slot.first)
+    }
+
+    /// Where the stream is likely to be, without a look at it; asks for its memory. Per packet.
+    #[inline]
+    pub(super) fn guess(&self, kind: Kind, hash: u64) -> Option<u32> {
+        let slot = self.index(kind).find(hash, |slot| slot.tag == tag(hash))?;
+        prefetch(&self.hots, slot.first as usize);
+        Some(slot.first)
+    }
+
+    /// How often a stream was taken out: as long as this stays the same, guesses stay good.
+    pub(super) const fn removals(&self) -> u64 {
+        self.removals
     }
 
     #[inline]
@@ -77,15 +110,15 @@ impl Table {
 
     /// Adds a stream by its first hop.
     pub(super) fn add_stream(&mut self, hot: Hot, cold: Cold) -> u32 {
-        let (key, kind, hash) = (hot.key, cold.kind, self.hash(&hot.key));
+        let (kind, hash) = (cold.kind, self.hash(&hot.key));
         let i = self.place(hot, cold);
         let (hots, hasher) = (&self.hots, &self.hasher);
         let index = match kind {
             Kind::Plain => &mut self.plain,
             Kind::Interned => &mut self.interned,
         };
-        debug_assert!(index.find(hash, |&i| hots[i as usize].key == key && i as usize != hots.len()).is_none());
-        index.insert_unique(hash, i, |&i| hots.get(i as usize).map_or(0, |hot| hasher.hash_one(hot.key)));
+        let rehash = |slot: &Slot| hots.get(slot.first as usize).map_or(0, |hot| hasher.hash_one(hot.key));
+        index.insert_unique(hash, Slot { tag: tag(hash), first: i }, rehash);
         self.streams += 1;
         i
     }
@@ -118,7 +151,7 @@ impl Table {
             let Some((hot, cold)) = self.hop(i) else { break };
             next = cold.next;
             let cold = std::mem::replace(cold, Cold::empty());
-            hops.push((hot.clone(), cold));
+            hops.push((std::mem::replace(hot, Hot::vacant()), cold));
             self.free.push(i);
         }
         if let Some((hot, cold)) = hops.first() {
@@ -127,9 +160,10 @@ impl Table {
                 Kind::Plain => &mut self.plain,
                 Kind::Interned => &mut self.interned,
             };
-            if let Ok(entry) = index.find_entry(hash, |&i| i == first) {
+            if let Ok(entry) = index.find_entry(hash, |slot| slot.first == first) {
                 entry.remove();
                 self.streams -= 1;
+                self.removals += 1;
             }
         }
         hops
@@ -137,13 +171,22 @@ impl Table {
 
     /// Latest arrival of a stream at any of its hops.
     pub(super) fn last_arrival(&self, first: u32) -> i64 {
-        let arrivals = self.chain(first).filter_map(|i| self.hots.get(i as usize)).map(|hot| hot.last_arrival);
+        let arrivals =
+            self.chain(first).filter_map(|i| self.hots.get(i as usize)).map(|hot| hot.last_arrival);
         arrivals.max().unwrap_or(i64::MIN)
+    }
+
+    /// Gives memory back that no stream needs any more: only once no stream will be added.
+    pub(super) fn release_before(&mut self, first: u32) {
+        let (hots, colds) = (&self.hots, &mut self.colds);
+        let is_free = |i: u32| hots.get(i as usize).is_none_or(Hot::is_vacant);
+        colds.release_before(first, is_free);
     }
 
     /// First hops of all streams, by place: an order that depends on the packets alone.
     pub(super) fn first_hops(&self) -> Vec<u32> {
-        let mut all: Vec<u32> = self.plain.iter().chain(self.interned.iter()).copied().collect();
+        let mut all: Vec<u32> =
+            self.plain.iter().chain(self.interned.iter()).map(|slot| slot.first).collect();
         all.sort_unstable();
         all
     }
@@ -169,6 +212,20 @@ impl<T> Arena<T> {
         let Some(last) = self.chunks.last_mut() else { return u32::MAX };
         last.push(item);
         u32::try_from(full * CHUNK + last.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Drops the chunks before that of `first` in which everything is free.
+    fn release_before(&mut self, first: u32, is_free: impl Fn(u32) -> bool) {
+        let before = (first as usize / CHUNK).min(self.chunks.len());
+        for (n, chunk) in self.chunks.iter_mut().enumerate().take(before).rev() {
+            if chunk.is_empty() {
+                return;
+            }
+            let start = u32::try_from(n * CHUNK).unwrap_or(u32::MAX);
+            if (start..).take(chunk.len()).all(&is_free) {
+                *chunk = Vec::new();
+            }
+        }
     }
 
     fn get(&self, i: u32) -> Option<&T> {

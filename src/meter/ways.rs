@@ -1,4 +1,4 @@
-//! A stream turns up with another TTL, tag or tunnel: another hop, or another way to the same one?
+//! A new TTL, tag or tunnel: another hop, or another way to the same?
 //!
 //! Copies of packets that a hop has seen make another hop; packets that none has seen are the same hop, reached
 //! over another way. While that is open all packets of the stream are held in order of arrival, so that either
@@ -79,7 +79,11 @@ mod tests {
             ("one copy and no more to come", evidence(1, &[1], true), Belonging::NewHop),
             ("nothing in common yet", evidence(8, &[0], false), Belonging::Open),
             ("nothing in common for long", evidence(16, &[0], false), Belonging::WayTo(0)),
-            ("copies of the first hop, none of the second", evidence(16, &[16, 0], false), Belonging::WayTo(1)),
+            (
+                "copies of the first hop, none of the second",
+                evidence(16, &[16, 0], false),
+                Belonging::WayTo(1),
+            ),
             ("a duplicate now and then", evidence(16, &[2], false), Belonging::WayTo(0)),
             ("lossy copies of both", evidence(16, &[9, 8], false), Belonging::NewHop),
         ] {

@@ -70,9 +70,9 @@ struct Done {
 }
 
 /// Points of one observer are numbered by it alone; the judge numbers them all.
-const fn local_point(observer: usize, point: usize) -> PointId {
-    // At most 2^16 in all, checked before the start.
-    PointId((observer * MAX_LOCAL_POINTS + point) as u16)
+fn local_point(observer: usize, point: usize) -> PointId {
+    // At most 64 observers of 64 points each.
+    PointId(u16::try_from(observer * MAX_LOCAL_POINTS + point).unwrap_or(u16::MAX))
 }
 
 /// Observation points that one observer may tell apart by interface.
@@ -156,7 +156,9 @@ fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
     }
     let number_of = |local: PointId| numbers.get(usize::from(local.0)).copied().unwrap_or(local);
     for one in done {
-        material.captures.extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
+        material
+            .captures
+            .extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
         material.stun.extend(one.stun.into_iter().map(|s| StunRecord { point: number_of(s.point), ..s }));
         material.counters.add(&one.counters);
     }

@@ -1,4 +1,4 @@
-//! An observer: reads the files of one point, decodes and meters every frame, sends records.
+//! An observer: reads, decodes and meters the files of one point.
 
 use std::sync::atomic::Ordering;
 
@@ -42,7 +42,7 @@ const CHORE_INTERVAL: u64 = 1 << 14;
 
 /// The meters of an observer: one, or one for each interface.
 struct Meters<'a> {
-    meters: Vec<Meter>,
+    all: Vec<Meter>,
     observer: usize,
     are_by_interface: bool,
     policy: &'a Policy,
@@ -53,18 +53,27 @@ impl Meters<'_> {
     #[inline]
     fn of_interface(&mut self, interface: u16) -> Option<&mut Meter> {
         let wanted = if self.are_by_interface { usize::from(interface).min(MAX_LOCAL_POINTS - 1) } else { 0 };
-        while self.meters.len() <= wanted {
-            let meter = new_meter(self.observer, self.meters.len(), self.policy, self.seed);
-            self.meters.push(meter);
+        if self.all.len() <= wanted {
+            self.grow(wanted);
         }
-        self.meters.get_mut(wanted)
+        self.all.get_mut(wanted)
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
+        while self.all.len() <= wanted {
+            let meter = new_meter(self.observer, self.all.len(), self.policy, self.seed);
+            self.all.push(meter);
+        }
     }
 }
 
 fn new_meter(observer: usize, point: usize, policy: &Policy, seed: u64) -> Meter {
     let clock_rate_of = |payload_type| {
-        let configured = policy.configured_clock_rate(payload_type).map(|rate| (rate, ClockSource::Configured));
-        configured.or_else(|| static_clock_rate(payload_type).map(|rate: ClockRate| (rate, ClockSource::Static)))
+        let configured =
+            policy.configured_clock_rate(payload_type).map(|rate| (rate, ClockSource::Configured));
+        configured
+            .or_else(|| static_clock_rate(payload_type).map(|rate: ClockRate| (rate, ClockSource::Static)))
     };
     Meter::new(local_point(observer, point), limits(policy), clock_rate_of, seed)
 }
@@ -90,7 +99,7 @@ impl Observer {
         let mut decoder = Decoder::new(self.seed, Options::default());
         let mut interfaces = Interfaces::default();
         let mut meters = Meters {
-            meters: Vec::new(),
+            all: Vec::new(),
             observer: self.number,
             are_by_interface: self.interfaces_are_points,
             policy,
@@ -117,13 +126,17 @@ impl Observer {
             }
             frames += 1;
             if frames.is_multiple_of(CHORE_INTERVAL) {
-                readings.iter_mut().for_each(|reading| reading.announce(progress));
-                for meter in &mut meters.meters {
+                for reading in &mut readings {
+                    reading.announce(progress);
+                }
+                for meter in &mut meters.all {
                     send(meter.take_ended(), records);
                 }
             }
         }
-        readings.iter_mut().for_each(|reading| reading.announce(progress));
+        for reading in &mut readings {
+            reading.announce(progress);
+        }
         let _ = meters.of_interface(0);
 
         let mut done = Done {
@@ -141,7 +154,7 @@ impl Observer {
         } else {
             vec![self.name]
         };
-        for meter in meters.meters {
+        for meter in meters.all {
             let mut batch = Vec::with_capacity(BATCH);
             let (stun, counters) = meter.finish(decoder.paths(), |record| {
                 batch.push(record);
@@ -180,7 +193,12 @@ fn next_file(readings: &mut [Reading]) -> Option<usize> {
 impl Reading {
     /// Takes in the next frame; false at the end of the file. Per frame.
     #[inline]
-    fn take_one(&mut self, decoder: &mut Decoder, interfaces: &mut Interfaces, meters: &mut Meters<'_>) -> bool {
+    fn take_one(
+        &mut self,
+        decoder: &mut Decoder,
+        interfaces: &mut Interfaces,
+        meters: &mut Meters<'_>,
+    ) -> bool {
         if self.may_add_interfaces
             && self.file.peek_timestamp().is_some()
             && self.file.interfaces().len() > self.interfaces.len()

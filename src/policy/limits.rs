@@ -80,7 +80,8 @@ impl Default for MeterLimits {
     fn default() -> Self {
         Self {
             max_streams: 200_000,
-            max_candidates: 65_536,
+            // As many as streams: at the start of a capture every stream is a candidate at the same time.
+            max_candidates: 200_000,
             max_hops: 16,
             max_transactions: 65_536,
             stream_timeout: Duration::from_secs(60),

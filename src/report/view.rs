@@ -149,9 +149,14 @@ mod tests {
             ("not in the list", &[Some("eth0")], 3, Some("3")),
         ] {
             let names = names.iter().map(|name| name.map(str::to_owned)).collect();
-            let outcome = Outcome { points: vec!["core".into()], interfaces: vec![names], ..Outcome::default() };
+            let outcome =
+                Outcome { points: vec!["core".into()], interfaces: vec![names], ..Outcome::default() };
             let options = Options::default();
-            assert_eq!(View::new(&outcome, &options).interface(PointId(0), number).as_deref(), expected, "{case}");
+            assert_eq!(
+                View::new(&outcome, &options).interface(PointId(0), number).as_deref(),
+                expected,
+                "{case}"
+            );
         }
     }
 

@@ -25,7 +25,7 @@ impl Dscp {
 
     /// The name of the per-hop behaviour that the codepoint asks for, where it has one.
     ///
-    /// Source: RFC 2474 (DF, CSn), 2597 (AFxy), 3246 (EF), 5865 (VA), 8622 (LE).
+    /// Source: RFC 2474 (DF, `CSn`), 2597 (`AFxy`), 3246 (EF), 5865 (VA), 8622 (LE).
     #[must_use]
     pub const fn phb(self) -> Option<&'static str> {
         Some(match self.0 {

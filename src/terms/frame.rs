@@ -15,7 +15,7 @@ impl LinkType {
     pub const PPP: Self = Self(9);
     /// PPP in HDLC-like framing (RFC 1662).
     pub const PPP_HDLC: Self = Self(50);
-    /// PPPoE session header, then PPP.
+    /// `PPPoE` session header, then PPP.
     pub const PPP_ETHER: Self = Self(51);
     /// Bare IPv4 or IPv6, told by the version nibble.
     pub const RAW: Self = Self(101);

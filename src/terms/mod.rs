@@ -1,4 +1,4 @@
-//! The field's words as types: everything else in the crate speaks in these.
+//! The field's words as types: all else in the crate speaks in these.
 
 mod dscp;
 mod flow;

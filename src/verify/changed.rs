@@ -2,49 +2,53 @@
 
 use super::context::{Context, about, dscp, most_common};
 use super::finding::{Finding, FindingKind, Place, Severity};
+use super::outcome::JudgedStream;
 use crate::meter::HopRecord;
 use crate::policy::remarking_pattern;
 use crate::terms::Dscp;
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(
+    context: &Context<'_>,
+    (number, stream): (u32, &JudgedStream),
+    findings: &mut Vec<Finding>,
+) {
     let enough = context.policy.thresholds.marking_min_packets;
-    for (number, stream) in context.streams() {
-        let hops = &stream.record.hops;
-        for (i, (before, after)) in (0_u16..).zip(hops.iter().zip(hops.iter().skip(1))) {
-            let Some(change) = change(before, after) else { continue };
-            let is_right = |d: Dscp| stream.expected.contains(&d);
-            // A segment that mends the marking is what an edge is for.
-            if change.packets < enough || (is_right(change.to) && !is_right(change.from)) {
-                continue;
-            }
-            let kind = if change.to == Dscp::DF { FindingKind::Bleached } else { FindingKind::Remarked };
-            let severity = if is_right(change.from) { Severity::Error } else { Severity::Warning };
-            let pattern = remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
-            let message = format!(
-                "{} is re-marked from {} to {} between TTL {} and TTL {}{pattern}",
-                context.name(stream),
-                change.from,
-                change.to,
-                before.ttl(),
-                after.ttl(),
-            );
-            findings.push(Finding {
-                place: Place::Between(i, i + 1),
-                from: Some(change.from),
-                to: Some(change.to),
-                packets: change.packets,
-                first: change_time(after, change).unwrap_or(after.first),
-                ..about(
-                    (number, stream),
-                    after,
-                    kind,
-                    severity,
-                    message,
-                    "Look at the device between these two hops: trust state of the port, its QoS policy and \
-                     re-marking tables.",
-                )
-            });
+    let hops = &stream.record.hops;
+    for (i, (before, after)) in (0_u16..).zip(hops.iter().zip(hops.iter().skip(1))) {
+        let Some(change) = change(before, after) else { continue };
+        let is_right = |d: Dscp| stream.expected.contains(&d);
+        // A segment that mends the marking is what an edge is for.
+        if change.packets < enough || (is_right(change.to) && !is_right(change.from)) {
+            continue;
         }
+        let kind = if change.to == Dscp::DF { FindingKind::Bleached } else { FindingKind::Remarked };
+        let severity = if is_right(change.from) { Severity::Error } else { Severity::Warning };
+        let pattern =
+            remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
+        let message = format!(
+            "{} is re-marked from {} to {} between TTL {} and TTL {}{pattern}",
+            context.name(stream),
+            change.from,
+            change.to,
+            before.ttl(),
+            after.ttl(),
+        );
+        findings.push(Finding {
+            place: Place::Between(i, i + 1),
+            from: Some(change.from),
+            to: Some(change.to),
+            packets: change.packets,
+            first: change_time(after, change).unwrap_or(after.first),
+            ..about(
+                (number, stream),
+                after,
+                kind,
+                severity,
+                message,
+                "Look at the device between these two hops: trust state of the port, its QoS policy and \
+                 re-marking tables.",
+            )
+        });
     }
 }
 
@@ -64,7 +68,8 @@ fn change(before: &HopRecord, after: &HopRecord) -> Option<Change> {
     let count = |hop: &HopRecord, value: u8| hop.dscp.iter().find(|d| d.0 == value).map_or(0, |d| d.1);
     let gained = after.dscp.iter().map(|&(value, n)| (value, n.saturating_sub(count(before, value))));
     let (to, packets) = gained.max_by_key(|&(value, n)| (n, std::cmp::Reverse(value)))?;
-    let (from, _) = most_common(&before.dscp, |value| value != to && count(before, value) > count(after, value))?;
+    let (from, _) =
+        most_common(&before.dscp, |value| value != to && count(before, value) > count(after, value))?;
     (packets > 0).then(|| Change { from: dscp(from), to: dscp(to), packets })
 }
 
@@ -79,6 +84,7 @@ mod tests {
     use crate::verify::tests_support::hop;
 
     #[test]
+    #[allow(clippy::type_complexity, reason = "a table of cases")]
     fn a_change_is_what_the_later_hop_gained() {
         let cases: &[(&str, &[(u8, u64)], &[(u8, u64)], Option<(u8, u8, u64)>)] = &[
             ("all bleached, some lost", &[(46, 500)], &[(0, 475)], Some((46, 0, 475))),
@@ -88,7 +94,8 @@ mod tests {
             ("the marked part only", &[(46, 250), (0, 250)], &[(0, 500)], Some((46, 0, 250))),
         ];
         for (name, before, after, wanted) in cases {
-            let got = change(&hop(64, before), &hop(63, after)).map(|c| (c.from.value(), c.to.value(), c.packets));
+            let got =
+                change(&hop(64, before), &hop(63, after)).map(|c| (c.from.value(), c.to.value(), c.packets));
             assert_eq!(got, *wanted, "{name}");
         }
     }

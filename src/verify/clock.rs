@@ -2,26 +2,31 @@
 
 use super::context::{Context, about};
 use super::finding::{Finding, FindingKind, Severity};
+use super::outcome::JudgedStream;
 use crate::meter::ClockSource;
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for (number, stream) in context.streams() {
-        let Some((kind, hop)) = stream.record.payload_types.first().zip(stream.record.hops.first()) else { continue };
-        if kind.clock_source != ClockSource::Unknown || !context.is_long_enough(hop) {
-            continue;
-        }
-        let message = format!(
-            "no jitter figure for {}: payload type {} has a clock rate that its timestamps do not tell",
-            context.name(stream),
-            kind.number
-        );
-        findings.push(about(
-            (number, stream),
-            hop,
-            FindingKind::ClockUnknown,
-            Severity::Info,
-            message,
-            "Name the payload type's clock rate in the configuration if it is known.",
-        ));
+pub(super) fn check(
+    context: &Context<'_>,
+    (number, stream): (u32, &JudgedStream),
+    findings: &mut Vec<Finding>,
+) {
+    let Some((kind, hop)) = stream.record.payload_types.first().zip(stream.record.hops.first()) else {
+        return;
+    };
+    if kind.clock_source != ClockSource::Unknown || !context.is_long_enough(hop) {
+        return;
     }
+    let message = format!(
+        "no jitter figure for {}: payload type {} has a clock rate that its timestamps do not tell",
+        context.name(stream),
+        kind.number
+    );
+    findings.push(about(
+        (number, stream),
+        hop,
+        FindingKind::ClockUnknown,
+        Severity::Info,
+        message,
+        "Name the payload type's clock rate in the configuration if it is known.",
+    ));
 }

@@ -1,4 +1,4 @@
-//! What a condition looks at: the judged streams, with names for what they number.
+//! What a condition looks at: the judged streams, and their names.
 
 use super::finding::{Finding, FindingKind, Place, Severity};
 use super::outcome::{JudgedStream, Outcome};
@@ -12,12 +12,7 @@ pub(super) struct Context<'a> {
     pub(super) outcome: &'a Outcome,
 }
 
-impl<'a> Context<'a> {
-    /// All streams with their numbers.
-    pub(super) fn streams(&self) -> impl Iterator<Item = (u32, &'a JudgedStream)> {
-        (0_u32..).zip(&self.outcome.streams)
-    }
-
+impl Context<'_> {
     /// What the stream is called in a sentence: `audio stream`, or `stream` where its class is not known.
     pub(super) fn name(&self, stream: &JudgedStream) -> String {
         let class = stream.class.and_then(|class| self.outcome.classes.get(usize::from(class)));

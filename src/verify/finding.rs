@@ -1,4 +1,4 @@
-//! A finding: what is wrong, where, since when, on how many packets, and what to look at.
+//! A finding: what is wrong, where, since when, and what to look at.
 
 use crate::terms::{Direction, Dscp, PointId, Timestamp};
 
@@ -107,6 +107,8 @@ kinds! {
     BurstLoss = "burst-loss",
     /// More jitter than the limit.
     Jitter = "jitter",
+    /// The STUN round trip of a flow is long.
+    RoundTrip = "round-trip",
     /// A segment loses packets.
     SegmentLoss = "segment-loss",
     /// A segment adds delay.

@@ -6,15 +6,21 @@ use super::outcome::JudgedStream;
 use crate::meter::HopRecord;
 use crate::policy::BURST_LENGTHS;
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for stream in context.streams() {
-        if let Some(finding) = worst_hop(stream.1, HopRecord::lost).and_then(|hop| loss(context, stream, hop)) {
-            findings.push(finding);
-        }
-        let bursts = |hop: &HopRecord| long_runs(context, hop);
-        if let Some(finding) = worst_hop(stream.1, bursts).and_then(|hop| burst_loss(context, stream, hop)) {
-            findings.push(finding);
-        }
+pub(super) fn check(
+    context: &Context<'_>,
+    (number, stream): (u32, &JudgedStream),
+    findings: &mut Vec<Finding>,
+) {
+    if let Some(finding) =
+        worst_hop(stream, HopRecord::lost).and_then(|hop| loss(context, (number, stream), hop))
+    {
+        findings.push(finding);
+    }
+    let bursts = |hop: &HopRecord| long_runs(context, hop);
+    if let Some(finding) =
+        worst_hop(stream, bursts).and_then(|hop| burst_loss(context, (number, stream), hop))
+    {
+        findings.push(finding);
     }
 }
 
@@ -52,15 +58,23 @@ fn burst_loss(context: &Context<'_>, stream: (u32, &JudgedStream), hop: &HopReco
     }
     let length = context.policy.thresholds.burst_packets;
     let times = if runs == 1 { "once".to_owned() } else { format!("{runs} times") };
-    let message =
-        format!("{} lost {length} packets or more in a row, {times}", context.name(stream.1));
-    let advice = "Concealment cannot bridge such gaps: look for link changes, roaming, queue overflow or policing.";
+    let message = format!("{} lost {length} packets or more in a row, {times}", context.name(stream.1));
+    let advice =
+        "Concealment cannot bridge such gaps: look for link changes, roaming, queue overflow or policing.";
     let lost = hop.lost();
-    Some(Finding { packets: lost, ..about(stream, hop, FindingKind::BurstLoss, Severity::Warning, message, advice) })
+    Some(Finding {
+        packets: lost,
+        ..about(stream, hop, FindingKind::BurstLoss, Severity::Warning, message, advice)
+    })
 }
 
 /// Runs of lost packets of at least the configured length.
 fn long_runs(context: &Context<'_>, hop: &HopRecord) -> u64 {
     let least = context.policy.thresholds.burst_packets;
-    hop.loss_bursts.iter().zip(BURST_LENGTHS).filter(|&(_, length)| length >= least).map(|(&runs, _)| runs).sum()
+    hop.loss_bursts
+        .iter()
+        .zip(BURST_LENGTHS)
+        .filter(|&(_, length)| length >= least)
+        .map(|(&runs, _)| runs)
+        .sum()
 }

@@ -89,6 +89,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::type_complexity, reason = "a table of cases")]
     fn each_hop_is_judged_after_the_one_before() {
         use Marking::{Conformant, Inherited, Mixed, Remarked, Unclassified, Unexpected, Unmarked};
         let cases: &[(&str, &[&[(u8, u64)]], &[Marking])] = &[

@@ -1,6 +1,6 @@
 //! Records against the policy: verdicts per hop and findings.
 //!
-//! Pure: no I/O and no clock. One condition a file; [`CONDITIONS`] is the list of them.
+//! Pure: no I/O and no clock. One condition a file; the two lists of conditions name them all.
 
 mod asymmetric;
 mod changed;
@@ -18,6 +18,7 @@ mod pairing;
 mod path;
 mod priority;
 mod quality;
+mod round_trip;
 mod source;
 mod tcp;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use context::Context;
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
+use pairing::Standing;
 
 use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
 use crate::policy::{Policy, Question};
@@ -51,8 +53,11 @@ pub struct Material {
     pub counters: MeterCounters,
 }
 
-/// The conditions, each of which adds its findings.
-const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[
+/// A condition on one stream: adds what it finds.
+type StreamCondition = fn(&Context<'_>, (u32, &JudgedStream), &mut Vec<Finding>);
+
+/// The conditions on single streams.
+const STREAM_CONDITIONS: &[StreamCondition] = &[
     source::check,
     changed::check,
     mid_call::check,
@@ -60,31 +65,32 @@ const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[
     priority::check,
     loss::check,
     jitter::check,
+    round_trip::check,
     mirror::check,
     path::check,
     one_way::check,
     clock::check,
     tcp::check,
-    udp_blocked::check,
 ];
+
+/// The conditions on everything that was heard.
+const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[udp_blocked::check];
 
 /// Judges a finished replay.
 #[must_use]
 pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
-    material.streams.sort_unstable_by_key(|s| (s.first, s.point, s.flow, s.ssrc, s.last));
+    in_order(&mut material.streams);
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
-    let directions = pairing::directions(&material.streams, policy);
     let round_trips = quality::round_trips(&material.stun);
     let classes: Vec<_> = material.streams.iter().map(|stream| classify(stream, policy)).collect();
-    let reverse_of = pairing::reverses(&material.streams, &classes);
-    let calls = pairing::calls(&material.streams, &classes);
+    let standings = pairing::pair(&material.streams, &classes, policy);
     let mut codecs: Vec<Arc<str>> = Vec::new();
     let streams = material
         .streams
         .into_iter()
-        .zip(directions)
-        .zip(classes.iter().zip(reverse_of.iter().zip(&calls)))
-        .map(|((record, direction), (&(class, evidence), (&reverse_of, &call)))| {
+        .zip(classes)
+        .zip(standings)
+        .map(|((record, (class, evidence)), Standing { direction, reverse_of, call })| {
             let point = material.points.get(usize::from(record.point.0)).map_or("", String::as_str);
             let from_outside = !policy.is_managed(record.flow.source.ip())
                 && policy.is_managed(record.flow.destination.ip());
@@ -92,7 +98,8 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
             let accepted = class.map_or(&[][..], |class| policy.accepted(class));
             let markings = marking::verdicts(&record, expectation, accepted, &policy.thresholds);
             let kind = record.payload_types.first();
-            let codec = kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
+            let codec =
+                kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
             let quality = quality::of(&record, class, codec.as_deref(), &round_trips, policy);
             JudgedStream {
                 direction,
@@ -121,12 +128,28 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     };
     let mut findings = Vec::new();
     let context = Context { policy, outcome: &outcome };
+    // Stream by stream, so that each is fetched from memory once.
+    for stream in (0_u32..).zip(&outcome.streams) {
+        for condition in STREAM_CONDITIONS {
+            condition(&context, stream, &mut findings);
+        }
+    }
     for condition in CONDITIONS {
         condition(&context, &mut findings);
     }
     findings.sort_by_key(|f| (Reverse(f.severity), f.kind, Reverse(f.packets), f.stream));
     outcome.findings = findings;
     outcome
+}
+
+/// Puts streams in order of time, then of point, flow and SSRC. Times apart, so that few streams need a look.
+fn in_order(streams: &mut Vec<Box<StreamRecord>>) {
+    let mut timed: Vec<_> = std::mem::take(streams).into_iter().map(|s| (s.first, s)).collect();
+    timed.sort_unstable_by(|(first, a), (other, b)| {
+        let rest = |s: &StreamRecord| (s.point, s.flow, s.ssrc, s.last);
+        first.cmp(other).then_with(|| rest(a).cmp(&rest(b)))
+    });
+    streams.extend(timed.into_iter().map(|(_, stream)| stream));
 }
 
 /// One of a few names, kept once.

@@ -1,4 +1,4 @@
-//! What the judge hands to reports: every stream with its verdicts, and the findings.
+//! What the judge hands to reports: verdicts and findings.
 
 use std::sync::Arc;
 

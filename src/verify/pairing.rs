@@ -1,7 +1,7 @@
-//! Which streams are two directions of one, and which streams are one call.
+//! Which streams are two directions of one, and which are one call.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::meter::StreamRecord;
@@ -13,36 +13,101 @@ type Classes = [(Option<u8>, Evidence)];
 
 type Hosts = (PointId, IpAddr, IpAddr);
 
+/// How one stream stands to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) direction: Direction,
+    /// The number of the stream in the other direction.
+    pub(super) reverse_of: Option<u32>,
+    /// The number of the call.
+    pub(super) call: u32,
+}
+
+/// Above this many streams between two hosts (a trunk) the other direction is looked for by 5-tuple only among
+/// neighbours, and calls are no longer put together: it would be guessing.
+const MOST_IN_GROUP: usize = 512;
+
 /// The two hosts of a flow at a point, whichever sends.
 fn hosts(stream: &StreamRecord) -> Hosts {
     let (a, b) = (stream.flow.source.ip(), stream.flow.destination.ip());
     (stream.point, a.min(b), a.max(b))
 }
 
-/// The direction of each stream: forward is from the managed side to the far side; where both or neither are
-/// managed, it is the way of the first stream between the two hosts.
-///
-/// `streams` are in order of time, so that every run decides alike.
-pub(super) fn directions(streams: &[Box<StreamRecord>], policy: &Policy) -> Vec<Direction> {
-    let mut first_sender: HashMap<Hosts, FlowKey> = HashMap::new();
-    streams
-        .iter()
-        .map(|stream| {
-            let flow = stream.flow;
-            match (policy.is_managed(flow.source.ip()), policy.is_managed(flow.destination.ip())) {
-                (true, false) => return Direction::Forward,
-                (false, true) => return Direction::Reverse,
-                _ => {}
+/// How each stream stands to the others. `streams` are in order of time, so that every run decides alike.
+pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Policy) -> Vec<Standing> {
+    let mut order: Vec<(Hosts, u32)> = (0_u32..).zip(streams).map(|(i, s)| (hosts(s), i)).collect();
+    order.sort_unstable();
+    let unknown = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
+    let mut standings = vec![unknown; streams.len()];
+    // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
+    let mut call_of: Vec<u32> = vec![0; streams.len()];
+    for group in order.chunk_by(|a, b| a.0 == b.0) {
+        if let [(_, number)] = *group {
+            if let Some((standing, stream)) =
+                standings.get_mut(number as usize).zip(streams.get(number as usize))
+            {
+                let alone = Member { number, stream, class: None };
+                standing.direction = directions(&[alone], policy)[0];
+                call_of[number as usize] = number;
             }
-            let first = first_sender.entry(hosts(stream)).or_insert(flow);
-            let is_same_way = if flow.source.ip() == flow.destination.ip() {
-                first.source.port() == flow.source.port()
-            } else {
-                first.source.ip() == flow.source.ip()
-            };
-            if is_same_way { Direction::Forward } else { Direction::Reverse }
-        })
-        .collect()
+            continue;
+        }
+        let members: Vec<Member<'_>> = group
+            .iter()
+            .filter_map(|&(_, number)| {
+                let i = number as usize;
+                Some(Member { number, stream: streams.get(i)?, class: classes.get(i)?.0 })
+            })
+            .collect();
+        for (member, direction) in members.iter().zip(directions(&members, policy)) {
+            standings[member.number as usize].direction = direction;
+        }
+        for (a, b) in reverses(&members) {
+            standings[a as usize].reverse_of = Some(b);
+            standings[b as usize].reverse_of = Some(a);
+        }
+        for (member, first) in members.iter().zip(calls(&members)) {
+            call_of[member.number as usize] = first;
+        }
+    }
+    let mut next = 0;
+    for i in 0..standings.len() {
+        let first = call_of[i] as usize;
+        standings[i].call = if first == i {
+            next += 1;
+            next - 1
+        } else {
+            standings[first].call
+        };
+    }
+    standings
+}
+
+/// A stream between two hosts.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    number: u32,
+    stream: &'a StreamRecord,
+    class: Option<u8>,
+}
+
+/// Forward is from the managed side to the far side; where both or neither are managed, it is the way of the
+/// first stream between the two hosts.
+fn directions(members: &[Member<'_>], policy: &Policy) -> Vec<Direction> {
+    let Some(first) = members.first().map(|m| m.stream.flow) else { return Vec::new() };
+    let by_address = match (policy.is_managed(first.source.ip()), policy.is_managed(first.destination.ip())) {
+        (true, false) => Some(first.source.ip()),
+        (false, true) => Some(first.destination.ip()),
+        _ if first.source.ip() == first.destination.ip() => None,
+        _ => Some(first.source.ip()),
+    };
+    let is_forward = |flow: FlowKey| match by_address {
+        Some(near) => flow.source.ip() == near,
+        None => flow.source.port() == first.source.port(),
+    };
+    let direction =
+        |m: &Member<'_>| if is_forward(m.stream.flow) { Direction::Forward } else { Direction::Reverse };
+    members.iter().map(direction).collect()
 }
 
 /// How long two streams ran at the same time, in nanoseconds; negative: how far they are apart.
@@ -50,99 +115,93 @@ fn overlap(a: &StreamRecord, b: &StreamRecord) -> i64 {
     a.last.min(b.last).nanos_since(a.first.max(b.first))
 }
 
-/// For each stream the number of the one in the other direction: the 5-tuple reversed, else the same two hosts
-/// and class; of several, the one that ran longest at the same time.
-pub(super) fn reverses(streams: &[Box<StreamRecord>], classes: &Classes) -> Vec<Option<u32>> {
-    let mut reverse_of = vec![None; streams.len()];
-    let biflow = |s: &StreamRecord| (s.point, s.flow.biflow());
-    match_up(streams, classes, &mut reverse_of, biflow, |a, b| a.flow == b.flow.reversed());
-    match_up(streams, classes, &mut reverse_of, hosts, |a, b| {
-        a.flow.source.ip() == b.flow.destination.ip() && a.flow.destination.ip() == b.flow.source.ip()
+/// Pairs of directions: the 5-tuple reversed, else the same two hosts and class; of several, those that ran
+/// longest at the same time.
+fn reverses(members: &[Member<'_>]) -> Vec<(u32, u32)> {
+    if members.len() < 2 {
+        return Vec::new();
+    }
+    let mut by_tuple: Vec<Member<'_>> = members.to_vec();
+    by_tuple.sort_by_key(|m| m.stream.flow.biflow());
+    let mut pairs = Vec::new();
+    for group in by_tuple.chunk_by(|a, b| a.stream.flow.biflow() == b.stream.flow.biflow()) {
+        opposite(group, true, &mut pairs);
+    }
+    if members.len() <= MOST_IN_GROUP {
+        opposite(members, false, &mut pairs);
+    }
+    pairs.sort_unstable();
+    let mut taken = HashSet::new();
+    pairs.retain(|&(_, _, a, b)| {
+        let is_free = !taken.contains(&a) && !taken.contains(&b);
+        if is_free {
+            taken.extend([a, b]);
+        }
+        is_free
     });
-    reverse_of
+    pairs.into_iter().map(|(_, _, a, b)| (a, b)).collect()
 }
 
-/// Above this many streams in one group (a trunk) pairs are no longer looked for: they would be guesses.
-const MOST_IN_GROUP: usize = 512;
+/// A pair of directions, the better ones first.
+type Pair = (Reverse<bool>, Reverse<i64>, u32, u32);
 
-fn match_up<K: std::hash::Hash + Eq + Ord + Copy>(
-    streams: &[Box<StreamRecord>],
-    classes: &Classes,
-    reverse_of: &mut [Option<u32>],
-    key: impl Fn(&StreamRecord) -> K,
-    are_opposite: impl Fn(&StreamRecord, &StreamRecord) -> bool,
-) {
-    let unpaired = streams.iter().enumerate().filter(|&(i, _)| reverse_of.get(i) == Some(&None));
-    let mut order: Vec<usize> = unpaired.map(|(i, _)| i).collect();
-    order.sort_by_key(|&i| streams.get(i).map(|s| key(s)));
-    for group in order.chunk_by(|&a, &b| streams.get(a).map(|s| key(s)) == streams.get(b).map(|s| key(s))) {
-        if group.len() < 2 || group.len() > MOST_IN_GROUP {
-            continue;
-        }
-        let mut pairs = Vec::new();
-        for (n, &a) in group.iter().enumerate() {
-            for &b in group.iter().skip(n + 1) {
-                let (Some(one), Some(other)) = (streams.get(a), streams.get(b)) else { continue };
-                let class = |i: usize| classes.get(i).and_then(|c| c.0);
-                let time = overlap(one, other);
-                if are_opposite(one, other) && class(a) == class(b) && time > 0 {
-                    pairs.push((Reverse(time), a, b));
-                }
-            }
-        }
-        pairs.sort_unstable();
-        for (_, a, b) in pairs {
-            if reverse_of.get(a) == Some(&None) && reverse_of.get(b) == Some(&None) {
-                reverse_of[a] = u32::try_from(b).ok();
-                reverse_of[b] = u32::try_from(a).ok();
+/// Adds all pairs of one class that run in opposite directions at the same time.
+fn opposite(members: &[Member<'_>], is_same_tuple: bool, pairs: &mut Vec<Pair>) {
+    for (n, a) in members.iter().enumerate() {
+        for b in members.iter().skip(n + 1).take(MOST_IN_GROUP) {
+            let is_opposite = if is_same_tuple {
+                a.stream.flow == b.stream.flow.reversed()
+            } else {
+                a.stream.flow.source.ip() == b.stream.flow.destination.ip()
+            };
+            let time = overlap(a.stream, b.stream);
+            if is_opposite && a.class == b.class && time > 0 {
+                pairs.push((
+                    Reverse(is_same_tuple),
+                    Reverse(time),
+                    a.number.min(b.number),
+                    a.number.max(b.number),
+                ));
             }
         }
     }
 }
 
-/// The number of each stream's call.
+/// For each stream the number of the first stream of its call.
 ///
 /// Streams of one biflow are one call. Biflows between the same two hosts at the same time are one call as long
 /// as no class stands in both: audio beside video is one call, audio beside audio is two calls on a trunk.
-pub(super) fn calls(streams: &[Box<StreamRecord>], classes: &Classes) -> Vec<u32> {
+fn calls(members: &[Member<'_>]) -> Vec<u32> {
     struct Call {
-        first: i64,
+        number: u32,
         last: i64,
         classes: Vec<u8>,
-        number: u32,
     }
-    let mut by_hosts: HashMap<Hosts, Vec<Call>> = HashMap::new();
-    let mut of_biflow: HashMap<(PointId, FlowKey), u32> = HashMap::new();
-    let mut calls = Vec::with_capacity(streams.len());
-    let mut next = 0;
-    for (stream, (class, _)) in streams.iter().zip(classes) {
-        let biflow = (stream.point, stream.flow.biflow());
+    let mut calls: Vec<Call> = Vec::new();
+    let mut of_biflow: HashMap<FlowKey, usize> = HashMap::new();
+    let may_join = members.len() <= MOST_IN_GROUP;
+    let mut numbers = Vec::with_capacity(members.len());
+    for member in members {
+        let (stream, biflow) = (member.stream, member.stream.flow.biflow());
         let known = of_biflow.get(&biflow).copied();
-        let between = by_hosts.entry(hosts(stream)).or_default();
-        let same_time = |call: &Call| call.first <= stream.last.0 && stream.first.0 <= call.last;
-        let found = between.iter_mut().rev().take(MOST_IN_GROUP).find(|call| match known {
-            Some(number) => call.number == number,
-            None => same_time(call) && class.is_some_and(|c| !call.classes.contains(&c)),
-        });
-        let number = if let Some(call) = found {
-            call.last = call.last.max(stream.last.0);
-            call.classes.extend(class.filter(|c| !call.classes.contains(c)));
-            call.number
-        } else {
-            let number = known.unwrap_or(next);
-            next += u32::from(known.is_none());
-            between.push(Call {
-                first: stream.first.0,
-                last: stream.last.0,
-                classes: class.iter().copied().collect(),
-                number,
-            });
-            number
+        let joined = || {
+            let fits = |call: &Call| {
+                stream.first.0 <= call.last && member.class.is_some_and(|c| !call.classes.contains(&c))
+            };
+            calls.iter().rposition(|call| may_join && fits(call))
         };
-        of_biflow.insert(biflow, number);
-        calls.push(number);
+        let place = known.or_else(joined).unwrap_or_else(|| {
+            calls.push(Call { number: member.number, last: i64::MIN, classes: Vec::new() });
+            calls.len() - 1
+        });
+        of_biflow.insert(biflow, place);
+        if let Some(call) = calls.get_mut(place) {
+            call.last = call.last.max(stream.last.0);
+            call.classes.extend(member.class.filter(|c| !call.classes.contains(c)));
+            numbers.push(call.number);
+        }
     }
-    calls
+    numbers
 }
 
 #[cfg(test)]
@@ -165,9 +224,10 @@ mod tests {
             ("10.0.0.2:1", "10.0.0.1:2"),
             ("10.0.0.1:2", "10.0.0.2:1"),
         ]);
-        let directions = directions(&streams, &Policy::default());
-        use Direction::{Forward, Reverse};
-        assert_eq!(directions, [Reverse, Forward, Forward, Reverse]);
+        let standings = pair(&streams, &[AUDIO; 4], &Policy::default());
+        let directions: Vec<_> = standings.iter().map(|s| s.direction).collect();
+        let (forward, reverse) = (Direction::Forward, Direction::Reverse);
+        assert_eq!(directions, [reverse, forward, forward, reverse]);
     }
 
     #[test]
@@ -178,7 +238,8 @@ mod tests {
             ("10.0.0.2:50002", "10.0.0.1:50000"),
             ("10.0.0.1:6", "10.0.0.2:8"),
         ]);
-        let reverse_of = reverses(&streams, &[AUDIO; 4]);
+        let standings = pair(&streams, &[AUDIO; 4], &Policy::default());
+        let reverse_of: Vec<_> = standings.iter().map(|s| s.reverse_of).collect();
         assert_eq!(reverse_of, [Some(2), Some(3), Some(0), Some(1)]);
     }
 
@@ -191,6 +252,8 @@ mod tests {
             ("10.0.0.1:50004", "10.0.0.2:50004"),
             ("10.0.0.1:50000", "10.0.0.3:50000"),
         ]);
-        assert_eq!(calls(&streams, &[AUDIO, VIDEO, AUDIO, AUDIO, AUDIO]), [0, 0, 0, 1, 2]);
+        let standings = pair(&streams, &[AUDIO, VIDEO, AUDIO, AUDIO, AUDIO], &Policy::default());
+        let calls: Vec<_> = standings.iter().map(|s| s.call).collect();
+        assert_eq!(calls, [0, 0, 0, 1, 2]);
     }
 }

@@ -2,8 +2,11 @@
 
 use super::context::{Context, about, dscp, most_common};
 use super::finding::{Finding, FindingKind, Severity};
+use super::outcome::JudgedStream;
 use crate::meter::Histogram;
-use crate::policy::priority::{Fit, priority_code_point, priority_code_point_fit, user_priority, user_priority_fit};
+use crate::policy::priority::{
+    Fit, priority_code_point, priority_code_point_fit, user_priority, user_priority_fit,
+};
 use crate::terms::Dscp;
 
 /// One kind of link-layer priority.
@@ -31,27 +34,32 @@ const USER_PRIORITY: Kind = Kind {
     advice: "Check the access point's QoS map: RFC 8325 puts EF into user priority 6 (voice), AF41 into 4 (video).",
 };
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(
+    context: &Context<'_>,
+    (number, stream): (u32, &JudgedStream),
+    findings: &mut Vec<Finding>,
+) {
     let enough = context.policy.thresholds.marking_min_packets;
-    for (number, stream) in context.streams() {
-        for hop in &stream.record.hops {
-            for (kind, histogram) in [(PCP, &hop.pcp), (USER_PRIORITY, &hop.user_priority)] {
-                let Some((seen, packets, codepoint, fit)) = misfit(&kind, histogram, &hop.dscp) else { continue };
-                if packets < enough {
-                    continue;
-                }
-                let severity = if fit == Fit::Legacy { kind.legacy } else { Severity::Warning };
-                let wanted = (kind.recommended)(codepoint).map(|p| format!("; {p} is recommended")).unwrap_or_default();
-                let message = format!(
-                    "{} is marked {codepoint}, but its {} is {seen}{wanted}",
-                    context.name(stream),
-                    kind.name
-                );
-                findings.push(Finding {
-                    packets,
-                    ..about((number, stream), hop, FindingKind::PcpMismatch, severity, message, kind.advice)
-                });
+    for hop in &stream.record.hops {
+        for (kind, histogram) in [(PCP, hop.pcp()), (USER_PRIORITY, hop.user_priority())] {
+            let Some((seen, packets, codepoint, fit)) = misfit(&kind, histogram, &hop.dscp) else {
+                continue;
+            };
+            if packets < enough {
+                continue;
             }
+            let severity = if fit == Fit::Legacy { kind.legacy } else { Severity::Warning };
+            let wanted =
+                (kind.recommended)(codepoint).map(|p| format!("; {p} is recommended")).unwrap_or_default();
+            let message = format!(
+                "{} is marked {codepoint}, but its {} is {seen}{wanted}",
+                context.name(stream),
+                kind.name
+            );
+            findings.push(Finding {
+                packets,
+                ..about((number, stream), hop, FindingKind::PcpMismatch, severity, message, kind.advice)
+            });
         }
     }
 }

@@ -118,6 +118,7 @@ mod tests {
     use crate::verify::tests_support::hop;
 
     #[test]
+    #[allow(clippy::cast_precision_loss, reason = "small counts")]
     fn mos_falls_with_loss_and_delay() {
         let codec = impairment("PCMU").unwrap();
         let at = |lost: u64, round_trip: f64| {

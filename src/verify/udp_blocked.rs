@@ -34,7 +34,8 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut clients: Vec<_> = records.iter().map(|r| r.client.ip()).collect();
         clients.sort_unstable();
         clients.dedup();
-        let who = if clients.len() == 1 { "1 client".to_owned() } else { format!("{} clients", clients.len()) };
+        let who =
+            if clients.len() == 1 { "1 client".to_owned() } else { format!("{} clients", clients.len()) };
         findings.push(Finding {
             kind: FindingKind::UdpBlocked,
             // One client may have a firewall of its own; several share the network's.

@@ -66,7 +66,8 @@ mod tests {
 
     fn at(octet: u8, ticks: u64) -> i64 {
         let clock = Clock::MICROSECONDS.with_resolution(octet);
-        clock.time((ticks >> 32) as u32, (ticks & 0xFFFF_FFFF) as u32).0
+        let [low, high]: [u32; 2] = bytemuck::cast(ticks.to_le_bytes());
+        clock.time(u32::from_le(high), u32::from_le(low)).0
     }
 
     #[test]

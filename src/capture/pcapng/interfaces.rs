@@ -145,16 +145,14 @@ impl Interfaces {
         if known.section != self.sections {
             (known.section, known.used) = (self.sections, 0);
         }
-        let number = match known.numbers.get(known.used) {
-            Some(number) => *number,
-            None => {
-                let number =
-                    u16::try_from(self.all.len()).ok().filter(|_| self.all.len() < MOST_INTERFACES)?;
-                known.numbers.push(number);
-                self.all.push(interface);
-                self.drops.push(Drops::default());
-                number
-            }
+        let number = if let Some(number) = known.numbers.get(known.used) {
+            *number
+        } else {
+            let number = u16::try_from(self.all.len()).ok().filter(|_| self.all.len() < MOST_INTERFACES)?;
+            known.numbers.push(number);
+            self.all.push(interface);
+            self.drops.push(Drops::default());
+            number
         };
         known.used += 1;
         Some(number)

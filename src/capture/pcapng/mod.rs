@@ -343,3 +343,182 @@ fn too_short(window: &Window, length: u32) -> Stop {
 fn overfull(window: &Window, captured: u32, length: u32) -> Stop {
     window.flaw(format!("a frame of {captured} octets in a block of {length}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testfile::{BOTH_ORDERS, Order, PcapngFile};
+    use super::super::tests::{failure, frames, read};
+    use crate::terms::LinkType;
+
+    fn name(name: &str) -> (u16, Vec<u8>) {
+        (2, name.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn packets_of_all_three_kinds_are_read_in_both_byte_orders() {
+        for order in BOTH_ORDERS {
+            let file = PcapngFile::new(order)
+                .interface(1, 0, &[name("eth0"), (3, b"uplink".to_vec())])
+                .interface(113, 0, &[(9, vec![9])])
+                .enhanced(1, 1_700_000_000_123_456_789, b"first", 60, &[])
+                .packet(0, 0, 1_700_000_000_500_000, b"obsolete")
+                .simple(b"simple", 6);
+            let (frames, capture) = read(&file.octets);
+            let seen: Vec<_> = frames
+                .iter()
+                .map(|f| (f.timestamp.0, &f.data[..], f.wire_len, f.link.0, f.interface))
+                .collect();
+            assert_eq!(
+                seen,
+                [
+                    (1_700_000_000_123_456_789, &b"first"[..], 60, 113, 1),
+                    (1_700_000_000_500_000_000, b"obsolete", 8, 1, 0),
+                    (1_700_000_000_500_000_000, b"simple", 6, 1, 0),
+                ]
+            );
+            let summary = capture.summary();
+            assert_eq!((summary.format, summary.frames_without_time, summary.damage), ("pcapng", 1, None));
+            let names: Vec<_> =
+                capture.interfaces().iter().map(|i| (i.name.as_deref(), i.description.as_deref())).collect();
+            assert_eq!(names, [(Some("eth0"), Some("uplink")), (None, None)]);
+        }
+    }
+
+    #[test]
+    fn a_simple_packet_is_as_long_as_the_snap_length_allows() {
+        let file = PcapngFile::new(Order::Little).interface(1, 5, &[]).simple(b"snapp\0\0\0", 60);
+        let frames = frames(&file.octets);
+        assert_eq!((&frames[0].data[..], frames[0].wire_len), (&b"snapp"[..], 60));
+    }
+
+    #[test]
+    fn a_section_has_its_own_byte_order_and_interface_numbers() {
+        let file = PcapngFile::new(Order::Little)
+            .interface(1, 0, &[name("eth0")])
+            .interface(1, 0, &[name("eth1")])
+            .interface(1, 0, &[name("eth1")])
+            .enhanced(2, 1, b"a", 1, &[])
+            .section(Order::Big)
+            .interface(1, 0, &[name("eth1")])
+            .interface(113, 0, &[name("eth0")])
+            .interface(1, 0, &[name("eth1")])
+            .interface(1, 0, &[name("eth1")])
+            .enhanced(0, 2, b"b", 1, &[])
+            .enhanced(1, 3, b"c", 1, &[])
+            .enhanced(2, 4, b"d", 1, &[])
+            .enhanced(3, 5, b"e", 1, &[]);
+        let (frames, capture) = read(&file.octets);
+        let numbers: Vec<_> = frames.iter().map(|f| (f.interface, f.link.0, f.timestamp.0)).collect();
+        assert_eq!(numbers, [(2, 1, 1_000), (1, 1, 2_000), (3, 113, 3_000), (2, 1, 4_000), (4, 1, 5_000)]);
+        assert_eq!(capture.interfaces().len(), 5);
+    }
+
+    #[test]
+    fn drops_are_taken_from_the_last_statistics_of_each_section() {
+        for order in BOTH_ORDERS {
+            let file = PcapngFile::new(order).interface(1, 0, &[name("eth0")]).interface(1, 0, &[]);
+            let (early, late) =
+                (file.number(5, 3), [file.number(5, 10), file.number(7, 4), file.number(4, 99)]);
+            let file = file.statistics(0, &[early]).statistics(0, &late).section(order);
+            let again = [file.number(7, 6)];
+            let file = file.interface(1, 0, &[name("eth0")]).statistics(0, &again).statistics(9, &again);
+            let (_, capture) = read(&file.octets);
+            assert_eq!(capture.summary().damage, None);
+            assert_eq!(capture.interfaces().iter().map(|i| i.dropped).collect::<Vec<_>>(), [Some(20), None]);
+            assert_eq!(capture.summary().dropped, Some(20));
+        }
+    }
+
+    #[test]
+    fn drops_beside_packets_are_summed_once() {
+        for order in BOTH_ORDERS {
+            let file = PcapngFile::new(order).interface(1, 0, &[]);
+            let drops = [(2, vec![0; 4]), file.number(4, 5)];
+            let file = file.enhanced(0, 1, b"five", 4, &drops).enhanced(0, 2, b"odd", 3, &drops);
+            let file = file.packet(0, 2, 3, b"two").packet(0, u16::MAX, 4, b"?");
+            let (_, capture) = read(&file.octets);
+            assert_eq!((capture.summary().damage, capture.summary().dropped), (None, Some(12)));
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_not_known_are_passed_over() {
+        let file = PcapngFile::new(Order::Little)
+            .block(0xBAD, &[])
+            .interface(1, 0, &[])
+            .block(4, &[1; 1_000])
+            .block(0x8000_0001, &vec![1; 17 << 20])
+            .enhanced(0, 1, b"frame", 5, &[])
+            .block(10, b"secrets");
+        assert_eq!(frames(&file.octets).len(), 1);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_damage() {
+        let good = || PcapngFile::new(Order::Little).interface(1, 0, &[]).enhanced(0, 1, b"good", 4, &[]);
+        let at = good().octets.len();
+        let with = |kind: u32, body: &[u8]| good().block(kind, body).octets;
+        let mut unequal = with(6, &[0; 20]);
+        let last = unequal.len() - 4;
+        unequal[last] = 36;
+        let captured = |octets: u8| [&[0; 12][..], &[octets, 0, 0, 0, 9, 0, 0, 0], &[0; 8]].concat();
+        for (octets, expected) in [
+            (unequal, "a block of 32 octets by its first and 36 by its last length field"),
+            (with(6, &captured(9)), "a frame of 9 octets in a block of 40"),
+            (with(6, &[0; 8]), "a block of 20 octets is too short for its kind"),
+            (with(6, &[7; 20]), "a frame of 117901063 octets in a block of 32"),
+            (
+                good().enhanced(1, 1, b"", 0, &[]).octets,
+                "a frame of interface 1, of which 1 are described in this section",
+            ),
+            (
+                good().section(Order::Big).simple(b"", 0).octets,
+                "a frame of interface 0, of which 0 are described in this section",
+            ),
+            (
+                [good().octets, vec![6, 0, 0, 0, 0, 0, 0, 0]].concat(),
+                "a block of 0 octets is announced, 12 to 16777216 are believed",
+            ),
+            (
+                [good().octets, vec![6, 0, 0, 0, 255, 255, 255, 255]].concat(),
+                "a block of 4294967295 octets is announced, 12 to 16777216 are believed",
+            ),
+            (with(0x0A0D_0D0A, &[0; 16]), "a section header whose byte-order magic is in no byte order"),
+        ] {
+            let (frames, capture) = read(&octets);
+            let damage = capture.summary().damage.unwrap();
+            assert_eq!((frames.len(), damage.frame), (1, 2), "{damage}");
+            assert_eq!((&damage.what[..], damage.is_cut_off), (expected, false));
+            assert!(damage.octet >= at as u64, "{damage}");
+        }
+    }
+
+    #[test]
+    fn lengths_without_padding_are_read() {
+        let mut octets = PcapngFile::new(Order::Little).interface(1, 0, &[]).octets;
+        let body = [&[0; 12][..], &[5, 0, 0, 0, 5, 0, 0, 0], b"frame"].concat();
+        octets.extend([6, 0, 0, 0, 37, 0, 0, 0]);
+        octets.extend(&body);
+        octets.extend([0; 3]);
+        octets.extend([37, 0, 0, 0]);
+        assert_eq!(frames(&octets)[0].data, b"frame");
+    }
+
+    #[test]
+    fn times_count_from_the_offset_of_their_interface() {
+        let file = PcapngFile::new(Order::Big);
+        let offset = file.number(14, 1_000);
+        let file = file.interface(101, 0, &[offset, (9, vec![0x80 | 1])]).enhanced(0, 3, b"", 0, &[]);
+        let frames = frames(&file.octets);
+        assert_eq!((frames[0].timestamp.0, frames[0].link), (1_001_500_000_000, LinkType::RAW));
+    }
+
+    #[test]
+    fn an_unknown_byte_order_or_version_is_refused() {
+        let mut octets = PcapngFile::new(Order::Little).octets;
+        octets[12] = 3;
+        assert!(failure(&octets).contains("pcapng version 3.0"), "{}", failure(&octets));
+        octets[8] = 0;
+        assert!(failure(&octets).contains("byte-order magic"));
+    }
+}

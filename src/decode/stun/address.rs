@@ -13,8 +13,8 @@ pub(super) fn plain(value: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::from_be_bytes([p0, p1])))
 }
 
-/// XOR-MAPPED-ADDRESS and its like (section 14.2). The key is the cookie and the transaction identifier; where
-/// there is no cookie, the identifier has its place, as it had in the drafts.
+/// XOR-MAPPED-ADDRESS and its like (section 14.2). The key is cookie and transaction identifier; without
+/// cookie the identifier alone, as it was in the drafts.
 pub(super) fn xored(value: &[u8], key: [u8; 16]) -> Option<SocketAddr> {
     let address = plain(value)?;
     let [k0, k1, k2, k3, ..] = key;

@@ -87,7 +87,7 @@ fn the_long_term_request_of_rfc_5769() {
 #[test]
 fn an_allocation_is_read() {
     let id = [0x21, 0x12, 0xA4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-    let relayed = [0, 1, 0xC3 ^ 0x21, 0x50 ^ 0x12, 198 ^ 0x21, 51 ^ 0x12, 100 ^ 0xA4, 7 ^ 0x42];
+    let relayed = [0, 1, 0xC3 ^ 0x21, 0x50 ^ 0x12, 0xC6 ^ 0x21, 0x33 ^ 0x12, 0x64 ^ 0xA4, 0x07 ^ 0x42];
     let bytes = build(0x0103, id, &[(0x0016, &relayed), (0x000D, &[0, 0, 2, 0x58])]);
     let stun = message(&bytes).unwrap();
     assert_eq!(stun.relayed_address(), Some("198.51.100.7:50000".parse().unwrap()));
@@ -132,6 +132,18 @@ fn ms_turn_is_told_by_its_first_attribute() {
     let stun = message(&bytes).unwrap();
     assert!(stun.is_wrapper());
     assert_eq!((stun.peer_address(), stun.data()), (address, Some(&[9; 5][..])));
+}
+
+#[test]
+fn a_message_with_both_cookies_and_no_padding_is_read() {
+    let mut id = [0x22; 16];
+    id[..4].copy_from_slice(&COOKIE.to_be_bytes());
+    let mut bytes = build(0x0003, id, &[MS_COOKIE_ATTRIBUTE]);
+    bytes.extend([0, 6, 0, 3, 1, 2, 3, 0x80, 0x55, 0, 4, 0, 1, 0, 0]);
+    bytes[3] += 15;
+    let stun = message(&bytes).unwrap();
+    assert_eq!((stun.format(), stun.kind(), stun.has_username()), (Format::MsTurn, "allocate", true));
+    assert_eq!(stun.ms_service_quality(), Some(ServiceQuality { stream_type: 1, quality: 0 }));
 }
 
 #[test]

@@ -15,7 +15,7 @@ const OFFSET: u16 = 0x0200;
 const RESERVED: u16 = 0x34F0;
 const VERSION: u16 = 0x000F;
 
-/// Flags and version 16 bits, length 16 where L, tunnel 16, session 16, numbers 32 where S, offset 16 where O.
+/// Flags and version 16 bits, length 16 if L, tunnel 16, session 16, numbers 32 if S, offset 16 if O.
 pub(super) fn open(span: Span<'_>) -> Result<Option<Opened>, Undecoded> {
     let flags = number(span, 0)?;
     if flags & (CONTROL | RESERVED | VERSION) != 2 {

@@ -65,7 +65,7 @@ impl Tunnels {
     ) -> Result<Option<(Next, Span<'a>)>, Undecoded> {
         // No tunnel begins like RTP, except VXLAN with a group policy: spare the media the search.
         match payload.bytes.first() {
-            Some(0x80..=0x87 | 0x89..=0xBF) | None => Ok(None),
+            Some(0x80..=0x87 | 0x89..=0xBF) => Ok(None),
             _ => self.search(udp, payload, outer, layers),
         }
     }

@@ -1,1 +1,0 @@
-//! Frames of many layers, cut at every length, and of random octets.

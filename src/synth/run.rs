@@ -1,0 +1,331 @@
+//! Plays a scenario: from senders, past taps, into files.
+//!
+//! Memory does not grow with the length: a sender readies one packet (or frame) at a time, what is under way
+//! waits in a heap until nothing earlier can come, and blocks and background make their packets at the tap.
+//! Only the truth keeps every packet, and can be left out.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::{Path, PathBuf};
+
+use super::background::Noise;
+use super::block::Block;
+use super::datagram::{Arrival, Datagram};
+use super::error::SynthError;
+use super::frame::{Hearing, frame, priority};
+use super::network::Network;
+use super::plan::{Plan, Tap};
+use super::scenario::{Format, Scenario};
+use super::sender::Sender;
+use super::talk::Talk;
+use super::truth::{Capture, Notes};
+use super::writer::{CaptureWriter, Interface};
+use crate::terms::Timestamp;
+
+/// How captures are written.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder they are written to; it is made where there is none.
+    pub out: PathBuf,
+    /// Their format.
+    pub format: Format,
+    /// All points as interfaces of one file, `capture.pcapng`.
+    pub one_file: bool,
+    /// Whether `truth.json` is written.
+    pub truth: bool,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// All files, captures first.
+    pub files: Vec<PathBuf>,
+    /// Frames in all captures.
+    pub packets: u64,
+    /// Octets of frames kept in all captures.
+    pub bytes: u64,
+}
+
+/// Plays a scenario and writes its captures and its truth.
+///
+/// # Errors
+///
+/// When the scenario cannot be played, or a file cannot be written.
+pub fn generate(scenario: &Scenario, options: &Options) -> Result<Written, SynthError> {
+    let plan = Plan::new(scenario)?;
+    let failed = |source| SynthError::Write { path: options.out.clone(), source };
+    std::fs::create_dir_all(&options.out).map_err(failed)?;
+    let mut files = Files::create(&plan, options)?;
+    play(&plan, &mut files)?;
+    files.finish(options)
+}
+
+/// Who has a packet to send.
+enum Source<'a> {
+    Sender(Box<Sender<'a>>),
+    Talk(Talk),
+}
+
+impl Source<'_> {
+    fn next_at(&mut self) -> Option<i64> {
+        match self {
+            Self::Sender(sender) => sender.next_at(),
+            Self::Talk(talk) => talk.next_at(),
+        }
+    }
+
+    fn take(&mut self) -> Option<Datagram> {
+        match self {
+            Self::Sender(sender) => sender.take(),
+            Self::Talk(talk) => talk.take(),
+        }
+    }
+}
+
+/// A packet that waits for its time; of two at the same time, the one made first.
+struct Waiting {
+    due: (i64, u64),
+    arrival: Arrival,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.due.cmp(&other.due)
+    }
+}
+
+fn play(plan: &Plan, files: &mut Files<'_>) -> Result<(), SynthError> {
+    let streams = plan.senders.len() + plan.blocks.len();
+    let mut sources: Vec<Source<'_>> = Vec::new();
+    sources.extend(plan.senders.iter().enumerate().map(|(i, s)| Source::Sender(Box::new(Sender::new(s, i)))));
+    sources.extend(Talk::all(plan, streams).into_iter().map(Source::Talk));
+    let mut network = Network::new(plan, streams + sources.len());
+    let mut blocks = blocks(plan, &mut network)?;
+    let mut noises: Vec<Noise<'_>> = (0..plan.taps.len()).filter_map(|tap| Noise::new(plan, tap)).collect();
+
+    let mut agenda: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
+    for (i, source) in sources.iter_mut().enumerate() {
+        agenda.extend(source.next_at().map(|at| Reverse((at, i))));
+    }
+    let mut waiting: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
+    let mut heard = Vec::new();
+    let mut made = 0;
+    loop {
+        let to_send = agenda.peek().map(|Reverse((at, _))| *at);
+        let to_hear = waiting.peek().map(|Reverse(next)| next.due.0);
+        let block = earliest(blocks.iter().map(Block::next_at));
+        let noise = earliest(noises.iter().map(Noise::next_at));
+        let times = [to_send, to_hear, block.map(|(at, _)| at), noise.map(|(at, _)| at)];
+        // A packet under way is heard after it was sent: so sending goes first.
+        let Some(now) = times.into_iter().flatten().min() else { return Ok(()) };
+        if to_send == Some(now) {
+            let Some(Reverse((_, number))) = agenda.pop() else { continue };
+            let Some(source) = sources.get_mut(number) else { continue };
+            if let Some(datagram) = source.take() {
+                network.carry(&datagram, &mut heard)?;
+            }
+            agenda.extend(source.next_at().map(|at| Reverse((at, number))));
+            for arrival in heard.drain(..) {
+                made += 1;
+                waiting.push(Reverse(Waiting { due: (arrival.at, made), arrival }));
+            }
+        } else if to_hear == Some(now) {
+            let Some(Reverse(next)) = waiting.pop() else { continue };
+            files.hear(&next.arrival)?;
+        } else if let Some((at, i)) = block.filter(|(at, _)| *at == now) {
+            files.hear_block(&mut blocks[i], at)?;
+        } else if let Some((at, i)) = noise {
+            files.hear_noise(&mut noises[i], at)?;
+        }
+    }
+}
+
+/// The earliest of several times and whose it is; of equal ones the first.
+fn earliest(times: impl Iterator<Item = Option<i64>>) -> Option<(i64, usize)> {
+    times.enumerate().filter_map(|(i, at)| at.map(|at| (at, i))).min()
+}
+
+/// Every block at every tap, from one packet of each that is sent over the path.
+fn blocks<'a>(plan: &'a Plan, network: &mut Network<'_>) -> Result<Vec<Block<'a>>, SynthError> {
+    let mut blocks = Vec::new();
+    for (i, sender) in plan.blocks.iter().enumerate() {
+        let carrier = plan.senders.len() + i;
+        let mut first = Sender::new(sender, carrier);
+        let mut heard = Vec::new();
+        if let Some(datagram) = first.take() {
+            network.carry(&Datagram { number: None, calm: true, ..datagram }, &mut heard)?;
+        }
+        for arrival in heard {
+            blocks.push(Block::new(plan, sender, arrival)?);
+        }
+    }
+    Ok(blocks)
+}
+
+/// The files under way, with what is noted for the truth.
+struct Files<'a> {
+    plan: &'a Plan,
+    writers: Vec<CaptureWriter>,
+    captures: Vec<Tallied>,
+    /// Frames that every tap's mirror has seen.
+    frames: Vec<u32>,
+    notes: Option<Notes>,
+    one_file: bool,
+}
+
+/// What was written to one file so far.
+struct Tallied {
+    packets: u64,
+    bytes: u64,
+    span: Option<(i64, i64)>,
+    description: Capture,
+}
+
+impl<'a> Files<'a> {
+    fn create(plan: &'a Plan, options: &Options) -> Result<Self, SynthError> {
+        let format = if options.one_file { Format::Pcapng } else { options.format };
+        let (extension, name) = match format {
+            Format::Pcap => ("pcap", "pcap-ns"),
+            Format::Pcapng => ("pcapng", "pcapng"),
+        };
+        let interfaces: Vec<Interface<'_>> =
+            plan.points.iter().map(|point| (point.name.as_str(), point.snap)).collect();
+        let groups: Vec<(String, &[Interface<'_>])> = if options.one_file {
+            vec![("capture".to_owned(), &interfaces[..])]
+        } else {
+            interfaces.chunks(1).map(|one| (one[0].0.to_owned(), one)).collect()
+        };
+        let mut files = Self {
+            plan,
+            writers: Vec::new(),
+            captures: Vec::new(),
+            frames: vec![0; plan.taps.len()],
+            notes: options.truth.then(Notes::default),
+            one_file: options.one_file,
+        };
+        for (stem, interfaces) in groups {
+            let file = format!("{stem}.{extension}");
+            files.writers.push(CaptureWriter::create(&options.out.join(&file), format, interfaces)?);
+            let points = interfaces.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let description =
+                Capture { file, points, format: name, packets: 0, bytes: 0, first: None, last: None };
+            files.captures.push(Tallied { packets: 0, bytes: 0, span: None, description });
+        }
+        Ok(files)
+    }
+
+    /// Writes a packet that a tap heard, or counts one that its mirror missed.
+    fn hear(&mut self, arrival: &Arrival) -> Result<(), SynthError> {
+        let plan = self.plan;
+        let tap = &plan.taps[arrival.tap];
+        let frames = self.count(arrival.tap);
+        if arrival.packet.is_empty() {
+            return Ok(());
+        }
+        let at = arrival.at + tap.clock_offset;
+        let hearing =
+            Hearing { tap, place: arrival.tap, reverse: arrival.reverse, dscp: arrival.dscp, frames, at };
+        let bytes = frame(&arrival.packet, &hearing)?;
+        if let Some(notes) = &mut self.notes {
+            notes.hear(plan, arrival, at, arrival.packet.len(), priority(&hearing));
+        }
+        self.write(tap, at, &bytes)
+    }
+
+    /// Writes the next packet of a block.
+    fn hear_block(&mut self, block: &mut Block<'_>, at: i64) -> Result<(), SynthError> {
+        let plan = self.plan;
+        let tap = &plan.taps[block.tap];
+        let at = at + tap.clock_offset;
+        let frames = self.count(block.tap);
+        let tally = block.advance(frames);
+        if let Some(notes) = &mut self.notes {
+            let octets = block.arrival.packet.len();
+            let pcp = tap.pcp.unwrap_or(block.arrival.dscp >> 3);
+            let arrival = Arrival { packet: Vec::new(), tally, ..block.arrival };
+            notes.hear(plan, &arrival, at, octets, pcp);
+        }
+        self.write(tap, at, block.frame())
+    }
+
+    /// Writes the next packet of the background.
+    fn hear_noise(&mut self, noise: &mut Noise<'_>, at: i64) -> Result<(), SynthError> {
+        let plan = self.plan;
+        let tap = &plan.taps[noise.tap];
+        let frames = self.count(noise.tap);
+        let bytes = noise.next_frame(frames)?;
+        self.write(tap, at + tap.clock_offset, &bytes)
+    }
+
+    /// Counts a frame of a tap's mirror and says how many were before.
+    fn count(&mut self, tap: usize) -> u32 {
+        let frames = self.frames[tap];
+        self.frames[tap] = frames.wrapping_add(1);
+        frames
+    }
+
+    fn write(&mut self, tap: &Tap, at: i64, bytes: &[u8]) -> Result<(), SynthError> {
+        let file = if self.one_file { 0 } else { tap.point };
+        let interface = if self.one_file { u32::try_from(tap.point).unwrap_or(0) } else { 0 };
+        let keep =
+            self.plan.points[tap.point].snap.map_or(bytes.len(), |snap| bytes.len().min(snap as usize));
+        self.writers[file].write(interface, at, &bytes[..keep], bytes.len())?;
+        let capture = &mut self.captures[file];
+        capture.packets += 1;
+        capture.bytes += keep as u64;
+        capture.span = Some(capture.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        Ok(())
+    }
+
+    fn finish(self, options: &Options) -> Result<Written, SynthError> {
+        let mut written = Written::default();
+        for writer in self.writers {
+            written.files.push(writer.finish()?);
+        }
+        let mut notes = self.notes;
+        for capture in self.captures {
+            written.packets += capture.packets;
+            written.bytes += capture.bytes;
+            let time = |at: i64| Timestamp(at).to_string();
+            let description = Capture {
+                packets: capture.packets,
+                bytes: capture.bytes,
+                first: capture.span.map(|(first, _)| time(first)),
+                last: capture.span.map(|(_, last)| time(last)),
+                ..capture.description
+            };
+            if let Some(notes) = &mut notes {
+                notes.written(description);
+            }
+        }
+        if let Some(notes) = notes {
+            let path = options.out.join("truth.json");
+            write_json(&path, &notes.truth(self.plan, options.one_file || options.format == Format::Pcapng))?;
+            written.files.push(path);
+        }
+        Ok(written)
+    }
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), SynthError> {
+    let failed = |source| SynthError::Write { path: path.to_owned(), source };
+    let file = std::fs::File::create(path).map_err(failed)?;
+    let mut out = std::io::BufWriter::new(file);
+    serde_json::to_writer_pretty(&mut out, value).map_err(|error| failed(error.into()))?;
+    std::io::Write::write_all(&mut out, b"\n").map_err(failed)?;
+    std::io::Write::flush(&mut out).map_err(failed)
+}
