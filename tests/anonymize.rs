@@ -1,4 +1,6 @@
-//! An anonymized report holds no address of the capture, in any format, and the same key gives the same report.
+//! An anonymized report holds no address, in any format.
+//!
+//! The same key gives the same report.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a report that lacks a key has failed")]
 

@@ -1,4 +1,6 @@
-//! Packets are counted exactly: lost, late, twice, astray, over restarts and outages, with the jitter of RFC 3550.
+//! Packets are counted exactly, with the jitter of RFC 3550.
+//!
+//! Lost, late, twice, astray, over restarts and outages.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 #![allow(

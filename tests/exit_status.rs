@@ -1,4 +1,4 @@
-//! The exit status says whether there is something to mend: 0 nothing, 1 findings, 2 it could not run.
+//! The exit status: 0 nothing to mend, 1 findings, 2 could not run.
 
 mod common;
 

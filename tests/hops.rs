@@ -1,4 +1,6 @@
-//! Copies of a packet at several places are hops, in the order of travel; changes of marking name two of them.
+//! Copies of a packet at several places are hops, in order of travel.
+//!
+//! Changes of marking name the two hops between which they are.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 

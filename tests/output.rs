@@ -1,4 +1,4 @@
-//! Standard output holds the report and nothing else, plain where it is not a terminal.
+//! Standard output holds the report alone, plain outside a terminal.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 

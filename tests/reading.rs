@@ -1,4 +1,4 @@
-//! Captures are read from files and pipes, packed or not, and put together by point and time.
+//! Captures are read from files and pipes, and put together by point.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 

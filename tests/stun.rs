@@ -1,4 +1,4 @@
-//! STUN requests are paired with their responses: round trips, retransmissions, what stays unanswered.
+//! STUN requests are paired with their responses.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a report that lacks a key has failed")]
 

@@ -1,4 +1,4 @@
-//! RTP of every kind is found from its first packet, and counted right.
+//! RTP of every kind is found from its first packet, counted right.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 #![allow(

@@ -1,4 +1,4 @@
-//! Each stream is held against its class: by which evidence, in which direction, at which level.
+//! Each stream is held against its class, by evidence and direction.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers of packets are small")]

@@ -1,4 +1,4 @@
-//! Both reports on one capture with something of everything, word for word.
+//! Both reports on one capture of everything, word for word.
 
 mod common;
 

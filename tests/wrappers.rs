@@ -1,4 +1,4 @@
-//! RTP is found in tags, tunnels and TURN, with the marking of the innermost header.
+//! RTP is found in tags, tunnels and TURN, marked as in its own header.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 #![allow(clippy::cast_possible_truncation, reason = "segments of some kilobytes")]

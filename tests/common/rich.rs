@@ -1,4 +1,6 @@
-//! One capture with something of everything: marked right and wrong, at several hops, both ways, with STUN.
+//! One capture with something of everything.
+//!
+//! Marked right and wrong, at several hops, both ways, with STUN.
 
 use super::packet::VLAN;
 use super::tunnel::{self, channel_data, stun};

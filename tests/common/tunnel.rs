@@ -1,4 +1,4 @@
-//! Tunnels and wrappers, built by hand: around RTP, around an IP packet, around a frame.
+//! Tunnels and wrappers, around RTP, an IP packet or a frame.
 
 use etherparse::IpNumber;
 
