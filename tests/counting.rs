@@ -1,6 +1,15 @@
-//! Packets are counted exactly: lost, late, twice, astray, over restarts and outages, with the jitter of RFC 3550.
+//! Packets are counted exactly, with the jitter of RFC 3550.
+//!
+//! Lost, late, twice, astray, over restarts and outages.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "numbers of packets are small"
+)]
+#![allow(clippy::panic, reason = "a report that lacks a figure has failed")]
 
 mod common;
 

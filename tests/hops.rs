@@ -1,4 +1,6 @@
-//! Copies of a packet at several places are hops, in the order of travel; changes of marking name two of them.
+//! Copies of a packet at several places are hops, in order of travel.
+//!
+//! Changes of marking name the two hops between which they are.
 
 #![allow(clippy::indexing_slicing, reason = "a report that lacks a key has failed")]
 
@@ -18,8 +20,11 @@ fn stream() -> Stream {
     Stream::g711(Udp::new("10.1.1.1:50004", "52.112.0.1:3479"))
 }
 
+/// What a hop makes of a packet: the frame that is seen there, or none.
+type Hop = dyn Fn(u32, Udp, &[u8]) -> Option<Vec<u8>>;
+
 /// The same packets at several hops, each a little later: what `hops` makes of the flow at each.
-fn at_hops(hops: &[&dyn Fn(u32, Udp, &[u8]) -> Option<Vec<u8>>]) -> Capture {
+fn at_hops(hops: &[&Hop]) -> Capture {
     let stream = stream();
     let mut capture = Capture::new();
     for i in 0..PACKETS {

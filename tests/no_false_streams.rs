@@ -1,4 +1,4 @@
-//! What is not RTP is not reported, however much its header looks like it.
+//! What is not RTP is not reported, however much it looks like it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 #![allow(

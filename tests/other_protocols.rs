@@ -1,4 +1,6 @@
-//! Other protocols are not reported as RTP, though some of their fields count and some stay.
+//! Other protocols are not reported as RTP.
+//!
+//! Some of their fields count, and some stay, as those of RTP do.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 #![allow(

@@ -162,7 +162,8 @@ fn is_on_time(a: &Digest, b: &Digest) -> bool {
 /// Whether as many packets as these are media, by their order and by the clock of their timestamps.
 fn is_media(distinct: &[&Digest], steps: Steps, context: Context) -> bool {
     let are_most = |n: usize| n * 10 >= steps.all * 9;
-    if steps.forward * 4 < steps.all * 3 {
+    // Where one packet overtakes another, and so all the way, half of the steps are forward.
+    if steps.forward * 2 < steps.all {
         return false;
     }
     if context.is_likely_media && distinct.len() >= PROOF_WITH_FLAWS {
@@ -369,6 +370,18 @@ mod tests {
         let order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11, 15, 13, 14];
         let held = packets(16, |i| (f64::from(i) * 33.3, i, 9000 + 3000 * order[usize::from(i)]));
         assert_eq!(proven_after(&held, ALONE), Some(12));
+    }
+
+    #[test]
+    fn packets_that_overtake_each_other_in_pairs_are_a_stream() {
+        let held = packets(20, |i| (f64::from(i) * 20.0, i ^ 1, u32::from(i ^ 1) * 160));
+        assert_eq!(proven_after(&held, ALONE), Some(5));
+    }
+
+    #[test]
+    fn numbers_among_a_few_in_no_order_are_no_stream() {
+        let held = packets(100, |i| (f64::from(i) * 20.0, i.wrapping_mul(7919) % 61, u32::from(i) * 160));
+        assert_eq!(proven_after(&held, ALONE), None);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct Observer {
 
 /// One file on its way.
 struct Reading {
+    /// Where it was named among the files of its point.
+    place: usize,
     name: String,
     file: CaptureFile,
     /// The point's numbers of the file's interfaces.
@@ -103,15 +105,17 @@ impl Observer {
             policy,
             seed: self.seed,
         };
-        let mut readings: Vec<Reading> = self
-            .files
+        // Which of two frames of one instant comes first must not depend on the order in which files were named.
+        let mut files: Vec<_> = self.files.into_iter().enumerate().collect();
+        files.sort_by(|(_, (a, _)), (_, (b, _))| a.cmp(b));
+        let mut readings: Vec<Reading> = files
             .into_iter()
-            .map(|(name, file)| {
+            .map(|(place, (name, file))| {
                 let mut numbers = Vec::new();
                 interfaces.learn(&file, &mut numbers);
                 let may_add_interfaces = file.summary().format.starts_with("pcapng");
                 let undecoded = [0; Undecoded::ALL.len()];
-                Reading { name, file, interfaces: numbers, may_add_interfaces, undecoded, announced: 0 }
+                Reading { place, name, file, interfaces: numbers, may_add_interfaces, undecoded, announced: 0 }
             })
             .collect();
         let mut frames = 0_u64;
@@ -164,6 +168,7 @@ impl Observer {
         }
         // One table of paths serves all meters of the observer.
         done.counters.paths_overflowed = decoder.paths().overflowed();
+        readings.sort_by_key(|reading| reading.place);
         done.captures = readings.iter().map(|reading| reading.record(self.number)).collect();
         let _ = records.send(Message::Done(Box::new(done)));
     }

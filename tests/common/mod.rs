@@ -20,6 +20,7 @@ pub(crate) mod capture;
 pub(crate) mod media;
 pub(crate) mod packet;
 pub(crate) mod random;
+pub(crate) mod rich;
 pub(crate) mod run;
 pub(crate) mod traffic;
 pub(crate) mod tunnel;

@@ -35,7 +35,7 @@ impl Random {
     }
 
     pub(crate) const fn between(&mut self, low: i64, high: i64) -> i64 {
-        low + self.below((high - low + 1) as u64) as i64
+        low + self.below((high - low + 1) as u64).cast_signed()
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {

@@ -1,4 +1,4 @@
-//! Traffic that is not RTP: many flows of one kind, from senders that keep to its rules.
+//! Traffic that is not RTP: many flows of one kind.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! Tunnels and wrappers, built by hand: around RTP, around an IP packet, around a frame.
+//! Tunnels and wrappers, around RTP, an IP packet or a frame.
 
 use etherparse::IpNumber;
 
@@ -59,7 +59,7 @@ pub(crate) fn mpls(labels: &[(u32, u8)], packet: &[u8]) -> Vec<u8> {
     ethernet(0x8847, &inner)
 }
 
-/// A PPPoE session that carries an IPv4 packet.
+/// A `PPPoE` session that carries an IPv4 packet.
 pub(crate) fn pppoe(session: u16, packet: &[u8]) -> Vec<u8> {
     let length = u16::try_from(packet.len() + 2).unwrap().to_be_bytes();
     ethernet(0x8864, &[&[0x11, 0][..], &session.to_be_bytes(), &length, &[0, 0x21], packet].concat())
@@ -122,7 +122,7 @@ pub(crate) fn gtpu(endpoint: u32, packet: &[u8]) -> Vec<u8> {
     with_port(2152).frame(&[&header[..], packet].concat())
 }
 
-/// An 802.11 QoS data frame behind a radiotap header (link type 127).
+/// An 802.11 `QoS` data frame behind a radiotap header (link type 127).
 pub(crate) fn radiotap(user_priority: u8, packet: &[u8]) -> Vec<u8> {
     let radiotap = [0, 0, 8, 0, 0, 0, 0, 0];
     let mac = [&[0x88, 0x01, 0, 0][..], &[2; 6], &[4; 6], &[6; 6], &[0, 0], &[user_priority, 0]].concat();

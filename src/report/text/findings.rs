@@ -59,6 +59,9 @@ fn found(view: &View<'_>, group: &Group<'_>) -> String {
         (None, None) => String::new(),
     };
     out.push_str(&view.text(&example.message));
+    if !out.ends_with('.') {
+        out.push('.');
+    }
     let others: Vec<String> = if group.streams.is_empty() {
         let others = group.calls.iter().filter(|&&c| Some(c) != example.call);
         others.take(NAMED).map(|&c| CallId(c).to_string()).collect()

@@ -87,7 +87,7 @@ fn most_frequent(reasons: BTreeMap<&str, u64>) -> String {
     if let Some(rest) = reasons.get(REASONS..).filter(|rest| !rest.is_empty()) {
         words.push(format!("{} for {} other reasons", count(rest.iter().map(|r| r.1).sum()), rest.len()));
     }
-    format!("{} frames: {}.", count(reasons.iter().map(|r| r.1).sum()), words.join(", "))
+    format!("{}: {}.", counted(reasons.iter().map(|r| r.1).sum(), "frame"), words.join(", "))
 }
 
 /// What the meter dropped or refused, in words behind the number.
