@@ -10,24 +10,32 @@ mod fragments;
 mod hop;
 mod key;
 mod prefetch;
+mod proof;
 mod record;
 mod records;
+mod samples;
 mod sequence;
 mod stun;
 mod table;
+#[cfg(test)]
+mod tests;
 mod ways;
 
-use candidate::{Candidates, Context};
+use candidate::Candidates;
 use clock::Clocks;
 use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin, count};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
+use proof::Context;
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
-    MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
+    Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
+    MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip, StreamRecord,
+    StunRecord, Way,
 };
 use records::Paths;
+pub use samples::Sample;
+use samples::Sampling;
 use stun::Transactions;
 use table::Table;
 use ways::{Belonging, Contest, Evidence};
@@ -199,7 +207,7 @@ impl Meter {
             self.consider(kind, key, d, paths);
             return;
         };
-        let silence = d.arrival.0.wrapping_sub(self.table.last_arrival(first));
+        let silence = d.arrival.0.saturating_sub(self.table.last_arrival(first));
         let goes_on = |hot: &mut hop::Hot| hot.goes_on_after_clock_step(silence, d);
         if silence > self.limits.stream_timeout_ns && !self.table.hot(first).is_some_and(goes_on) {
             // The stream is over, and a new one needs proof of its own before it takes the key.
@@ -236,7 +244,7 @@ impl Meter {
         self.make_room(paths);
         let mut packets = held.iter();
         let Some(first) = packets.next() else { return };
-        let (hot, mut cold) = begin(key, kind, first, &self.clocks);
+        let (hot, mut cold) = begin(key, kind, first, &self.clocks, Sampling::among(self.table.streams()));
         if !fragments.is_empty() {
             cold.fragments = Some(Box::new(fragments));
         }
@@ -337,6 +345,7 @@ impl Meter {
         let mut held = contest.held.into_iter();
         let Some(newcomer) = held.next() else { return };
         let hops = self.table.chain(first).count();
+        let sampling = Sampling::among(self.table.streams());
         match belonging {
             Belonging::WayTo(hop) => {
                 let hop = self.table.chain(first).nth(hop).unwrap_or(first);
@@ -348,7 +357,7 @@ impl Meter {
             _ => {
                 if let Some((hot, cold)) = self.table.hop(first) {
                     let (key, kind) = (hot.key, cold.kind);
-                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks);
+                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks, sampling);
                     self.table.add_hop(first, hot, cold);
                 }
             }
