@@ -459,7 +459,7 @@ fn holds(text: &[u8], part: &[u8]) -> bool {
 
 /// Waits for something that takes a moment.
 fn until(what: &str, is_true: impl Fn() -> bool) {
-    for _ in 0..150 {
+    for _ in 0..600 {
         if is_true() {
             return;
         }

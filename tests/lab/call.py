@@ -29,7 +29,7 @@ from aiortc.contrib.media import MediaBlackhole
 
 RATE = 48000
 FRAME = RATE // 50
-PATIENCE = 15
+PATIENCE = 30
 
 
 class Tone(MediaStreamTrack):
