@@ -16,6 +16,9 @@ pub(super) struct SynthArgs {
     /// Draw a whole scenario by this seed, and write it beside its captures.
     #[arg(long, value_name = "SEED", requires = "out")]
     draw: Option<u64>,
+    /// What the drawn scenario is for.
+    #[arg(long, default_value = "counting", requires = "draw")]
+    kind: DrawKind,
     /// Folder for the captures and `truth.json`; without it, the scenario's own.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -31,6 +34,14 @@ pub(super) struct SynthArgs {
     /// Whether to write `truth.json`; it takes memory for every packet.
     #[arg(long, default_value = "json")]
     truth: TruthFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DrawKind {
+    /// Counting at each hop.
+    Counting,
+    /// Joining streams over several points.
+    Path,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -55,9 +66,13 @@ enum TruthFormat {
 ///
 /// When the scenario cannot be read or played, or a file cannot be written.
 pub(super) fn run(args: SynthArgs) -> anyhow::Result<()> {
+    let kind = match args.kind {
+        DrawKind::Counting => synth::Kind::Counting,
+        DrawKind::Path => synth::Kind::Path,
+    };
     let (mut scenario, folder) = match (args.scenario, args.draw) {
         (Some(path), _) => (Scenario::read(&path)?, path.parent().map(PathBuf::from)),
-        (None, seed) => (synth::draw(seed.unwrap_or(0)), None),
+        (None, seed) => (synth::draw(kind, seed.unwrap_or(0)), None),
     };
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let out = args.out.or(folder).unwrap_or_default();

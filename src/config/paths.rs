@@ -12,7 +12,12 @@ pub(super) fn points(written: Vec<WrittenPoint>, problems: &mut Problems) -> Vec
             let what = format!("point \"{}\" is there already", point.name.value);
             problems.at(&point.name, what, "describe each point once");
         }
-        points.push(PointPolicy { name: point.name.value, forward: point.forward, reverse: point.reverse });
+        points.push(PointPolicy {
+            name: point.name.value,
+            clock: point.clock,
+            forward: point.forward,
+            reverse: point.reverse,
+        });
     }
     points
 }

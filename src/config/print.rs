@@ -31,6 +31,9 @@ fn write_all(policy: &Policy, out: &mut String) -> std::fmt::Result {
     write_settings::<MeterLimits>("limits", MeterLimits::SETTINGS, &mut policy.limits.clone(), out)?;
     for point in &policy.points {
         writeln!(out, "\n[[point]]\nname = {}", quoted(&point.name))?;
+        if let Some(clock) = &point.clock {
+            writeln!(out, "clock = {}", quoted(clock))?;
+        }
         let expected = [("forward", point.forward), ("reverse", point.reverse)];
         let expected =
             expected.into_iter().filter_map(|(key, e)| Some(format!("{key} = {}", quoted(e?.as_str()))));

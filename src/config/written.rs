@@ -114,6 +114,7 @@ impl<T> std::fmt::Debug for Amount<T> {
 #[derive(Debug)]
 pub(super) struct WrittenPoint {
     pub(super) name: At<String>,
+    pub(super) clock: Option<String>,
     pub(super) forward: Option<Expectation>,
     pub(super) reverse: Option<Expectation>,
 }
@@ -304,8 +305,9 @@ fn read_payload_type(table: &Table<'_>, problems: &mut Problems) -> Option<Writt
 }
 
 fn read_point(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPoint> {
-    table.allow(&["name", "expect"], problems);
+    table.allow(&["name", "clock", "expect"], problems);
     let name = needed(table, "name", "\"access\"", problems).and_then(|v| v.text(problems));
+    let clock = table.value("clock").and_then(|v| v.text(problems)).map(|at| at.value);
     let expect = table.value("expect").and_then(|v| v.table(problems));
     let mut expected = |direction| {
         let expect = expect.as_ref()?;
@@ -315,7 +317,7 @@ fn read_point(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPoint
     if let Some(expect) = &expect {
         expect.allow(&["forward", "reverse"], problems);
     }
-    Some(WrittenPoint { name: name?, forward, reverse })
+    Some(WrittenPoint { name: name?, clock, forward, reverse })
 }
 
 fn read_path(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPath> {

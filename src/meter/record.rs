@@ -254,6 +254,10 @@ pub struct DscpChange {
     pub from: Dscp,
     /// Codepoint after.
     pub to: Dscp,
+    /// Extended sequence number of that packet.
+    pub sequence: u32,
+    /// The part of the stream: restarts before it.
+    pub part: u16,
 }
 
 /// What STUN, TURN and DTLS said on a flow or its reverse.

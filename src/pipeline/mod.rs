@@ -164,6 +164,9 @@ fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
     }
     for stream in &mut streams {
         stream.point = number_of(stream.point);
+        for hop in &mut stream.hops {
+            hop.point = stream.point;
+        }
     }
     material.streams = streams;
     judge(material, policy)

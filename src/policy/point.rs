@@ -40,6 +40,8 @@ impl Expectation {
 pub struct PointPolicy {
     /// The point's name.
     pub name: String,
+    /// Name of the clock that its captures were timed by; points of one clock have delays between them.
+    pub clock: Option<String>,
     /// Of streams from the managed side to the far side; none: the default.
     pub forward: Option<Expectation>,
     /// Of streams to the managed side; none: the default.
@@ -90,6 +92,7 @@ mod tests {
         Policy {
             points: vec![PointPolicy {
                 name: "outside".to_owned(),
+                clock: None,
                 forward: None,
                 reverse: Some(Expectation::Unmarked),
             }],

@@ -96,6 +96,7 @@ pub(super) fn stream(number: u32) -> JudgedStream {
         expectation: crate::policy::Expectation::Class,
         expected: smallvec![Dscp::EF],
         markings: smallvec![Marking::Conformant],
+        segments: Vec::new(),
         quality: Quality {
             loss_ratio: Some(0.0),
             jitter_seconds: Some(0.001_25),
@@ -110,9 +111,6 @@ pub(super) fn stream(number: u32) -> JudgedStream {
 fn ends(stream: &mut JudgedStream, source: &str, destination: &str) {
     stream.record.flow.source = address(source);
     stream.record.flow.destination = address(destination);
-    for hop in &mut stream.record.hops {
-        hop.flow = stream.record.flow;
-    }
 }
 
 /// The other direction of a stream, on the way in.
@@ -172,7 +170,8 @@ fn streams() -> Vec<JudgedStream> {
         Way { ttl: 61, packets: 3500, path: None },
         Way { ttl: 60, packets: 1500, path: Some(path(1, &[])) }
     ];
-    six.record.hops[0].dscp_changes = vec![DscpChange { at: at(40), from: Dscp::AF41, to: Dscp::DF }];
+    six.record.hops[0].dscp_changes =
+        vec![DscpChange { at: at(40), from: Dscp::AF41, to: Dscp::DF, sequence: 67_000, part: 0 }];
     six.record.hops[0].dscp_change_count = 1;
     six.markings = smallvec![Marking::Mixed];
     six.quality = Quality { loss_ratio: Some(0.000_02), verdict: QualityVerdict::Good, ..Quality::default() };
@@ -362,6 +361,15 @@ pub(super) fn capture(file: &str) -> CaptureRecord {
     }
 }
 
+/// The same stream, every hop of which saw its 5-tuple.
+fn with_its_flow(mut stream: JudgedStream) -> JudgedStream {
+    let flow = stream.record.flow;
+    for hop in &mut stream.record.hops {
+        hop.flow = flow;
+    }
+    stream
+}
+
 /// Six streams in four calls with something of everything.
 pub(super) fn outcome() -> Outcome {
     Outcome {
@@ -385,7 +393,8 @@ pub(super) fn outcome() -> Outcome {
                 ..capture("mirror/core-2.pcap.gz")
             },
         ],
-        streams: streams(),
+        streams: streams().into_iter().map(with_its_flow).collect(),
+        joins: Vec::new(),
         stun: stun(),
         findings: findings(),
         counters: MeterCounters {

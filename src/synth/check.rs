@@ -67,6 +67,12 @@ fn check_point(scenario: &Scenario, point: &Point) -> Result<(), SynthError> {
     if !(0.0..=60.0).contains(&point.delay) {
         return Err(refuse(place("delay"), "no such delay", "give 0 to 60 seconds"));
     }
+    if !(-86_400.0..=86_400.0).contains(&point.clock_offset) {
+        return Err(refuse(place("clock_offset"), "no such clock", "give at most a day, -86400 to 86400 seconds"));
+    }
+    if !(-1_000.0..=1_000.0).contains(&point.clock_drift) {
+        return Err(refuse(place("clock_drift"), "no such clock", "give -1000 to 1000 millionths"));
+    }
     share(&place("mirror_loss"), point.mirror_loss)?;
     share(&place("mirror_duplicates"), point.mirror_duplicates)?;
     for segment in &point.segments {
@@ -167,6 +173,16 @@ fn check_twice_heard(points: &[Point]) -> Result<(), SynthError> {
                 format!("point {:?}", point.name),
                 "it is listed twice and nothing tells its two places apart",
                 "give the second a `ttl_drop` or another `vlan`",
+            ));
+        }
+        let one_clock = |other: &&Point| {
+            (other.clock_offset, other.clock_drift) == (point.clock_offset, point.clock_drift)
+        };
+        if points[..i].iter().any(|other| other.name == point.name && !one_clock(&other)) {
+            return Err(refuse(
+                format!("point {:?}", point.name),
+                "it is listed twice with different clocks",
+                "give both the same `clock_offset` and `clock_drift`",
             ));
         }
         if point.also_after_router || points[..i].iter().any(|other| other.name == point.name) {

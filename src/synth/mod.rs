@@ -24,7 +24,7 @@ mod truth;
 mod turn;
 mod writer;
 
-pub use draw::draw;
+pub use draw::{Kind, draw};
 pub use error::SynthError;
 pub use media::{Class, Codec};
 pub use run::{Options, Written, generate};

@@ -44,13 +44,31 @@ pub(super) struct Tap {
     pub encapsulation: Vec<Encapsulation>,
     pub mirror_loss: f64,
     pub mirror_duplicates: f64,
-    pub clock_offset: i64,
+    pub clock: Clock,
     pub nat: Option<IpAddr>,
     pub ttl_drop: u8,
     pub delay: i64,
     pub ecmp: bool,
     pub reroute_at: Option<u64>,
     pub segments: Vec<Segment>,
+}
+
+/// What a capture takes for the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Clock {
+    start: i64,
+    /// Nanoseconds by which it is fast at the scenario's start.
+    pub offset: i64,
+    /// By how much it runs fast, in parts of 10^12.
+    pub drift: i64,
+}
+
+impl Clock {
+    /// What it shows at a true time.
+    pub(super) fn shows(self, at: i64) -> i64 {
+        let drifted = i128::from(at - self.start) * i128::from(self.drift) / 1_000_000_000_000;
+        at + self.offset + i64::try_from(drifted).unwrap_or(0)
+    }
 }
 
 /// Two ends and what translates between them.
@@ -156,7 +174,12 @@ impl Plan {
                 encapsulation: point.encapsulation.clone(),
                 mirror_loss: point.mirror_loss,
                 mirror_duplicates: point.mirror_duplicates,
-                clock_offset: nanoseconds(point.clock_offset),
+                clock: Clock {
+                    start: self.start,
+                    offset: nanoseconds(point.clock_offset),
+                    // Millionths of a millionth.
+                    drift: nanoseconds(point.clock_drift) / 1_000,
+                },
                 nat: point.nat,
                 ttl_drop: point.ttl_drop.unwrap_or(u8::from(place > 0)),
                 delay: nanoseconds(point.delay),
@@ -186,7 +209,7 @@ impl Plan {
                 encapsulation: Vec::new(),
                 mirror_loss: 0.0,
                 mirror_duplicates: 0.0,
-                clock_offset: 0,
+                clock: Clock::default(),
                 nat: None,
                 ttl_drop: 0,
                 delay: 1_000_000,
@@ -369,7 +392,7 @@ impl Plan {
             session: super::random::mix(self.seed ^ (flow as u64 + 1)),
             framing: relay.framing,
             position,
-            allocate: relay.allocate.unwrap_or(true),
+            allocate: relay.allocate.unwrap_or(true) && relay.framing != Framing::Plain,
         })
     }
 

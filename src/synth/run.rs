@@ -234,9 +234,12 @@ impl<'a> Files<'a> {
         let tap = &plan.taps[arrival.tap];
         let frames = self.count(arrival.tap);
         if arrival.packet.is_empty() {
+            if let Some(notes) = &mut self.notes {
+                notes.miss(arrival);
+            }
             return Ok(());
         }
-        let at = arrival.at + tap.clock_offset;
+        let at = tap.clock.shows(arrival.at);
         let hearing =
             Hearing { tap, place: arrival.tap, reverse: arrival.reverse, dscp: arrival.dscp, frames, at };
         let bytes = frame(&arrival.packet, &hearing)?;
@@ -250,16 +253,16 @@ impl<'a> Files<'a> {
     fn hear_block(&mut self, block: &mut Block<'_>, at: i64) -> Result<(), SynthError> {
         let plan = self.plan;
         let tap = &plan.taps[block.tap];
-        let at = at + tap.clock_offset;
+        let shown = tap.clock.shows(at);
         let frames = self.count(block.tap);
         let tally = block.advance(frames);
         if let Some(notes) = &mut self.notes {
             let octets = block.arrival.packet.len();
             let pcp = tap.pcp.unwrap_or(block.arrival.dscp >> 3);
-            let arrival = Arrival { packet: Vec::new(), tally, ..block.arrival };
-            notes.hear(plan, &arrival, at, octets, pcp);
+            let arrival = Arrival { at, packet: Vec::new(), tally, ..block.arrival };
+            notes.hear(plan, &arrival, shown, octets, pcp);
         }
-        self.write(tap, at, block.frame())
+        self.write(tap, shown, block.frame())
     }
 
     /// Writes the next packet of the background.
@@ -268,7 +271,7 @@ impl<'a> Files<'a> {
         let tap = &plan.taps[noise.tap];
         let frames = self.count(noise.tap);
         let bytes = noise.next_frame(frames)?;
-        self.write(tap, at + tap.clock_offset, &bytes)
+        self.write(tap, tap.clock.shows(at), &bytes)
     }
 
     /// Counts a frame of a tap's mirror and says how many were before.

@@ -7,7 +7,7 @@ use std::path::Path;
 use etherparse::{LaxSlicedPacket, NetSlice, SlicedPacket, TransportSlice};
 use serde_json::Value;
 
-use super::{Format, Options, Scenario, draw, generate};
+use super::{Format, Kind, Options, Scenario, draw, generate};
 
 struct Made {
     folder: tempfile::TempDir,
@@ -186,20 +186,20 @@ fn stun_is_counted_by_transaction() {
 #[test]
 fn the_same_seed_gives_the_same_octets() {
     for (format, one_file) in [(Format::Pcap, false), (Format::Pcapng, false), (Format::Pcapng, true)] {
-        let (one, two) = (make(&draw(11), format, one_file), make(&draw(11), format, one_file));
+        let (one, two) = (make(&draw(Kind::Counting, 11), format, one_file), make(&draw(Kind::Counting, 11), format, one_file));
         for file in fs::read_dir(one.folder.path()).unwrap() {
             let name = file.unwrap().file_name();
             let octets = |made: &Made| fs::read(made.folder.path().join(&name)).unwrap();
             assert!(octets(&one) == octets(&two), "{name:?}");
         }
-        assert_ne!(one.truth, make(&draw(12), format, one_file).truth);
+        assert_ne!(one.truth, make(&draw(Kind::Counting, 12), format, one_file).truth);
     }
 }
 
 #[test]
 fn what_is_written_is_what_the_truth_says() {
     for seed in 0..25 {
-        let made = make(&draw(seed), Format::Pcap, false);
+        let made = make(&draw(Kind::Counting, seed), Format::Pcap, false);
         let streams = made.truth["streams"].as_array().unwrap();
         let known: Vec<u32> = streams.iter().map(ssrc).collect();
         for capture in made.truth["captures"].as_array().unwrap() {

@@ -32,6 +32,7 @@ pub(super) fn frame(relay: &RelayUse, peer: SocketAddr, payload: &[u8], reverse:
             framed.extend(payload);
             framed
         }
+        Framing::Plain => payload.to_vec(),
     }
 }
 

@@ -19,6 +19,12 @@ impl Context<'_> {
         class.map_or_else(|| "stream".to_owned(), |class| format!("{class} stream"))
     }
 
+    /// A hop in words: its point, and its TTL, which tells hops of one point apart.
+    pub(super) fn place(&self, hop: &HopRecord) -> String {
+        let point = self.outcome.points.get(usize::from(hop.point.0)).map_or("?", String::as_str);
+        format!("{point} (TTL {})", hop.ttl())
+    }
+
     /// The codepoints that are right for a stream, in words.
     pub(super) fn expected(stream: &JudgedStream) -> String {
         let words: Vec<String> = stream.expected.iter().map(ToString::to_string).collect();
@@ -47,7 +53,7 @@ pub(super) fn about(
         severity,
         stream: Some(number),
         call: Some(stream.call),
-        place: Place::Point(stream.record.point),
+        place: Place::Point(hop.point),
         direction: Some(stream.direction),
         from: None,
         to: None,

@@ -41,14 +41,14 @@ impl Share {
 /// One verdict for each hop.
 pub(super) fn verdicts(
     record: &StreamRecord,
-    expectation: Expectation,
+    expectation_at: impl Fn(&HopRecord) -> Expectation,
     accepted: &[Accepted],
     thresholds: &Thresholds,
 ) -> SmallVec<[Marking; 2]> {
-    let expected = expected(expectation, accepted);
     let mut before: Option<(Share, Marking)> = None;
     let mut markings = SmallVec::new();
     for hop in &record.hops {
+        let expected = expected(expectation_at(hop), accepted);
         let share = Share::of(hop, &expected);
         let enough = thresholds.marking_min_packets;
         let marking = if expected.is_empty() || share.right + share.wrong < enough {
@@ -105,7 +105,7 @@ mod tests {
         ];
         for (name, hops, wanted) in cases {
             let record = stream(hops.iter().map(|dscp| hop(64, dscp)));
-            let got = verdicts(&record, Expectation::Class, &accepted(), &Thresholds::default());
+            let got = verdicts(&record, |_| Expectation::Class, &accepted(), &Thresholds::default());
             assert_eq!(&*got, *wanted, "{name}");
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn where_anything_goes_nothing_is_judged() {
         let record = stream([hop(64, &[(0, 500)])]);
-        let got = verdicts(&record, Expectation::Any, &accepted(), &Thresholds::default());
+        let got = verdicts(&record, |_| Expectation::Any, &accepted(), &Thresholds::default());
         assert_eq!(&*got, &[Marking::Unclassified]);
     }
 }

@@ -8,6 +8,7 @@ mod clock;
 mod context;
 mod finding;
 mod jitter;
+mod join;
 mod loss;
 mod marking;
 mod mid_call;
@@ -19,6 +20,7 @@ mod path;
 mod priority;
 mod quality;
 mod round_trip;
+mod segment;
 mod source;
 mod tcp;
 #[cfg(test)]
@@ -30,11 +32,17 @@ use std::sync::Arc;
 
 use context::Context;
 pub use finding::{Finding, FindingKind, Place, Severity};
+pub use join::Unjoined;
+pub use join::clock::ClockRelation;
+use join::clock::Clocks;
+pub use join::segments::{Delay, Remarked, Segment, Variation};
+use join::segments::{Recording, segments};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
 use pairing::Standing;
 
-use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
-use crate::policy::{Policy, Question};
+use crate::meter::{CaptureRecord, HopRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::policy::{Expectation, Policy, Question};
+use crate::terms::PointId;
 
 /// Everything that the observers of a run have sent.
 #[derive(Debug, Default)]
@@ -63,6 +71,7 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
     mid_call::check,
     asymmetric::check,
     priority::check,
+    segment::check,
     loss::check,
     jitter::check,
     round_trip::check,
@@ -79,7 +88,14 @@ const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[udp_blocked::check]
 /// Judges a finished replay.
 #[must_use]
 pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
+    // Joined in a fixed order, so that the same packets are joined alike.
     in_order(&mut material.streams);
+    let (streams, joins) = join::join(material.streams, &material.points, policy);
+    material.streams = streams;
+    in_order(&mut material.streams);
+    let clocks = Clocks::of(&material.streams, |a, b| named_clock(&material.points, policy, a, b));
+    let recordings = recordings(&material);
+    let recording = |point: PointId| recordings.get(usize::from(point.0)).copied().unwrap_or_default();
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);
     let classes: Vec<_> = material.streams.iter().map(|stream| classify(stream, policy)).collect();
@@ -91,12 +107,16 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
         .zip(classes)
         .zip(standings)
         .map(|((record, (class, evidence)), Standing { direction, reverse_of, call })| {
-            let point = material.points.get(usize::from(record.point.0)).map_or("", String::as_str);
-            let from_outside = !policy.is_managed(record.flow.source.ip())
-                && policy.is_managed(record.flow.destination.ip());
-            let expectation = policy.expectation(point, direction, from_outside);
+            let from_outside = record.hops.iter().any(|h| policy.is_managed(h.flow.destination.ip()))
+                && !record.hops.iter().any(|h| policy.is_managed(h.flow.source.ip()));
+            let expectation_at = |hop: &HopRecord| {
+                let point = material.points.get(usize::from(hop.point.0)).map_or("", String::as_str);
+                policy.expectation(point, direction, from_outside)
+            };
+            let expectation = record.hops.first().map_or(Expectation::Any, expectation_at);
             let accepted = class.map_or(&[][..], |class| policy.accepted(class));
-            let markings = marking::verdicts(&record, expectation, accepted, &policy.thresholds);
+            let markings = marking::verdicts(&record, expectation_at, accepted, &policy.thresholds);
+            let segments = segments(&record, &clocks, recording);
             let kind = record.payload_types.first();
             let codec =
                 kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
@@ -111,6 +131,7 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
                 expectation,
                 expected: marking::expected(expectation, accepted),
                 markings,
+                segments,
                 quality,
                 record,
             }
@@ -122,6 +143,7 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
         classes: policy.classes.iter().map(|c| c.name.clone()).collect(),
         captures: material.captures,
         streams,
+        joins,
         stun: material.stun,
         findings: Vec::new(),
         counters: material.counters,
@@ -140,6 +162,29 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     findings.sort_by_key(|f| (Reverse(f.severity), f.kind, Reverse(f.packets), f.stream));
     outcome.findings = findings;
     outcome
+}
+
+/// Whether the configuration says that two points share a clock, or that they do not.
+fn named_clock(points: &[String], policy: &Policy, a: PointId, b: PointId) -> Option<bool> {
+    let clock = |point: PointId| {
+        let name = points.get(usize::from(point.0))?;
+        policy.points.iter().find(|p| p.name == *name)?.clock.as_deref()
+    };
+    Some(clock(a)? == clock(b)?)
+}
+
+/// What the captures say of each point.
+fn recordings(material: &Material) -> Vec<Recording> {
+    let mut all = vec![Recording::default(); material.points.len()];
+    for capture in &material.captures {
+        let Some(point) = all.get_mut(usize::from(capture.point.0)) else { continue };
+        point.dropped += capture.dropped.unwrap_or(0);
+        if let Some((first, last)) = capture.first.zip(capture.last) {
+            let (start, end) = point.span.unwrap_or((first, last));
+            point.span = Some((start.min(first), end.max(last)));
+        }
+    }
+    all
 }
 
 /// Puts streams in order of time, then of point, flow and SSRC. Times apart, so that few streams need a look.

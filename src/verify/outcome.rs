@@ -5,6 +5,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::finding::Finding;
+use super::join::Unjoined;
+use super::join::segments::Segment;
 use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
 use crate::policy::{Evidence, Expectation};
 use crate::terms::{Direction, Dscp};
@@ -22,6 +24,8 @@ pub struct Outcome {
     pub captures: Vec<CaptureRecord>,
     /// By first packet, then by point, flow and SSRC. A stream's place in this list is its number.
     pub streams: Vec<JudgedStream>,
+    /// What could not be joined, and why.
+    pub joins: Vec<Unjoined>,
     /// By first message.
     pub stun: Vec<StunRecord>,
     /// Most severe first.
@@ -53,6 +57,8 @@ pub struct JudgedStream {
     pub expected: SmallVec<[Dscp; 4]>,
     /// One verdict for each hop of the record.
     pub markings: SmallVec<[Marking; 2]>,
+    /// What happened between neighbouring hops: one less than hops.
+    pub segments: Vec<Segment>,
     /// What the user is likely to have heard or seen of it.
     pub quality: Quality,
 }
@@ -182,6 +188,7 @@ mod tests {
                 expectation,
                 expected: SmallVec::new(),
                 markings: markings.iter().copied().collect(),
+                segments: Vec::new(),
                 quality: Quality::default(),
             };
             (stream.is_conformant(), stream.is_marked_wrong())

@@ -404,7 +404,10 @@ impl Cold {
         if from != to {
             self.change_count += 1;
             if self.changes.len() < MAX_CHANGES {
-                self.changes.push(DscpChange { at: d.arrival, from, to });
+                let behind = on_the_wire(hot.highest).wrapping_sub(d.sequence);
+                let sequence = hot.highest.wrapping_sub(u32::from(behind));
+                let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
+                self.changes.push(DscpChange { at: d.arrival, from, to, sequence, part });
             }
         }
         self.tally(d.path, d.ttl, d.traffic_class, 1);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Counts, Text};
 use crate::decode::Path;
-use crate::meter::{HopRecord, StreamRecord, Way};
+use crate::meter::{HopRecord, Way};
 use crate::report::view::View;
 use crate::terms::{PointId, Timestamp};
 use crate::verify::{JudgedStream, Marking};
@@ -109,22 +109,19 @@ impl<'a> Hop<'a> {
     pub(super) fn all_of(stream: &'a JudgedStream, view: &'a View<'a>) -> Vec<Self> {
         let markings = stream.markings.iter().copied().map(Some).chain(std::iter::repeat(None));
         let hops = stream.record.hops.iter().zip(markings);
-        hops.map(|(hop, marking)| Self::of(hop, marking, &stream.record, view)).collect()
+        hops.map(|(hop, marking)| Self::of(hop, marking, view)).collect()
     }
 
-    fn of(hop: &'a HopRecord, marking: Option<Marking>, record: &StreamRecord, view: &'a View<'a>) -> Self {
+    fn of(hop: &'a HopRecord, marking: Option<Marking>, view: &'a View<'a>) -> Self {
         let [one, two, to_four, to_nine, to_nineteen, more] = hop.loss_bursts;
         let ways = if hop.ways.len() > 1 { hop.ways.as_slice() } else { &[] };
         Self {
-            point: view.point(record.point),
-            place: Place::of(hop.path.as_deref(), record.point, view),
+            point: view.point(hop.point),
+            place: Place::of(hop.path.as_deref(), hop.point, view),
             ttl: hop.ways.first().map(|way| way.ttl),
-            source: view.address(record.flow.source),
-            destination: view.address(record.flow.destination),
-            ways: ways
-                .iter()
-                .map(|way| WayFigures::of(way, hop.path.as_deref(), record.point, view))
-                .collect(),
+            source: view.address(hop.flow.source),
+            destination: view.address(hop.flow.destination),
+            ways: ways.iter().map(|way| WayFigures::of(way, hop.path.as_deref(), hop.point, view)).collect(),
             first: Text(hop.first),
             last: Text(hop.last),
             packets: hop.packets,

@@ -12,6 +12,7 @@
 mod finding;
 mod hop;
 mod lines;
+mod segment;
 mod source;
 mod stream;
 mod stun;
@@ -58,8 +59,7 @@ impl Serialize for Report<'_> {
         let streams = || (0..).zip(&outcome.streams).map(|(number, s)| stream::Stream::of(number, s, view));
         map.serialize_entry("streams", &Each(streams))?;
         map.serialize_entry("stun", &Each(|| outcome.stun.iter().map(|s| stun::Stun::of(s, view))))?;
-        // Points are not joined yet: each stream is seen from one, so nothing can fail to be joined.
-        map.serialize_entry("joins", &[(); 0])?;
+        map.serialize_entry("joins", &Each(|| outcome.joins.iter().map(|j| segment::Apart::of(j, view))))?;
         map.serialize_entry(
             "findings",
             &Each(|| outcome.findings.iter().map(|f| finding::Found::of(f, view))),

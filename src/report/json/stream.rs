@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Text;
 use super::hop::Hop;
+use super::segment::SegmentFigures;
 use crate::meter::{ClockSource, FlowFacts};
 use crate::report::view::{CallId, EvidenceWords, StreamId, View};
 use crate::terms::{Direction, Ssrc, Timestamp, Transport};
@@ -38,7 +39,7 @@ pub(super) struct Stream<'a> {
     facts: Option<Facts>,
     hops: Vec<Hop<'a>>,
     /// Empty until points are joined.
-    segments: [(); 0],
+    segments: Vec<SegmentFigures>,
     quality: QualityFigures<'a>,
 }
 
@@ -108,7 +109,7 @@ impl<'a> Stream<'a> {
             mean_octets: record.mean_octets,
             facts: record.facts.as_deref().map(|facts| Facts::of(facts, view)),
             hops: Hop::all_of(stream, view),
-            segments: [],
+            segments: SegmentFigures::all_of(stream),
             quality: QualityFigures::of(&stream.quality),
         }
     }

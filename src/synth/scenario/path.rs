@@ -46,6 +46,9 @@ pub struct Point {
     /// Seconds by which this point's clock is fast.
     #[serde(default, skip_serializing_if = "is_default")]
     pub clock_offset: f64,
+    /// By how much its clock runs fast from the scenario's start on, in millionths.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub clock_drift: f64,
     /// From here on the near end has this address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nat: Option<IpAddr>,
@@ -204,6 +207,8 @@ pub enum Framing {
     Indication,
     /// Multiplexed TURN (MS-TURN, section 2.2.3).
     MsTurn,
+    /// Not at all: a media relay that is told by signalling where to send, and is no TURN server.
+    Plain,
 }
 
 const fn one_millisecond() -> f64 {

@@ -15,6 +15,8 @@ use crate::terms::Timestamp;
 pub(super) struct HeardPacket {
     /// Time as the capture says it.
     pub at: i64,
+    /// Time by a perfect clock.
+    pub true_at: i64,
     pub rtp: RtpTally,
     pub ttl: u8,
     pub dscp: u8,
@@ -242,6 +244,7 @@ mod tests {
     fn heard(list: &[(i64, u32, u64, i64, u8)]) -> Vec<HeardPacket> {
         let packet = |&(at, part, sequence, timestamp, dscp)| HeardPacket {
             at: at * 1_000_000,
+            true_at: at * 1_000_000,
             rtp: RtpTally {
                 stream: 0,
                 part,

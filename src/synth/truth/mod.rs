@@ -4,11 +4,12 @@
 //! its sender gave it, and the figures are then counted from these lists by sets and sorting, without any of the
 //! code that measures. `hops` of a stream are places of the scenario, not what a reader takes for places.
 
+mod blame;
 mod exchanges;
 mod figures;
 mod segments;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -19,15 +20,18 @@ use super::plan::{Plan, PlannedSender, is_managed};
 use super::scenario::{Encapsulation, Framing};
 use crate::terms::{Ssrc, Timestamp};
 
+use blame::Blame;
 use exchanges::{Exchange, HeardMessage};
 use figures::{Figures, HeardPacket};
-use segments::SegmentTruth;
+use segments::{HopNotes, SegmentTruth};
 
 /// Everything that is noted while captures are written.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     /// By stream, then by tap, in the order of arrival.
     packets: BTreeMap<usize, BTreeMap<usize, Vec<HeardPacket>>>,
+    /// What passed a tap and was missed by its mirror: part and sequence number, by stream and tap.
+    missed: BTreeMap<(usize, usize), BTreeSet<(u32, u64)>>,
     /// By point, kind, client and server, in the order of arrival.
     messages: BTreeMap<exchanges::Key, Vec<HeardMessage>>,
     captures: Vec<Capture>,
@@ -77,6 +81,7 @@ struct StreamTruth {
     expected_dscp: Vec<u8>,
     hops: Vec<HopTruth>,
     segments: Vec<SegmentTruth>,
+    blame: Vec<Blame>,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,6 +94,8 @@ struct HopTruth {
     destination: String,
     #[serde(flatten)]
     figures: Figures,
+    /// Numbers that passed here and that no frame of the capture has.
+    mirror_lost: u64,
     marking: Option<&'static str>,
 }
 
@@ -102,6 +109,7 @@ impl Notes {
                 let pcp = (!tap.vlan.is_empty()).then_some(pcp);
                 let packet = HeardPacket {
                     at,
+                    true_at: arrival.at,
                     rtp,
                     ttl: arrival.ttl,
                     dscp: arrival.dscp,
@@ -122,6 +130,16 @@ impl Notes {
         }
     }
 
+    /// Notes what passed a tap and its mirror missed.
+    pub(super) fn miss(&mut self, arrival: &Arrival) {
+        if let Tally::Rtp(rtp) = arrival.tally
+            && !rtp.stray
+        {
+            let missed = self.missed.entry((rtp.stream, arrival.tap)).or_default();
+            missed.insert((rtp.part, rtp.sequence));
+        }
+    }
+
     /// Notes a finished file.
     pub(super) fn written(&mut self, capture: Capture) {
         self.captures.push(capture);
@@ -138,7 +156,7 @@ impl Notes {
                 .chain(&plan.blocks)
                 .find(|sender| (sender.number..sender.number + sender.count as usize).contains(number));
             let Some(sender) = sender else { continue };
-            if let Some(stream) = stream(plan, sender, *number, taps, is_named) {
+            if let Some(stream) = stream(plan, sender, *number, (taps, &self.missed), is_named) {
                 flows.push((sender.flow, sender.reverse, number - sender.number, stream.first.clone()));
                 streams.push(stream);
             }
@@ -162,6 +180,8 @@ impl Notes {
                 streams[i].direction = if answered_first { "reverse" } else { "forward" };
             }
             streams[i].id = i;
+            let direction = streams[i].direction;
+            streams[i].blame.iter_mut().for_each(|blame| blame.direction = direction);
         }
         Truth {
             schema: "hopmark/truth/v1",
@@ -178,7 +198,7 @@ fn stream(
     plan: &Plan,
     sender: &PlannedSender,
     number: usize,
-    taps: &BTreeMap<usize, Vec<HeardPacket>>,
+    (taps, missed): (&BTreeMap<usize, Vec<HeardPacket>>, &BTreeMap<(usize, usize), BTreeSet<(u32, u64)>>),
     is_named: bool,
 ) -> Option<StreamTruth> {
     let in_order_of_travel = |a: &&usize, b: &&usize| if sender.reverse { b.cmp(a) } else { a.cmp(b) };
@@ -187,10 +207,13 @@ fn stream(
     let offset = u32::try_from(number - sender.number).unwrap_or(0);
     let mut hops: Vec<HopTruth> = Vec::new();
     let mut heard: Vec<&Vec<HeardPacket>> = Vec::new();
+    let mut notes: Vec<HopNotes> = Vec::new();
     for tap in &order {
         let Some(packets) = taps.get(*tap) else { continue };
+        let hop_notes = HopNotes::new(packets, missed.get(&(number, **tap)), plan.taps[**tap].clock);
+        hops.push(hop(plan, sender, **tap, offset, packets, &hop_notes, is_named));
         heard.push(packets);
-        hops.push(hop(plan, sender, **tap, offset, packets, is_named));
+        notes.push(hop_notes);
     }
     let is_from_managed = {
         let (source, _) = plan.flows[sender.flow].ends(**order.first()?, sender.reverse);
@@ -206,6 +229,9 @@ fn stream(
     }
     let all = || heard.iter().flat_map(|packets| packets.iter()).filter(|packet| !packet.rtp.stray);
     let first_hop = hops.first()?;
+    let segments = segments::segments(&notes);
+    let figures: Vec<&Figures> = hops.iter().map(|hop| &hop.figures).collect();
+    let blame = blame::blame(&segments, &figures, &expected);
     let ssrc = match sender.stream.ssrc {
         Some(_) => sender.ssrc.wrapping_add(offset),
         None => super::plan::drawn_ssrc(plan.seed, number),
@@ -226,7 +252,8 @@ fn stream(
         first: Timestamp(all().map(|packet| packet.at).min()?).to_string(),
         last: Timestamp(all().map(|packet| packet.at).max()?).to_string(),
         expected_dscp: expected,
-        segments: segments::segments(&heard),
+        segments,
+        blame,
         hops,
     })
 }
@@ -249,6 +276,7 @@ fn hop(
     tap: usize,
     offset: u32,
     packets: &[HeardPacket],
+    notes: &HopNotes,
     is_named: bool,
 ) -> HopTruth {
     let place = &plan.taps[tap];
@@ -263,6 +291,7 @@ fn hop(
         source: source.to_string(),
         destination: destination.to_string(),
         figures: figures::figures(packets),
+        mirror_lost: notes.mirror_lost(),
         marking: None,
     }
 }
@@ -295,6 +324,7 @@ fn encapsulation(plan: &Plan, sender: &PlannedSender, tap: usize) -> Vec<String>
             Framing::Channel => format!("turn-channel 0x{:04x}", relay.channel),
             Framing::Indication => "turn-indication".to_owned(),
             Framing::MsTurn => "ms-turn".to_owned(),
+            Framing::Plain => return names,
         });
     }
     names

@@ -1,0 +1,105 @@
+//! Whether two hops saw the same stream, and how their numbers compare.
+//!
+//! By RTP's own identity: the same sequence number with the same timestamp, over and over. Never by addresses.
+
+use crate::meter::{Anchor, HopRecord, Part};
+use crate::terms::RtpTime;
+
+/// A part at one hop and the same part at another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::verify) struct Match {
+    pub(in crate::verify) one: usize,
+    pub(in crate::verify) other: usize,
+    /// What to add to a number at the one to have it at the other; whole cycles.
+    pub(in crate::verify) shift: u32,
+    /// Packets that both chose and that are equal; 0 where only the ranges agree.
+    pub(in crate::verify) equal: usize,
+}
+
+/// A packet that a hop remembers: number on the wire, timestamp, then part and extended number.
+type Memory = (u16, u32, usize, u32);
+
+fn memories(hop: &HopRecord) -> Vec<Memory> {
+    let wire = |sequence: u32| (sequence & 0xFFFF) as u16;
+    let anchor = |part: usize, a: Anchor| (wire(a.sequence), a.timestamp.0, part, a.sequence);
+    let ends = hop.parts.iter().enumerate().flat_map(|(i, p)| [anchor(i, p.begin), anchor(i, p.end)]);
+    let samples =
+        hop.samples.iter().map(|s| (wire(s.sequence), s.timestamp.0, usize::from(s.part), s.sequence));
+    let mut all: Vec<Memory> = samples.chain(ends).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The parts that two hops have in common.
+pub(in crate::verify) fn matches(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
+    let (ours, theirs) = (memories(one), memories(other));
+    let mut found: Vec<Match> = Vec::new();
+    let mut rest = theirs.iter().peekable();
+    for &(wire, timestamp, part, sequence) in &ours {
+        while rest.next_if(|t| (t.0, t.1) < (wire, timestamp)).is_some() {}
+        let Some(&&(_, _, their_part, their_sequence)) =
+            rest.peek().filter(|t| (t.0, t.1) == (wire, timestamp))
+        else {
+            continue;
+        };
+        let shift = their_sequence.wrapping_sub(sequence);
+        let same = |m: &&mut Match| (m.one, m.other, m.shift) == (part, their_part, shift);
+        match found.iter_mut().find(same) {
+            Some(known) => known.equal += 1,
+            None => found.push(Match { one: part, other: their_part, shift, equal: 1 }),
+        }
+    }
+    for (i, a) in one.parts.iter().enumerate() {
+        for (j, b) in other.parts.iter().enumerate() {
+            if !found.iter().any(|m| m.one == i || m.other == j)
+                && let Some(shift) = overlap(a, b)
+            {
+                found.push(Match { one: i, other: j, shift, equal: 0 });
+            }
+        }
+    }
+    // Of a part that seems to match several ways, the way with the most packets is right.
+    found.sort_by_key(|m| std::cmp::Reverse(m.equal));
+    let mut best: Vec<Match> = Vec::new();
+    for m in found {
+        if !best.iter().any(|b| b.one == m.one || b.other == m.other) {
+            best.push(m);
+        }
+    }
+    best.retain(|m| !contradicts(one, other, m));
+    best
+}
+
+/// The shift by whole cycles under which both numbers and timestamps of two parts overlap, if there is one.
+fn overlap(a: &Part, b: &Part) -> Option<u32> {
+    let cycles = (i64::from(a.lowest) - i64::from(b.lowest)) >> 16;
+    (cycles - 1..=cycles + 1).find_map(|n| {
+        let shift = u32::try_from((-n * 65_536).rem_euclid(1 << 32)).ok()?;
+        let (low, high) = (a.lowest.wrapping_add(shift), a.highest.wrapping_add(shift));
+        let overlaps = low <= b.highest && b.lowest <= high;
+        let pace = f64::from(a.end.timestamp.since(a.begin.timestamp))
+            / f64::from(a.end.sequence.wrapping_sub(a.begin.sequence).cast_signed()).max(1.0);
+        // Where the other part's first packet should stand in time, if numbers advance as they did here.
+        let steps = b.begin.sequence.wrapping_sub(a.begin.sequence.wrapping_add(shift)).cast_signed();
+        let expected = f64::from(steps) * pace;
+        let off = (f64::from(b.begin.timestamp.since(a.begin.timestamp)) - expected).abs();
+        (overlaps && off <= 90_000.0 + expected.abs() * 0.1).then_some(shift)
+    })
+}
+
+/// Whether the same number has another timestamp at the other hop.
+fn contradicts(one: &HopRecord, other: &HopRecord, m: &Match) -> bool {
+    let theirs: std::collections::HashMap<u32, RtpTime> = other
+        .samples
+        .iter()
+        .filter(|s| usize::from(s.part) == m.other)
+        .map(|s| (s.sequence, s.timestamp))
+        .collect();
+    let ours = one.samples.iter().filter(|s| usize::from(s.part) == m.one);
+    let wrong = ours
+        .filter_map(|s| Some((s.timestamp, *theirs.get(&s.sequence.wrapping_add(m.shift))?)))
+        .filter(|(here, there)| here != there)
+        .count();
+    wrong > m.equal / 8
+}

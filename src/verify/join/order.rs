@@ -1,0 +1,130 @@
+//! The order in which a stream passes its hops: by TTL, then by the configured path, then by time.
+
+use std::cmp::Ordering;
+
+use super::identity::matches;
+use crate::meter::HopRecord;
+use crate::policy::Policy;
+use crate::terms::{Direction, FlowKey};
+
+/// Clocks that are further apart than this say nothing of order.
+const LONGEST_NS: i64 = 1_000_000_000;
+
+/// Puts hops into the order of travel.
+pub(super) fn by_travel(hops: &mut Vec<HopRecord>, points: &[String], policy: &Policy) {
+    let direction = direction(hops, policy);
+    let mut legs: Vec<Vec<HopRecord>> = Vec::new();
+    for hop in std::mem::take(hops) {
+        match legs.iter_mut().find(|leg| leg.first().is_some_and(|h| h.flow == hop.flow)) {
+            Some(leg) => leg.push(hop),
+            None => legs.push(vec![hop]),
+        }
+    }
+    let name = |hop: &HopRecord| points.get(usize::from(hop.point.0)).map_or("", String::as_str);
+    let by_path = |a: &HopRecord, b: &HopRecord| {
+        policy.order(name(a), name(b), direction).filter(|order| order.is_ne())
+    };
+    let as_named = |a: &HopRecord, b: &HopRecord| match direction {
+        Direction::Forward => a.point.cmp(&b.point),
+        Direction::Reverse => b.point.cmp(&a.point),
+    };
+    let within_leg = |a: &HopRecord, b: &HopRecord| {
+        b.ttl()
+            .cmp(&a.ttl())
+            .then_with(|| by_path(a, b).or_else(|| by_time(a, b)).unwrap_or_else(|| as_named(a, b)))
+    };
+    for leg in &mut legs {
+        insertion_sort(leg, within_leg);
+    }
+    let between_legs = |a: &Vec<HopRecord>, b: &Vec<HopRecord>| {
+        let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) =
+            (a.first(), b.first(), a.last(), b.last())
+        else {
+            return Ordering::Equal;
+        };
+        relayed(a_first.flow, b_first.flow)
+            .or_else(|| by_path(a_last, b_first))
+            .or_else(|| fallen(a_first, a_last, b_first, b_last))
+            .or_else(|| by_time(a_last, b_first))
+            .unwrap_or_else(|| as_named(a_last, b_first))
+    };
+    insertion_sort(&mut legs, between_legs);
+    hops.extend(legs.into_iter().flatten());
+}
+
+/// A few items by a comparison that need not be an order of all of them.
+fn insertion_sort<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
+    for i in 1..items.len() {
+        let mut k = i;
+        while k > 0 && compare(&items[k - 1], &items[k]) == Ordering::Greater {
+            items.swap(k - 1, k);
+            k -= 1;
+        }
+    }
+}
+
+/// Forward is from the managed side, at the first hop that tells.
+pub(in crate::verify) fn direction(hops: &[HopRecord], policy: &Policy) -> Direction {
+    let sides = hops
+        .iter()
+        .map(|h| (policy.is_managed(h.flow.source.ip()), policy.is_managed(h.flow.destination.ip())));
+    match sides.into_iter().find(|(source, destination)| source != destination) {
+        Some((false, _)) => Direction::Reverse,
+        _ => Direction::Forward,
+    }
+}
+
+/// A relay receives one leg and sends the other.
+fn relayed(a: FlowKey, b: FlowKey) -> Option<Ordering> {
+    match (a.destination.ip() == b.source.ip(), b.destination.ip() == a.source.ip()) {
+        (true, false) => Some(Ordering::Less),
+        (false, true) => Some(Ordering::Greater),
+        _ => None,
+    }
+}
+
+/// A translation does not raise the TTL.
+fn fallen(
+    a_first: &HopRecord,
+    a_last: &HopRecord,
+    b_first: &HopRecord,
+    b_last: &HopRecord,
+) -> Option<Ordering> {
+    if a_last.ttl() > b_first.ttl() {
+        Some(Ordering::Less)
+    } else if b_last.ttl() > a_first.ttl() {
+        Some(Ordering::Greater)
+    } else {
+        None
+    }
+}
+
+/// By the median time between the same packets, where the clocks seem to be one.
+fn by_time(a: &HopRecord, b: &HopRecord) -> Option<Ordering> {
+    let mut apart = delays(a, b);
+    apart.sort_unstable();
+    let median = *apart.get(apart.len() / 2)?;
+    let is_told = median != 0 && median.saturating_abs() < LONGEST_NS;
+    is_told.then(|| if median > 0 { Ordering::Less } else { Ordering::Greater })
+}
+
+/// From the one to the other, in nanoseconds by the captures' own clocks, for every packet that both chose.
+pub(in crate::verify) fn delays(a: &HopRecord, b: &HopRecord) -> Vec<i64> {
+    timed(a, b).into_iter().map(|(_, delay)| delay).collect()
+}
+
+/// The same, with the time at the first of the two.
+pub(in crate::verify) fn timed(a: &HopRecord, b: &HopRecord) -> Vec<(i64, i64)> {
+    let found = matches(a, b);
+    let theirs: std::collections::HashMap<(u16, u32), i64> =
+        b.samples.iter().map(|s| ((s.part, s.sequence), s.arrival.0)).collect();
+    a.samples
+        .iter()
+        .filter_map(|s| {
+            let m = found.iter().find(|m| m.one == usize::from(s.part))?;
+            let part = u16::try_from(m.other).ok()?;
+            let arrival = theirs.get(&(part, s.sequence.wrapping_add(m.shift)))?;
+            Some((s.arrival.0, arrival.saturating_sub(s.arrival.0)))
+        })
+        .collect()
+}

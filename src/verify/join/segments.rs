@@ -1,0 +1,339 @@
+//! What happens to a stream between neighbouring hops: loss, marking, delay, order.
+
+use super::clock::{ClockRelation, Clocks};
+use super::identity::matches;
+use super::intervals::Intervals;
+use super::order::timed;
+use crate::meter::{HopRecord, StreamRecord};
+use crate::terms::{Dscp, PointId, Timestamp};
+
+/// What one segment does to one stream, between hops `index` and `index + 1` of its record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Distinct packets at the hop before.
+    pub packets_in: u64,
+    /// Distinct packets at the hop after.
+    pub packets_out: u64,
+    /// Seen before, not after, and at no later hop; none where that cannot be told.
+    pub lost: Option<u64>,
+    /// Seen before, not after, but at a later hop: missed by the mirror after.
+    pub unseen_after: u64,
+    /// Seen after, not before: missed by the mirror before.
+    pub unseen_before: u64,
+    /// Packets out of order that were in order before.
+    pub reordered_added: u64,
+    /// Changes of codepoint.
+    pub remarked: Vec<Remarked>,
+    /// Changes of the priority code point of the VLAN tag: before, after, packets.
+    pub pcp_changed: Vec<(u8, u8, u64)>,
+    /// Time from hop to hop, where the clocks are one.
+    pub delay: Option<Delay>,
+    /// How much later than the fastest packet the others were.
+    pub delay_variation: Option<Variation>,
+    /// How the clocks of the two hops stand to each other.
+    pub clock: ClockRelation,
+    /// Why no verdict on loss is given.
+    pub suspect: Vec<&'static str>,
+}
+
+/// Packets whose codepoint a segment changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remarked {
+    /// Codepoint before.
+    pub from: Dscp,
+    /// Codepoint after.
+    pub to: Dscp,
+    /// How many, of those that both hops saw.
+    pub packets: u64,
+    /// The first of them, by the clock of the hop after.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+}
+
+/// Delays of the packets that both hops chose, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Delay {
+    /// Smallest.
+    pub min: f64,
+    /// Mean.
+    pub mean: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+    /// How many packets.
+    pub samples: u64,
+}
+
+/// Delays over the smallest, in seconds (RFC 5481, section 4.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Variation {
+    /// Median.
+    pub p50: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// What is known of a point besides its streams.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::verify) struct Recording {
+    /// First and last frame of its captures.
+    pub(in crate::verify) span: Option<(Timestamp, Timestamp)>,
+    /// Frames that its capturing machine dropped.
+    pub(in crate::verify) dropped: u64,
+}
+
+/// A point that began to record this much later than the other was not there yet.
+const LATE_NS: i64 = 1_000_000_000;
+
+/// The segments of a stream, one less than its hops.
+pub(in crate::verify) fn segments(
+    stream: &StreamRecord,
+    clocks: &Clocks,
+    recording: impl Fn(PointId) -> Recording,
+) -> Vec<Segment> {
+    let seen = seen_by_hop(&stream.hops);
+    // What any hop from here on saw.
+    let mut later = vec![Intervals::default(); seen.len() + 1];
+    for i in (0..seen.len()).rev() {
+        later[i] = seen[i].numbers.or(&later[i + 1]);
+    }
+    let neighbours = stream.hops.iter().zip(stream.hops.iter().skip(1)).enumerate();
+    neighbours
+        .map(|(i, (before, after))| {
+            let clock = clocks.between(before.point, after.point);
+            let (a, b) = (&seen[i], &seen[i + 1]);
+            let both = a.numbers.and(&b.numbers);
+            let gone = a.numbers.without(&b.numbers);
+            let heard = recorded(before, after, &a.numbers, &later[i + 1], &clock, &recording);
+            let lost = gone.without(&later[i + 2]).within(heard.0, heard.1).count();
+            let mut suspect = Vec::new();
+            if a.is_incomplete || b.is_incomplete {
+                suspect.push("more runs of loss than are kept");
+            }
+            let witnesses = stream.hops.iter().skip(i + 1);
+            if lost > 0 && witnesses.clone().all(|h| recording(h.point).dropped > 0) {
+                suspect.push("the capturing machine dropped frames");
+            }
+            let delays = timed(before, after);
+            let delays: Vec<i64> = delays.into_iter().map(|(at, delay)| clock.corrected(at, delay)).collect();
+            Segment {
+                packets_in: before.unique,
+                packets_out: after.unique,
+                lost: suspect.is_empty().then_some(lost),
+                unseen_after: gone.and(&later[i + 2]).count(),
+                unseen_before: b.numbers.without(&a.numbers).count(),
+                reordered_added: after.reordered.saturating_sub(before.reordered),
+                remarked: remarked(before, after, a, b, &both),
+                pcp_changed: pcp_changed(before, after, &both),
+                delay: clock.shared.then(|| delay(&delays)).flatten(),
+                delay_variation: variation(delays),
+                clock,
+                suspect,
+            }
+        })
+        .collect()
+}
+
+/// The numbers that one hop saw, in coordinates that all hops share.
+struct Seen {
+    numbers: Intervals,
+    /// Where each part of the hop begins in the common coordinates.
+    bases: Vec<i64>,
+    is_incomplete: bool,
+}
+
+/// Parts lie this far apart in the common coordinates: further than numbers of a part can be.
+const PART: i64 = 1 << 40;
+
+fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
+    let mut all: Vec<Seen> = Vec::with_capacity(hops.len());
+    let mut next = PART;
+    for (k, hop) in hops.iter().enumerate() {
+        let mut bases: Vec<Option<i64>> = vec![None; hop.parts.len()];
+        // The hop just before is the likeliest to have seen the same parts.
+        for (j, earlier) in hops.iter().enumerate().take(k).rev() {
+            if bases.iter().all(Option::is_some) {
+                break;
+            }
+            for m in matches(earlier, hop) {
+                let base = all.get(j).and_then(|seen| seen.bases.get(m.one)).copied();
+                if let (Some(base), Some(slot @ None)) = (base, bases.get_mut(m.other)) {
+                    *slot = Some(base - i64::from(m.shift.cast_signed()));
+                }
+            }
+        }
+        let bases: Vec<i64> = bases
+            .into_iter()
+            .map(|base| {
+                base.unwrap_or_else(|| {
+                    next += PART;
+                    next
+                })
+            })
+            .collect();
+        let mut runs: Vec<(i64, i64)> = Vec::new();
+        for (part, base) in hop.parts.iter().zip(&bases) {
+            let mut from = base + i64::from(part.lowest);
+            for run in &part.missing {
+                runs.push((from, base + i64::from(run.first)));
+                from = base + i64::from(run.first) + i64::from(run.length);
+            }
+            runs.push((from, base + i64::from(part.highest) + 1));
+        }
+        runs.sort_unstable();
+        let mut numbers = Intervals::default();
+        for (start, end) in runs {
+            numbers.push(start, end);
+        }
+        let is_incomplete = hop.parts.iter().any(|p| p.missing_unlisted > 0);
+        all.push(Seen { numbers, bases, is_incomplete });
+    }
+    all
+}
+
+/// The numbers of the hop before for which somebody behind it was recording: what was sent before a later capture
+/// began, or after it ended, was not lost.
+fn recorded(
+    before: &HopRecord,
+    after: &HopRecord,
+    numbers: &Intervals,
+    later: &Intervals,
+    clock: &ClockRelation,
+    recording: impl Fn(PointId) -> Recording,
+) -> (i64, i64) {
+    let (Some((lowest, highest)), Some((first, last))) = (numbers.bounds(), later.bounds()) else {
+        return (i64::MIN, i64::MAX);
+    };
+    let Some((start, end)) = recording(after.point).span else { return (lowest, highest) };
+    // The packet's time at the hop before, by the clock of the hop after.
+    let at = |t: Timestamp| t.0.saturating_sub(clock.corrected(t.0, 0));
+    let was_there = at(before.first) >= start.0.saturating_sub(LATE_NS);
+    let stayed = at(before.last) <= end.0.saturating_add(LATE_NS);
+    (if was_there { lowest } else { first.max(lowest) }, if stayed { highest } else { last.min(highest) })
+}
+
+/// Which codepoint each number had at a hop, as intervals.
+fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
+    let values: Vec<u8> = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0).collect();
+    if let [only] = *values {
+        return Some(vec![(only, seen.numbers.clone())]);
+    }
+    if hop.dscp_change_count as usize > hop.dscp_changes.len() {
+        return None;
+    }
+    let mut marked: Vec<(u8, Intervals)> = Vec::new();
+    let mut from = i64::MIN;
+    let mut value = hop.dscp_changes.first()?.from.value();
+    let mut put = |value: u8, start: i64, end: i64| {
+        let numbers = seen.numbers.within(start, end);
+        match marked.iter_mut().find(|m| m.0 == value) {
+            Some(known) => known.1 = known.1.or(&numbers),
+            None => marked.push((value, numbers)),
+        }
+    };
+    for change in &hop.dscp_changes {
+        let base = seen.bases.get(usize::from(change.part))?;
+        let at = base + i64::from(change.sequence);
+        put(value, from, at);
+        (from, value) = (at, change.to.value());
+    }
+    put(value, from, i64::MAX);
+    Some(marked)
+}
+
+fn remarked(before: &HopRecord, after: &HopRecord, a: &Seen, b: &Seen, both: &Intervals) -> Vec<Remarked> {
+    let (Some(was), Some(is)) = (markings(before, a), markings(after, b)) else {
+        return by_samples(before, after, both.count());
+    };
+    let mut changes = Vec::new();
+    for (from, numbers) in &was {
+        for (to, others) in is.iter().filter(|(to, _)| to != from) {
+            let packets = numbers.and(others).count();
+            if packets > 0 {
+                changes.push(change(*from, *to, packets, after));
+            }
+        }
+    }
+    changes
+}
+
+/// Where markings change too often to be listed: the share among the packets that both hops chose.
+fn by_samples(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<Remarked> {
+    let found = matches(before, after);
+    let theirs: std::collections::HashMap<(u16, u32), u8> =
+        after.samples.iter().map(|s| ((s.part, s.sequence), s.traffic_class.dscp().value())).collect();
+    let mut counts: std::collections::BTreeMap<(u8, u8), u64> = std::collections::BTreeMap::new();
+    let mut all = 0;
+    for s in &before.samples {
+        let to = found.iter().find(|m| m.one == usize::from(s.part)).and_then(|m| {
+            let part = u16::try_from(m.other).ok()?;
+            theirs.get(&(part, s.sequence.wrapping_add(m.shift)))
+        });
+        if let Some(&to) = to {
+            all += 1;
+            *counts.entry((s.traffic_class.dscp().value(), to)).or_default() += 1;
+        }
+    }
+    let changed = counts.into_iter().filter(|((from, to), _)| from != to);
+    changed.map(|((from, to), n)| change(from, to, n * both / all.max(1), after)).collect()
+}
+
+fn change(from: u8, to: u8, packets: u64, after: &HopRecord) -> Remarked {
+    let dscp = |value| Dscp::try_from(value).unwrap_or_default();
+    let began = after.dscp_changes.iter().find(|c| c.to == dscp(to)).map(|c| c.at);
+    let started_so = after.dscp_changes.first().is_none_or(|c| c.from == dscp(to));
+    let ended = after.dscp_changes.iter().rev().find(|c| c.from == dscp(to)).map(|c| c.at);
+    let ends_so = after.dscp_changes.last().is_none_or(|c| c.to == dscp(to));
+    Remarked {
+        from: dscp(from),
+        to: dscp(to),
+        packets,
+        first: if started_so { after.first } else { began.unwrap_or(after.first) },
+        last: if ends_so { after.last } else { ended.unwrap_or(after.last) },
+    }
+}
+
+fn pcp_changed(before: &HopRecord, after: &HopRecord, both: &Intervals) -> Vec<(u8, u8, u64)> {
+    let main = |hop: &HopRecord| hop.pcp().iter().max_by_key(|p| p.1).map(|p| p.0);
+    match (main(before), main(after)) {
+        (Some(from), Some(to)) if from != to => vec![(from, to, both.count())],
+        _ => Vec::new(),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds of a delay")]
+fn seconds(ns: i64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// The value at a share of a sorted list, by nearest rank.
+fn at_share(sorted: &[i64], percent: usize) -> i64 {
+    let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(rank).copied().unwrap_or_default()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a count of packets")]
+fn delay(delays: &[i64]) -> Option<Delay> {
+    let mut sorted = delays.to_vec();
+    sorted.sort_unstable();
+    let (first, last) = (*sorted.first()?, *sorted.last()?);
+    let sum: f64 = sorted.iter().map(|&ns| seconds(ns)).sum();
+    Some(Delay {
+        min: seconds(first),
+        mean: sum / sorted.len() as f64,
+        p99: seconds(at_share(&sorted, 99)),
+        max: seconds(last),
+        samples: sorted.len() as u64,
+    })
+}
+
+fn variation(mut delays: Vec<i64>) -> Option<Variation> {
+    delays.sort_unstable();
+    let (first, last) = (*delays.first()?, *delays.last()?);
+    let over = |ns: i64| seconds(ns - first);
+    Some(Variation { p50: over(at_share(&delays, 50)), p99: over(at_share(&delays, 99)), max: over(last) })
+}
