@@ -1,4 +1,4 @@
-//! Streams joined over several points: hops, segments and who is to blame.
+//! Streams joined over several points: hops, segments, who is to blame.
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 use std::collections::{BTreeMap, BTreeSet};
