@@ -1,7 +1,7 @@
 //! Very many plain streams at one tap: one frame as a pattern.
 //!
 //! A block of streams crosses the path unharmed, so at every tap it is the same packets in the same order, a
-//! constant time later. Memory is one number a stream, whatever the length.
+//! constant time later. Memory is at most one number a stream, whatever the length.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,9 @@ use super::SynthError;
 use super::datagram::{Arrival, RtpTally, Tally};
 use super::frame::{Hearing, frame};
 use super::plan::{Plan, PlannedSender, drawn_ssrc};
-use super::random::{Random, mix};
-use super::scenario::{Encapsulation, Order};
+use super::random::mix;
+use super::scenario::Encapsulation;
+use super::schedule::Schedule;
 use super::sender::{low_16, low_32};
 
 /// Where ERSPAN counts its frames, when it is the only tunnel: behind Ethernet, IPv4 and four octets of GRE.
@@ -32,10 +33,7 @@ pub(super) struct Block<'a> {
     sums: (u32, u32),
     counts_frames: bool,
     source: u32,
-    random: Random,
-    order: Vec<u32>,
-    tick: u64,
-    place: usize,
+    schedule: Schedule,
 }
 
 impl<'a> Block<'a> {
@@ -85,39 +83,27 @@ impl<'a> Block<'a> {
             sums,
             counts_frames: matches!(tunnels[..], [Encapsulation::Erspan2 | Encapsulation::Erspan3]),
             source,
-            // The same at every tap: the same packets in the same order.
-            random: Random::new(plan.seed, &[8, sender.number as u64]),
-            order: (0..sender.count).collect(),
-            tick: 0,
-            place: 0,
+            schedule: Schedule::new(sender),
             arrival,
         })
     }
 
     /// When the next packet is heard. Per frame.
     pub(super) fn next_at(&self) -> Option<i64> {
-        if self.tick >= self.plan.packets {
-            return None;
-        }
-        let tick = i64::try_from(self.tick).unwrap_or(i64::MAX);
-        let place = i64::try_from(self.place).unwrap_or(0) * self.plan.interval / i64::from(self.plan.count);
-        Some(self.arrival.at + tick * self.plan.interval + place)
+        self.schedule.next_at().map(|after| self.arrival.at + after)
     }
 
     /// Makes the next packet's frame and says what is to be known of it. Per frame.
     pub(super) fn advance(&mut self, frames: u32) -> Tally {
-        if self.place == 0 && self.plan.stream.order == Some(Order::Random) {
-            self.random.shuffle(&mut self.order);
-        }
-        let stream = self.order[self.place];
+        let (stream, tick) = self.schedule.take();
         let drawn = mix(self.seed ^ u64::from(stream));
         let first = self.plan.stream.sequence.unwrap_or(low_16(drawn));
-        let sequence = u64::from(first) + self.tick;
+        let sequence = u64::from(first) + tick;
         let start = self.plan.stream.timestamp.map_or((drawn >> 32).cast_signed(), i64::from);
         let step = self.plan.interval * i64::from(self.plan.coding.clock_rate) / 1_000_000_000;
-        let timestamp = start + i64::try_from(self.tick).unwrap_or(0) * step;
+        let timestamp = start + i64::try_from(tick).unwrap_or(0) * step;
         self.patch(stream, sequence, timestamp, frames);
-        let tally = Tally::Rtp(RtpTally {
+        Tally::Rtp(RtpTally {
             stream: self.plan.number + stream as usize,
             part: 0,
             sequence,
@@ -125,13 +111,7 @@ impl<'a> Block<'a> {
             clock_rate: self.plan.coding.clock_rate,
             payload_type: self.plan.coding.payload_type,
             stray: false,
-        });
-        self.place += 1;
-        if self.place == self.order.len() {
-            self.place = 0;
-            self.tick += 1;
-        }
-        tally
+        })
     }
 
     /// The frame made last.

@@ -68,7 +68,11 @@ fn check_point(scenario: &Scenario, point: &Point) -> Result<(), SynthError> {
         return Err(refuse(place("delay"), "no such delay", "give 0 to 60 seconds"));
     }
     if !(-86_400.0..=86_400.0).contains(&point.clock_offset) {
-        return Err(refuse(place("clock_offset"), "no such clock", "give at most a day, -86400 to 86400 seconds"));
+        return Err(refuse(
+            place("clock_offset"),
+            "no such clock",
+            "give at most a day, -86400 to 86400 seconds",
+        ));
     }
     if !(-1_000.0..=1_000.0).contains(&point.clock_drift) {
         return Err(refuse(place("clock_drift"), "no such clock", "give -1000 to 1000 millionths"));
@@ -84,7 +88,7 @@ fn check_point(scenario: &Scenario, point: &Point) -> Result<(), SynthError> {
             }
         }
     }
-    for stream in scenario.streams.iter().filter(|stream| stream.order.is_some()) {
+    for stream in scenario.streams.iter().filter(|stream| stream.is_block()) {
         check_block_crossing(point, stream)?;
     }
     Ok(())
@@ -106,11 +110,17 @@ fn check_block_crossing(point: &Point, stream: &Stream) -> Result<(), SynthError
         return Ok(());
     }
     let (what, mend) = if harmed {
-        ("a block of streams (one with `order`) crosses it unharmed but for `remark`", "name other `streams`")
+        (
+            "a block of streams (one with `order` or `spread`) crosses it unharmed but for `remark`",
+            "name other `streams`",
+        )
     } else {
-        ("a block of streams (one with `order`) cannot be counted by a tunnel in a tunnel", "keep one tunnel")
+        (
+            "a block of streams (one with `order` or `spread`) cannot be counted by a tunnel in a tunnel",
+            "keep one tunnel",
+        )
     };
-    Err(refuse(format!("point {:?}", point.name), what, format!("{mend}, or leave `order` out")))
+    Err(refuse(format!("point {:?}", point.name), what, format!("{mend}, or leave the key out")))
 }
 
 /// Whether a segment does more than to re-mark.
@@ -269,9 +279,20 @@ fn check_stream(stream: &Stream, drops: u32) -> Result<(), SynthError> {
         && stream.dscp_change.is_empty()
         && stream.codec.unwrap_or(stream.class.codec()).coding().frame_rate.is_none()
         && stream.direction != Some(Directions::Both);
-    if stream.order.is_some() && !is_plain {
-        let mend = "leave `order` out, or the rest";
-        return Err(refuse(place("order"), "a block's streams are plain audio in one direction", mend));
+    if stream.order.is_some() && stream.spread.is_some() {
+        let problem = "packets of streams that start at different times have no order in an interval";
+        return Err(refuse(place("order, spread"), problem, "leave one of the two out"));
+    }
+    if stream.spread.is_some_and(|spread| !(0.0..=86_400.0).contains(&spread)) {
+        return Err(refuse(place("spread"), "no such time", "give 0 to 86400 seconds"));
+    }
+    if stream.is_block() && !is_plain {
+        let mend = "leave `order` or `spread` out, or the rest";
+        return Err(refuse(
+            place("order, spread"),
+            "a block's streams are plain audio in one direction",
+            mend,
+        ));
     }
     Ok(())
 }

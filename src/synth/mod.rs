@@ -17,6 +17,7 @@ mod plan;
 mod random;
 mod run;
 mod scenario;
+mod schedule;
 mod sender;
 mod stun;
 mod talk;

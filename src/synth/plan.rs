@@ -1,6 +1,6 @@
 //! A scenario resolved: defaults filled in, names looked up.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::check;
@@ -235,7 +235,7 @@ impl Plan {
         };
         let directions = stream.direction.unwrap_or(Directions::Forward);
         let count = stream.count.unwrap_or(1).max(1);
-        let clones = if stream.order.is_some() { 1 } else { count };
+        let clones = if stream.is_block() { 1 } else { count };
         for clone in 0..clones {
             for reverse in [false, true] {
                 if !directions.covers(reverse) {
@@ -248,7 +248,7 @@ impl Plan {
                     if swapped { (stream.destination, source) } else { (source, stream.destination) };
                 let flow = self.flow(near, far, stream.class, relay, scenario)?;
                 let sender = self.sender(stream, flow, reverse, clone);
-                if stream.order.is_some() { self.blocks.push(sender) } else { self.senders.push(sender) }
+                if stream.is_block() { self.blocks.push(sender) } else { self.senders.push(sender) }
             }
         }
         Ok(())
@@ -296,7 +296,7 @@ impl Plan {
                 .map_or(drawn, |ssrc| ssrc.wrapping_add(clone).wrapping_add(u32::from(reverse) << 16)),
             number,
             seed: self.seed,
-            count: if stream.order.is_some() { stream.count.unwrap_or(1).max(1) } else { 1 },
+            count: if stream.is_block() { stream.count.unwrap_or(1).max(1) } else { 1 },
             stream: stream.clone(),
         }
     }
@@ -418,13 +418,20 @@ impl Plan {
     }
 
     fn refuse_twins(&self) -> Result<(), SynthError> {
-        let mut seen = HashSet::new();
+        // Hosts that chose the same by chance are told apart by their flows, where the scenario asks for them.
+        let mut seen: HashMap<u32, Vec<&PlannedSender>> = HashMap::new();
         for sender in &self.senders {
-            if !seen.insert(sender.ssrc) {
+            let twins = seen.entry(sender.ssrc).or_default();
+            let is_meant = |twin: &&PlannedSender| {
+                sender.stream.ssrc.and(twin.stream.ssrc).is_some() && twin.flow != sender.flow
+            };
+            let all_meant = twins.iter().all(is_meant);
+            twins.push(sender);
+            if !all_meant {
                 return Err(refuse(
                     format!("stream {:?}, ssrc", sender.stream.name),
                     format!("two streams have the SSRC 0x{:08x}", sender.ssrc),
-                    "choose another, or leave the key out",
+                    "choose another, leave the key out, or give them other hosts and both the key",
                 ));
             }
         }
@@ -439,7 +446,8 @@ impl Plan {
                 Some(_) => sender.packets / u64::from(frame_packets(&sender.stream).1).max(1),
                 None => sender.packets,
             };
-            sender.start + sender.interval.saturating_mul(i64::try_from(slots).unwrap_or(0))
+            let spread = nanoseconds(sender.stream.spread.unwrap_or(0.0));
+            sender.start + spread + sender.interval.saturating_mul(i64::try_from(slots).unwrap_or(0))
         };
         let end = all().map(last).max().unwrap_or(self.start + 1_000_000_000);
         (end, all().map(|sender| sender.packets * u64::from(sender.count)).sum())

@@ -186,7 +186,10 @@ fn stun_is_counted_by_transaction() {
 #[test]
 fn the_same_seed_gives_the_same_octets() {
     for (format, one_file) in [(Format::Pcap, false), (Format::Pcapng, false), (Format::Pcapng, true)] {
-        let (one, two) = (make(&draw(Kind::Counting, 11), format, one_file), make(&draw(Kind::Counting, 11), format, one_file));
+        let (one, two) = (
+            make(&draw(Kind::Counting, 11), format, one_file),
+            make(&draw(Kind::Counting, 11), format, one_file),
+        );
         for file in fs::read_dir(one.folder.path()).unwrap() {
             let name = file.unwrap().file_name();
             let octets = |made: &Made| fs::read(made.folder.path().join(&name)).unwrap();
@@ -314,6 +317,60 @@ fn a_block_of_streams_is_as_many_streams() {
     let known: Vec<u32> = streams.iter().map(ssrc).collect();
     let plain = frames(&made.folder.path().join("a.pcap"));
     assert!(plain.iter().all(|(_, _, octets)| rtp(octets, &known).is_some()));
+}
+
+#[test]
+fn a_spread_block_starts_one_stream_after_the_other() {
+    let made = make_text(
+        "[[point]]\nname = \"a\"\n[[point]]\nname = \"b\"\nclock_offset = -2.5\n[[stream]]\nsource = \"10.0.0.1\"\n\
+         destination = \"10.2.0.1\"\ncodec = \"pcmu\"\ncount = 40\npackets = 30\nspread = 4.0\n",
+    );
+    let streams = made.truth["streams"].as_array().unwrap();
+    assert_eq!(streams.len(), 40);
+    for hop in streams.iter().flat_map(|stream| stream["hops"].as_array().unwrap()) {
+        assert_eq!((&hop["unique"], &hop["lost"], &hop["reordered"]), (&30.into(), &0.into(), &0.into()));
+        assert!(hop["jitter_seconds"]["max"].as_f64().unwrap() < 1e-9);
+    }
+    let captured = frames(&made.folder.path().join("a.pcap"));
+    assert_eq!(captured.len(), 1_200);
+    // A stream every 100 ms; the last runs for 29 intervals.
+    assert_eq!(captured[1_199].0 - captured[0].0, 39 * 100_000_000 + 29 * 20_000_000);
+    let later = frames(&made.folder.path().join("b.pcap"));
+    assert!(captured.iter().zip(&later).all(|(a, b)| b.0 - a.0 == 1_000_000 - 2_500_000_000));
+}
+
+#[test]
+fn a_clock_that_drifts_is_fast_by_ever_more() {
+    let made = make_text(
+        "[[point]]\nname = \"a\"\n[[point]]\nname = \"b\"\nclock_offset = 3600.0\nclock_drift = 50.0\n[[stream]]\n\
+         source = \"10.0.0.1\"\ndestination = \"10.2.0.1\"\ncodec = \"pcmu\"\npackets = 501\n",
+    );
+    let [a, b] = ["a", "b"].map(|point| frames(&made.folder.path().join(format!("{point}.pcap"))));
+    let apart = |place: usize| b[place].0 - a[place].0 - 3_600_000_000_000;
+    // One millisecond of delay; after ten seconds half a millisecond of drift.
+    assert_eq!((apart(0), apart(500) - apart(0)), (1_000_100, 500_000));
+    let segment = &made.truth["streams"][0]["segments"][0];
+    assert_eq!(
+        segment["clock"],
+        serde_json::json!({"shared": false, "offset_seconds": 3600.0, "drift": 50.0})
+    );
+    assert!((segment["delay_seconds"]["max"].as_f64().unwrap() - 0.001).abs() < 1e-9);
+}
+
+#[test]
+fn one_ssrc_at_two_hosts_must_be_asked_for() {
+    let stream = |host: u8, ssrc: &str| {
+        format!("[[stream]]\nsource = \"10.0.0.{host}\"\ndestination = \"10.2.0.1\"\npackets = 30\n{ssrc}")
+    };
+    let made = make_text(&format!("{}{}", stream(1, "ssrc = 7\n"), stream(2, "ssrc = 7\n")));
+    let streams = made.truth["streams"].as_array().unwrap();
+    assert!(streams.len() == 2 && streams.iter().all(|stream| ssrc(stream) == 7));
+    let one_host = format!("{}{}", stream(1, "ssrc = 7\n"), stream(1, "ssrc = 7\n"));
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        Options { out: folder.path().to_owned(), format: Format::Pcap, one_file: false, truth: true };
+    let error = generate(&toml::from_str(&one_host).unwrap(), &options).unwrap_err().to_string();
+    assert!(error.contains("two streams have the SSRC"), "{error}");
 }
 
 #[test]

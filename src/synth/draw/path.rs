@@ -15,13 +15,8 @@ use crate::synth::scenario::{
 use crate::terms::Dscp;
 
 const NAMES: [&str; 6] = ["access", "distribution", "core", "edge", "transit", "peer"];
-const DIRECTIONS: [Directions; 5] = [
-    Directions::Forward,
-    Directions::Reverse,
-    Directions::Forward,
-    Directions::Reverse,
-    Directions::Both,
-];
+const DIRECTIONS: [Directions; 5] =
+    [Directions::Forward, Directions::Reverse, Directions::Forward, Directions::Reverse, Directions::Both];
 
 /// Draws a scenario: 2 to 6 points, 1 to 4 calls. The same seed always draws the same.
 pub(super) fn draw(seed: u64) -> Scenario {

@@ -111,6 +111,9 @@ pub struct Stream {
     /// Set on a block of very many streams: the order of their packets in every packet interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
+    /// Set on a block of very many streams: they start evenly over so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
     /// What happens before the first point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_mile: Option<Segment>,
@@ -155,8 +158,14 @@ impl Stream {
             dtls: false,
             count: None,
             order: None,
+            spread: None,
             first_mile: None,
         }
+    }
+
+    /// Whether it is a block: very many plain streams, whose packets are made at the tap.
+    pub(in crate::synth) const fn is_block(&self) -> bool {
+        self.order.is_some() || self.spread.is_some()
     }
 }
 

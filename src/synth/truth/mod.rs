@@ -25,13 +25,16 @@ use exchanges::{Exchange, HeardMessage};
 use figures::{Figures, HeardPacket};
 use segments::{HopNotes, SegmentTruth};
 
+/// Part and sequence number of packets, by stream and tap.
+type Missed = BTreeMap<(usize, usize), BTreeSet<(u32, u64)>>;
+
 /// Everything that is noted while captures are written.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     /// By stream, then by tap, in the order of arrival.
     packets: BTreeMap<usize, BTreeMap<usize, Vec<HeardPacket>>>,
-    /// What passed a tap and was missed by its mirror: part and sequence number, by stream and tap.
-    missed: BTreeMap<(usize, usize), BTreeSet<(u32, u64)>>,
+    /// What passed a tap and was missed by its mirror.
+    missed: Missed,
     /// By point, kind, client and server, in the order of arrival.
     messages: BTreeMap<exchanges::Key, Vec<HeardMessage>>,
     captures: Vec<Capture>,
@@ -198,7 +201,7 @@ fn stream(
     plan: &Plan,
     sender: &PlannedSender,
     number: usize,
-    (taps, missed): (&BTreeMap<usize, Vec<HeardPacket>>, &BTreeMap<(usize, usize), BTreeSet<(u32, u64)>>),
+    (taps, missed): (&BTreeMap<usize, Vec<HeardPacket>>, &Missed),
     is_named: bool,
 ) -> Option<StreamTruth> {
     let in_order_of_travel = |a: &&usize, b: &&usize| if sender.reverse { b.cmp(a) } else { a.cmp(b) };
