@@ -1,4 +1,4 @@
-//! What holds for all octets: no panic, and the flow that etherparse sees.
+//! What holds for all octets: no panic, and what etherparse sees too.
 
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
