@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "hopmark: {error:#}");
+        let _ = writeln!(io::stderr(), "{error:#}");
         ExitCode::from(2)
     })
 }

@@ -112,7 +112,7 @@ fn default_threads() -> usize {
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let Loaded { policy, notes } = load_policy(args.config.as_deref(), args.profile.as_deref())?;
     for note in notes {
-        writeln!(io::stderr(), "hopmark: note: {note}")?;
+        writeln!(io::stderr(), "note: {note}")?;
     }
     let anonymize = args.anonymize.as_deref().map(Anonymizer::from_key_file).transpose()?;
     let replay = Replay {

@@ -107,6 +107,8 @@ kinds! {
     BurstLoss = "burst-loss",
     /// More jitter than the limit.
     Jitter = "jitter",
+    /// The STUN round trip of a flow is long.
+    RoundTrip = "round-trip",
     /// A segment loses packets.
     SegmentLoss = "segment-loss",
     /// A segment adds delay.

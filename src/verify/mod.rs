@@ -1,6 +1,6 @@
 //! Records against the policy: verdicts per hop and findings.
 //!
-//! Pure: no I/O and no clock. One condition a file; [`STREAM_CONDITIONS`] and [`CONDITIONS`] list them.
+//! Pure: no I/O and no clock. One condition a file; the two lists of conditions name them all.
 
 mod asymmetric;
 mod changed;
@@ -18,6 +18,7 @@ mod pairing;
 mod path;
 mod priority;
 mod quality;
+mod round_trip;
 mod source;
 mod tcp;
 #[cfg(test)]
@@ -64,6 +65,7 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
     priority::check,
     loss::check,
     jitter::check,
+    round_trip::check,
     mirror::check,
     path::check,
     one_way::check,

@@ -3,7 +3,7 @@
 use super::context::{Context, about, dscp, most_common};
 use super::finding::{Finding, FindingKind, Severity};
 use super::outcome::{JudgedStream, Marking};
-use crate::policy::Expectation;
+use crate::policy::{Evidence, Expectation};
 
 pub(super) fn check(
     context: &Context<'_>,
@@ -38,7 +38,8 @@ pub(super) fn check(
         ),
         Marking::Unexpected => (
             FindingKind::UnexpectedDscp,
-            Severity::Warning,
+            // A class that was told by the payload alone may be the wrong one: video may be a shared screen.
+            if stream.evidence < Evidence::PayloadType(0) { Severity::Warning } else { Severity::Info },
             format!("{name} is marked {seen} where it is first seen; {expected} is expected"),
             "Check whether the sender puts it into another class, or a device before the first mirror re-marks.",
         ),
