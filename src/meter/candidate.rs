@@ -86,7 +86,7 @@ fn weigh(held: &[Digest], context: Context) -> Weight {
 fn is_on_time(a: &Digest, b: &Digest) -> bool {
     let step = i64::from(b.sequence.wrapping_sub(a.sequence).cast_signed());
     let ticks = i64::from(b.timestamp.since(a.timestamp)) * step.signum();
-    let elapsed = seconds(b.arrival.nanos_since(a.arrival).abs());
+    let elapsed = seconds(b.arrival.nanos_since(a.arrival).saturating_abs());
     #[allow(clippy::cast_possible_truncation, reason = "a bound, rounded")]
     let most = ((elapsed + 0.5) * 100_000.0) as i64 + 10_000 * step.abs();
     (-20_000..=most).contains(&ticks)
@@ -316,7 +316,9 @@ fn is_over(last: &Digest, d: &Digest, max_silence_ns: i64) -> bool {
 /// then goes on with the next sequence number and the next timestamp.
 pub(super) fn is_clock_step(silence_ns: i64, sequence: u16, timestamp: RtpTime, d: &Digest) -> bool {
     let ahead = d.sequence.wrapping_sub(sequence);
-    silence_ns > CLOCK_STEP_NS && (1..4).contains(&ahead) && d.timestamp.since(timestamp).abs() < 90_000
+    silence_ns > CLOCK_STEP_NS
+        && (1..4).contains(&ahead)
+        && d.timestamp.since(timestamp).unsigned_abs() < 90_000
 }
 
 /// Capture times further apart than this, one day, are no measure of a packet's delay.

@@ -155,8 +155,8 @@ impl Trial {
         }
         self.is_first = false;
         self.elapsed_ns = self.elapsed_ns.saturating_add(elapsed_ns);
-        self.ticks += i64::from(ticks);
-        self.updates += 1;
+        self.ticks = self.ticks.saturating_add(i64::from(ticks));
+        self.updates = self.updates.saturating_add(1);
         if is_next_in_sequence {
             if self.votes == 0 {
                 self.step = ticks;

@@ -42,6 +42,6 @@ impl Fragments {
     /// The stream of a later fragment.
     pub(super) fn stream_of(&self, o: &Observation<'_>, identification: u32) -> Option<(Kind, Key)> {
         let &(kind, key, first) = self.streams.get(&(o.addresses, identification))?;
-        (o.timestamp.nanos_since(first).abs() < LONGEST_NS).then_some((kind, key))
+        (o.timestamp.nanos_since(first).saturating_abs() < LONGEST_NS).then_some((kind, key))
     }
 }

@@ -165,7 +165,9 @@ pub(super) struct PayloadTally {
 #[derive(Debug, Clone)]
 struct Suspect {
     packet: Digest,
-    copies: u32,
+    /// Copies of it, and their octets. Their markings are tallied at once: what they are called changes nothing.
+    copies: u64,
+    copied_octets: u64,
 }
 
 /// What is touched on events only.
@@ -250,19 +252,19 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
         let is_far_from_all = Step::between(hot.highest, d.sequence) == Step::Jump;
         match Step::between(first_extended(suspect.packet.sequence), d.sequence) {
             Step::Back(0) if is_far_from_all => {
-                cold.suspect = Some(Box::new(Suspect { copies: suspect.copies + 1, ..*suspect }));
+                cold.add_copy(suspect, d);
                 return;
             }
             Step::Forward(_) | Step::Back(_) if is_far_from_all => {
                 cold.resume(hot, &suspect.packet, clocks);
-                cold.duplicates += u64::from(suspect.copies);
+                cold.count_copies(&suspect);
             }
             _ => cold.give_up(&suspect),
         }
     }
     match Step::between(hot.highest, d.sequence) {
         Step::Jump => {
-            cold.suspect = Some(Box::new(Suspect { packet: *d, copies: 0 }));
+            cold.suspect = Some(Box::new(Suspect { packet: *d, copies: 0, copied_octets: 0 }));
             hot.set_slow(cold);
             return;
         }
@@ -350,11 +352,28 @@ impl Cold {
         }
     }
 
+    /// Keeps in mind that a suspect came once more.
+    fn add_copy(&mut self, mut suspect: Box<Suspect>, d: &Digest) {
+        suspect.copies += 1;
+        suspect.copied_octets += u64::from(d.octets);
+        self.suspect = Some(suspect);
+        self.tally(d.path, d.ttl, d.traffic_class, 1);
+    }
+
+    /// The suspect was a packet of the stream, and so its copies are duplicates.
+    fn count_copies(&mut self, suspect: &Suspect) {
+        self.duplicates += suspect.copies;
+        self.octets += suspect.copied_octets;
+        let payload_type = suspect.packet.payload_type;
+        if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == payload_type) {
+            p.packets += suspect.copies;
+        }
+    }
+
     /// No second packet confirmed a jump. It was marked as it was all the same, so the histograms have it.
     fn give_up(&mut self, suspect: &Suspect) {
-        for _ in 0..=suspect.copies {
-            self.note_stray(&suspect.packet);
-        }
+        self.stray += suspect.copies;
+        self.note_stray(&suspect.packet);
     }
 
     /// A packet of the stream that fits nowhere.
@@ -411,10 +430,10 @@ impl Cold {
         if d.timestamp == hot.reference_timestamp {
             return;
         }
-        let elapsed_ns = d.arrival.0.wrapping_sub(hot.reference_arrival);
+        let elapsed_ns = d.arrival.0.saturating_sub(hot.reference_arrival);
         let ticks = d.timestamp.since(hot.reference_timestamp);
         (hot.reference_arrival, hot.reference_timestamp) = (d.arrival.0, d.timestamp);
-        if elapsed_ns.abs() > CLOCK_STEP_NS {
+        if elapsed_ns.saturating_abs() > CLOCK_STEP_NS {
             if let Some(trial) = &mut self.trial {
                 trial.skip();
             }
@@ -505,9 +524,9 @@ impl Cold {
 
     /// Whether sequence, timestamp and arrival time advanced alike: within a tenth, or 200 ms.
     fn is_outage(&self, hot: &Hot, d: &Digest, ahead: u16, clocks: &Clocks) -> bool {
-        let elapsed = seconds(d.arrival.0.wrapping_sub(hot.last_arrival));
+        let elapsed = seconds(d.arrival.0.saturating_sub(hot.last_arrival));
         let alike = |other: f64| elapsed > 0.0 && (other - elapsed).abs() <= (elapsed * 0.1).max(0.2);
-        let part_seconds = seconds(hot.reference_arrival.wrapping_sub(self.part.arrival));
+        let part_seconds = seconds(hot.reference_arrival.saturating_sub(self.part.arrival));
         let part_packets = hot.highest.wrapping_sub(self.part.highest);
         let part_ticks = hot.reference_timestamp.since(self.part.timestamp);
         if part_seconds <= 0.0 || part_packets == 0 {

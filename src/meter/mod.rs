@@ -15,6 +15,8 @@ mod records;
 mod sequence;
 mod stun;
 mod table;
+#[cfg(test)]
+mod tests;
 mod ways;
 
 use candidate::{Candidates, Context};
@@ -199,7 +201,7 @@ impl Meter {
             self.consider(kind, key, d, paths);
             return;
         };
-        let silence = d.arrival.0.wrapping_sub(self.table.last_arrival(first));
+        let silence = d.arrival.0.saturating_sub(self.table.last_arrival(first));
         let goes_on = |hot: &mut hop::Hot| hot.goes_on_after_clock_step(silence, d);
         if silence > self.limits.stream_timeout_ns && !self.table.hot(first).is_some_and(goes_on) {
             // The stream is over, and a new one needs proof of its own before it takes the key.

@@ -57,7 +57,7 @@ pub(super) struct Window {
     open_run: u32,
     /// Runs of loss by length, of this part and those before.
     bursts: [u32; 6],
-    /// `highest - lowest + 1` of the parts before this one.
+    /// `highest - lowest + 1` of the parts before this one, and how far `lowest` was moved.
     expected_before: u64,
 }
 
@@ -80,6 +80,7 @@ impl Window {
         if n != 0 {
             self.shift(n, true);
             self.newest = highest;
+            self.shorten();
         }
     }
 
@@ -90,6 +91,24 @@ impl Window {
         }
         self.shift(1, true);
         self.newest = self.newest.wrapping_add(ahead);
+        self.shorten();
+    }
+
+    /// Moves the lowest number after the newest, so that they never are further apart than 32 bits can say. Numbers
+    /// themselves may pass 2^32: only how far they are apart counts.
+    fn shorten(&mut self) {
+        const FAR: u32 = 1 << 31;
+        const HALFWAY: u32 = FAR / 2;
+        if self.newest.wrapping_sub(self.lowest) >= FAR {
+            self.lowest = self.lowest.wrapping_add(HALFWAY);
+            self.expected_before += u64::from(HALFWAY);
+        }
+    }
+
+    /// How far a number lies below the lowest; 0 where it does not.
+    const fn below_lowest(&self, number: u32) -> u32 {
+        let below = self.lowest.wrapping_sub(number);
+        if below.cast_signed() > 0 { below } else { 0 }
     }
 
     /// Marks the number `behind` the newest as seen; false where it was seen before.
@@ -97,9 +116,10 @@ impl Window {
     /// `behind` is at most [`MAX_MISORDER`], so it lies in the window.
     pub(super) fn fill(&mut self, behind: u16) -> bool {
         let number = self.newest.wrapping_sub(u32::from(behind));
-        if number < self.lowest {
+        let below = self.below_lowest(number);
+        if below > 0 {
             // All between it and what was the lowest becomes missing.
-            for i in 1..(self.lowest - number) {
+            for i in 1..below {
                 self.seen &= !(1 << (u32::from(behind) - i));
             }
             self.lowest = number;
@@ -115,7 +135,7 @@ impl Window {
     pub(super) fn has(&self, sequence: u16) -> bool {
         let behind = on_the_wire(self.newest).wrapping_sub(sequence);
         let number = self.newest.wrapping_sub(u32::from(behind));
-        number >= self.lowest && (behind >= 128 || self.seen >> behind & 1 == 1)
+        self.below_lowest(number) == 0 && (behind >= 128 || self.seen >> behind & 1 == 1)
     }
 
     /// How many numbers lie between the part's lowest and its newest, both counted.
@@ -260,6 +280,21 @@ mod tests {
         window.extend_seen(first_extended(40_000) + 9);
         assert_eq!(window.expected(), 4 + 10);
         assert_eq!(window.bursts(), [0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_part_of_more_numbers_than_32_bits_hold_is_counted_to_the_end() {
+        let mut window = Window::new(first_extended(0));
+        let steps = 1_500_000_u64;
+        for _ in 0..steps {
+            window.jump_ahead(2999);
+        }
+        assert_eq!(window.expected(), steps * 2999 + 1);
+        assert!(window.fill(1) && !window.fill(1) && !window.fill(0));
+        window.extend_seen(window.newest.wrapping_add(100));
+        assert_eq!(window.expected(), steps * 2999 + 101);
+        // What is left of the last gap is one number shorter, and still a long run.
+        assert_eq!(window.bursts().map(u64::from), [0, 0, 0, 0, 0, steps]);
     }
 
     /// Runs of missing numbers between the smallest and the largest of a set.

@@ -1,4 +1,4 @@
-//! What holds for all octets: no panic, and what etherparse sees too.
+//! Laws that hold for any octets: no panic, and cuts tell no lies.
 
 use etherparse::PacketBuilder;
 use proptest::prelude::*;

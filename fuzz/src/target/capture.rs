@@ -1,0 +1,139 @@
+//! Capture files: read, decoded, metered, judged, reported.
+
+use std::io::{self, Cursor, Read};
+use std::sync::LazyLock;
+
+use hopmark::capture::{CaptureFile, Summary};
+use hopmark::config;
+use hopmark::meter::{CaptureRecord, Limits};
+use hopmark::policy::Policy;
+use hopmark::report::{Anonymizer, Options, write_json, write_text};
+use hopmark::terms::PointId;
+use hopmark::verify::{Material, Outcome, judge};
+
+use crate::laws;
+use crate::listener::{Heard, Listener, NARROW};
+
+static POLICY: LazyLock<Policy> =
+    LazyLock::new(|| config::builtin("teams").expect("the profile is built in"));
+
+/// A reader that gives a few octets at a time.
+struct Drops<R>(R);
+
+impl<R: Read> Read for Drops<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let few = room.len().min(61);
+        self.0.read(&mut room[..few])
+    }
+}
+
+/// What was read of a capture.
+struct Reading {
+    summary: Summary,
+    interfaces: Vec<Option<String>>,
+    heard: Heard,
+    /// A sum over all frames, to tell two readings apart.
+    sum: u64,
+}
+
+fn read(reader: Box<dyn Read + Send>, limits: Limits, seed: u64) -> Result<Reading, String> {
+    let mut file = CaptureFile::from_reader("fuzz", reader).map_err(|error| error.to_string())?;
+    let mut listener = Listener::new(limits, seed);
+    let mut sum = 0_u64;
+    let mut frames = 0_u64;
+    loop {
+        let announced = file.peek_timestamp();
+        let Some(frame) = file.next_frame() else {
+            assert_eq!(announced, None, "a frame was announced and not given");
+            break;
+        };
+        assert_eq!(announced, Some(frame.timestamp));
+        assert!(frame.wire_len as usize >= frame.data.len());
+        frames += 1;
+        for octet in frame.data.iter().chain(&frame.timestamp.0.to_le_bytes()) {
+            sum = sum.wrapping_mul(31).wrapping_add(u64::from(*octet) + 1);
+        }
+        listener.hear(&frame, |_, _| ());
+    }
+    assert!(file.next_frame().is_none(), "the end is the end");
+    let summary = file.summary();
+    assert_eq!(summary.frames, frames);
+    if let Some(damage) = &summary.damage {
+        assert!(!damage.to_string().is_empty());
+    }
+    let interfaces = file.interfaces().iter().map(|interface| interface.name.clone()).collect();
+    Ok(Reading { summary, interfaces, heard: listener.finish(), sum })
+}
+
+/// Read at once or by drops, a capture is the same.
+pub fn capture(data: &[u8]) {
+    let at_once = read(Box::new(Cursor::new(data.to_vec())), NARROW, 7);
+    let by_drops = read(Box::new(Drops(Cursor::new(data.to_vec()))), NARROW, 7);
+    match (at_once, by_drops) {
+        (Ok(one), Ok(other)) => {
+            assert_eq!((one.summary, one.sum), (other.summary, other.sum));
+            assert_eq!(one.heard.streams.len(), other.heard.streams.len());
+        }
+        (Err(one), Err(other)) => assert_eq!(one, other),
+        (one, other) => panic!("opened {}, by drops {}", one.is_ok(), other.is_ok()),
+    }
+}
+
+/// Whatever a capture holds, its report is one JSON object, the same whatever numbers hashing began with.
+pub fn report(data: &[u8]) {
+    let Some(outcome) = outcome(data, 7) else { return };
+    let json = json(&outcome, &Options::default());
+    if let Err(error) = serde_json::from_slice::<serde_json::Value>(&json) {
+        panic!("{error} in {}", String::from_utf8_lossy(&json));
+    }
+    let again = outcome_of_same(data);
+    assert!(json == self::json(&again, &Options::default()), "two runs, two reports");
+    for (width, colour) in [(0, false), (100, true)] {
+        let options = Options { width, colour, ..Options::default() };
+        let mut text = Vec::new();
+        write_text(&outcome, &options, &mut text).expect("memory takes everything");
+        assert!(String::from_utf8(text).is_ok_and(|text| colour || !text.contains('\x1b')));
+    }
+    let hidden = Options { anonymize: Some(Anonymizer::new(&[9; 32])), ..Options::default() };
+    let json = self::json(&outcome, &hidden);
+    assert!(serde_json::from_slice::<serde_json::Value>(&json).is_ok());
+}
+
+fn outcome_of_same(data: &[u8]) -> Outcome {
+    outcome(data, 0x1234_5678_9ABC).expect("what was read once can be read again")
+}
+
+fn json(outcome: &Outcome, options: &Options) -> Vec<u8> {
+    let mut json = Vec::new();
+    write_json(outcome, options, &mut json).expect("memory takes everything");
+    json
+}
+
+fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
+    let reading = read(Box::new(Cursor::new(data.to_vec())), Limits::default(), seed).ok()?;
+    let Reading { summary, interfaces, heard, .. } = reading;
+    let capture = CaptureRecord {
+        file: "fuzz.pcap".to_owned(),
+        point: PointId(0),
+        format: summary.format.to_owned(),
+        packets: summary.frames,
+        bytes: summary.bytes,
+        first: summary.first,
+        last: summary.last,
+        damage: summary.damage.map(|damage| damage.to_string()),
+        undecoded: Vec::new(),
+        dropped: summary.dropped,
+        interfaces: interfaces.clone(),
+    };
+    let material = Material {
+        points: vec!["capture".to_owned()],
+        interfaces: vec![interfaces],
+        captures: vec![capture],
+        streams: heard.streams,
+        stun: heard.stun,
+        counters: heard.counters,
+    };
+    let outcome = judge(material, &POLICY);
+    laws::of_outcome(&outcome);
+    Some(outcome)
+}

@@ -1,0 +1,98 @@
+//! Facts about the meter as a whole: packets in, records out.
+
+use super::*;
+use crate::decode::{Addresses, PathId};
+use crate::terms::{RtpTime, Ssrc, TrafficClass};
+
+/// A packet of one stream: PCMU, EF, 20 ms and 160 ticks a number, as long after the start as the last three
+/// digits of its number say.
+fn packet(sequence: u16) -> Observation<'static> {
+    let number = sequence % 1000;
+    Observation {
+        timestamp: Timestamp(i64::from(number) * 20_000_000),
+        addresses: Addresses::V4 { source: 0x0A00_0001, destination: 0x0A00_0002 },
+        source_port: 50_000,
+        destination_port: 50_002,
+        transport: Transport::Udp,
+        traffic_class: TrafficClass(46 << 2),
+        ttl: 64,
+        path: PathId(0),
+        octets: 200,
+        fragment: None,
+        message: Message::Rtp(RtpHeader {
+            ssrc: Ssrc(1),
+            timestamp: RtpTime(u32::from(number) * 160),
+            sequence,
+            payload_type: 0,
+            marker: false,
+        }),
+    }
+}
+
+fn marked(dscp: u8, o: Observation<'static>) -> Observation<'static> {
+    Observation { traffic_class: TrafficClass(dscp << 2), ..o }
+}
+
+fn streams(packets: &[Observation<'_>]) -> Vec<Box<StreamRecord>> {
+    let rate_of = |_| ClockRate::from_hz(8000).map(|rate| (rate, ClockSource::Static));
+    let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
+    let mut paths = PathTable::new(1);
+    paths.intern(0, &[]);
+    for o in packets {
+        meter.observe(o, &paths);
+    }
+    let mut streams = Vec::new();
+    let _ = meter.finish(&paths, |record| streams.push(record));
+    streams
+}
+
+fn only_hop(packets: &[Observation<'_>]) -> HopRecord {
+    let streams = streams(packets);
+    let [stream] = &streams[..] else { panic!("{} streams", streams.len()) };
+    let [hop] = &stream.hops[..] else { panic!("{} hops", stream.hops.len()) };
+    hop.clone()
+}
+
+#[test]
+fn copies_of_a_packet_after_a_jump_are_in_the_histograms() {
+    let begun: Vec<_> = (0..6).map(packet).collect();
+    let copies = [packet(30_006), marked(0, packet(30_006)), packet(30_006)];
+    let confirmed = only_hop(&[&begun[..], &copies, &[packet(30_007)]].concat());
+    assert_eq!((confirmed.unique, confirmed.duplicates, confirmed.stray), (8, 2, 0));
+    let given_up = only_hop(&[&begun[..], &copies, &[packet(6)]].concat());
+    assert_eq!((given_up.unique, given_up.duplicates, given_up.stray), (7, 0, 3));
+    for (hop, right) in [(confirmed, 9), (given_up, 9)] {
+        assert_eq!(hop.dscp[..], [(46, right), (0, 1)]);
+        assert_eq!(hop.ways[0].packets, hop.packets);
+    }
+}
+
+#[test]
+fn times_at_the_ends_of_what_a_capture_can_say_are_taken() {
+    let at = |ns: i64, o: Observation<'static>| Observation { timestamp: Timestamp(ns), ..o };
+    let begun: Vec<_> = (0..6).map(packet).collect();
+    for (one, other) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, 0), (0, i64::MIN)] {
+        let candidate: Vec<_> = (0..6).map(|n| at(if n % 2 == 0 { one } else { other }, packet(n))).collect();
+        let _ = streams(&candidate);
+        let later = [at(one, packet(6)), at(other, packet(7)), at(one, packet(9)), at(other, packet(8))];
+        let _ = streams(&[&begun[..], &later].concat());
+    }
+}
+
+#[test]
+fn a_timestamp_half_its_range_away_is_taken() {
+    let half = |o: Observation<'static>| match o.message {
+        Message::Rtp(header) => {
+            let timestamp = RtpTime(header.timestamp.0.wrapping_add((1 << 31) - 160));
+            Observation { message: Message::Rtp(RtpHeader { timestamp, ..header }), ..o }
+        }
+        _ => o,
+    };
+    let day_later = |o: Observation<'static>| Observation {
+        timestamp: Timestamp(o.timestamp.0 + 2 * 86_400_000_000_000),
+        ..o
+    };
+    let begun: Vec<_> = (0..6).map(packet).collect();
+    let heard = streams(&[&begun[..], &[day_later(half(packet(6)))]].concat());
+    assert_eq!(heard.len(), 1);
+}
