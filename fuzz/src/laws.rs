@@ -30,7 +30,7 @@ fn of_hop(hop: &HopRecord) {
     assert_eq!(sum(&hop.dscp), hop.packets, "{hop:?}");
     assert_eq!(sum(&hop.ecn), hop.packets, "{hop:?}");
     assert_eq!(hop.ways.iter().map(|way| way.packets).sum::<u64>(), hop.packets, "{hop:?}");
-    for by_layer in [&hop.pcp, &hop.user_priority, &hop.mpls_tc, &hop.outer_dscp] {
+    for by_layer in [hop.pcp(), hop.user_priority(), hop.mpls_tc(), hop.outer_dscp()] {
         assert!(sum(by_layer) <= hop.packets, "{hop:?}");
     }
     assert!(hop.first <= hop.last, "{hop:?}");

@@ -1,8 +1,6 @@
-//! Packets that look like RTP, until several of them prove it.
+//! What may become streams: packets kept until they prove one.
 //!
-//! Evidence is gathered per (flow, SSRC) and over several packets: a steady SSRC, sequence numbers that count
-//! up, timestamps that advance as a media clock does. Never one packet, never a port. The packets are kept, so
-//! that a stream's counts start at its first one.
+//! The packets are kept, so that a stream's counts start at its first one.
 
 use std::collections::VecDeque;
 
@@ -10,121 +8,33 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::Histogram;
-use super::clock::seconds;
 use super::hop::Digest;
 use super::key::{Key, Kind};
 use super::prefetch::prefetch;
+use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
 use crate::terms::RtpTime;
 
 /// The packets of a candidate, in order of arrival.
 pub(super) type Held = SmallVec<[Digest; 5]>;
 
-/// Proof without any help: this many packets, all in order and on time ...
-const PROOF: usize = 5;
-/// ... and with STUN, DTLS or RTCP on the flow.
-const PROOF_WITH_CONTEXT: usize = 4;
-/// Proof when timestamps are odd but sequence numbers are not.
-const PROOF_BY_SEQUENCE: usize = 12;
-/// The most packets that are kept of a candidate; then the oldest is forgotten.
-const MOST: usize = 32;
-/// A step in sequence that counts as "goes on": some loss in between is no counter-evidence.
-const NEAR: i16 = 16;
-
-/// What the packets of a candidate come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    Proven,
-    Open,
-    /// The oldest packet speaks against it.
-    ForgetOldest,
-}
-
-/// Something seen on the same flow that makes RTP likely.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Context {
-    pub(super) is_likely_media: bool,
-}
-
-fn weigh(held: &[Digest], context: Context) -> Weight {
-    // Copies of a packet (mirror duplicates, hops) are no evidence of their own.
-    let mut distinct: SmallVec<[&Digest; MOST]> = SmallVec::new();
-    for d in held {
-        if !distinct.iter().any(|e| e.sequence == d.sequence && e.timestamp == d.timestamp) {
-            distinct.push(d);
-        }
-    }
-    let steps = distinct.len() - 1;
-    let (mut near, mut forward, mut on_time) = (0, 0, 0);
-    for (a, b) in distinct.iter().zip(distinct.iter().skip(1)) {
-        let step = b.sequence.wrapping_sub(a.sequence).cast_signed();
-        if step != 0 && (-NEAR..=NEAR).contains(&step) {
-            near += 1;
-            forward += usize::from(step > 0);
-            on_time += usize::from(is_on_time(a, b));
-        }
-    }
-    let enough = if context.is_likely_media { PROOF_WITH_CONTEXT } else { PROOF };
-    let is_regular = near == steps && forward * 4 >= steps * 3 && on_time == steps;
-    if distinct.len() >= enough && is_regular && has_media_clock(&distinct, context) {
-        return Weight::Proven;
-    }
-    if distinct.len() >= PROOF_BY_SEQUENCE && near * 10 >= steps * 9 && forward * 4 >= steps * 3 {
-        // Odd timestamps: believed only of a counter that runs on for long, and not of a constant.
-        let moves = distinct.iter().skip(1).any(|d| d.timestamp != distinct[0].timestamp);
-        if moves && (context.is_likely_media || is_static(distinct[0].payload_type) || on_time * 2 >= steps) {
-            return Weight::Proven;
-        }
-    }
-    let first_is_alone = distinct.len() >= 2 && {
-        let step = distinct[1].sequence.wrapping_sub(distinct[0].sequence).cast_signed();
-        step == 0 || !(-NEAR..=NEAR).contains(&step)
-    };
-    if first_is_alone || held.len() >= MOST { Weight::ForgetOldest } else { Weight::Open }
-}
-
-/// Whether timestamps advance no faster than a 90 kHz clock would, and not back by more than frames' order.
-fn is_on_time(a: &Digest, b: &Digest) -> bool {
-    let step = i64::from(b.sequence.wrapping_sub(a.sequence).cast_signed());
-    let ticks = i64::from(b.timestamp.since(a.timestamp)) * step.signum();
-    let elapsed = seconds(b.arrival.nanos_since(a.arrival).saturating_abs());
-    #[allow(clippy::cast_possible_truncation, reason = "a bound, rounded")]
-    let most = ((elapsed + 0.5) * 100_000.0) as i64 + 10_000 * step.abs();
-    (-20_000..=most).contains(&ticks)
-}
-
-/// Whether the timestamps, over the whole time, advance at the pace of a media clock.
-#[allow(clippy::cast_precision_loss, reason = "ticks of some packets")]
-fn has_media_clock(distinct: &[&Digest], context: Context) -> bool {
-    let (Some(first), Some(last)) = (distinct.first(), distinct.last()) else { return false };
-    let elapsed = seconds(last.arrival.nanos_since(first.arrival));
-    let ticks = f64::from(last.timestamp.since(first.timestamp));
-    let is_trusted = context.is_likely_media || is_static(first.payload_type);
-    if ticks == 0.0 {
-        // One video frame in several packets, or a telephone event: more must follow, or others must vouch.
-        return is_trusted && elapsed < 1.0;
-    }
-    let pace = ticks / elapsed;
-    // A burst out of a queue says little of pace. Over a longer time it must be that of a clock in use; where
-    // others vouch, a pace that no media clock has is still none.
-    if elapsed < 0.03 {
-        true
-    } else if is_trusted {
-        context.is_likely_media || elapsed < 1.0 || pace > 500.0
-    } else {
-        (3_000.0..=300_000.0).contains(&pace)
-    }
-}
-
-/// Payload types that RFC 3551 assigns.
-const fn is_static(payload_type: u8) -> bool {
-    matches!(payload_type, 0 | 3..=18 | 25 | 26 | 28 | 31..=34)
-}
+/// Packets that are kept of a candidate: a large video frame has hundreds, all of one timestamp.
+const MOST: usize = 512;
+/// Packets that are kept of a candidate that is in doubt, and of each while there are many: while, on average, more than
+/// [`HELD_IN_A_CROWD`] are kept of all that may be.
+const MOST_IN_A_CROWD: usize = 32;
+const HELD_IN_A_CROWD: usize = 8;
+/// A candidate with more doubt than this has failed too often for a long look.
+const TRUSTED_DOUBT: u8 = 2;
+/// Doubts beyond this many change nothing.
+const MOST_DOUBT: u8 = 16;
 
 struct Candidate {
     kind: Kind,
     key: Key,
     held: Held,
     fragments: Histogram,
+    /// How often its packets have failed to be a stream.
+    doubt: u8,
     /// Tells this use of the slot from an earlier one in the queue.
     born: u32,
 }
@@ -149,6 +59,8 @@ pub(super) struct Candidates {
     queue: VecDeque<(u32, u32)>,
     births: u32,
     bound: usize,
+    /// Packets that all candidates hold.
+    held: usize,
     pub(super) evicted: u64,
     /// Packets that were given up and not yet asked for.
     given_up: Vec<(Kind, Key, Digest)>,
@@ -163,6 +75,7 @@ impl Candidates {
             queue: VecDeque::new(),
             births: 0,
             bound: bound.max(1),
+            held: 0,
             evicted: 0,
             given_up: Vec::new(),
         }
@@ -202,19 +115,36 @@ impl Candidates {
         let mut give_up = |packets: &[Digest]| given_up.extend(packets.iter().map(|d| (kind, key, *d)));
         if candidate.held.last().is_some_and(|last| is_over(last, d, max_silence_ns)) {
             give_up(&candidate.held);
+            self.held -= candidate.held.len();
             candidate.held.clear();
+            candidate.doubt = 0;
         }
         candidate.held.push(*d);
+        self.held += 1;
         if candidate.held.len() < PROOF_WITH_CONTEXT {
             return None;
         }
         let context = context();
+        let is_crowded = self.held > self.bound.saturating_mul(HELD_IN_A_CROWD);
+        let most = if is_crowded || candidate.doubt > TRUSTED_DOUBT { MOST_IN_A_CROWD } else { MOST };
+        // With many packets one more says little.
+        if candidate.held.len() > MOST_IN_A_CROWD
+            && candidate.held.len() < most
+            && candidate.held.len() % 8 != 0
+        {
+            return None;
+        }
         loop {
-            match weigh(&candidate.held, context) {
+            match weigh(&candidate.held, context, candidate.doubt, most) {
                 Weight::Open => return None,
                 Weight::Proven => break,
                 Weight::ForgetOldest => {
-                    give_up(&[candidate.held.remove(0)]);
+                    // Of many packets half, so that the rest is not moved up once for each.
+                    let oldest = if candidate.held.len() >= most { most / 2 } else { 1 };
+                    give_up(candidate.held.get(..oldest).unwrap_or_default());
+                    candidate.held.drain(..oldest);
+                    self.held -= oldest;
+                    candidate.doubt = (candidate.doubt + 1).min(MOST_DOUBT);
                     if candidate.held.len() < 2 {
                         return None;
                     }
@@ -222,6 +152,7 @@ impl Candidates {
             }
         }
         let held = std::mem::take(&mut candidate.held);
+        self.held -= held.len();
         let fragments = std::mem::take(&mut candidate.fragments);
         self.release(slot, &hash);
         Some((held, fragments))
@@ -242,7 +173,9 @@ impl Candidates {
         self.births = self.births.wrapping_add(1);
         let mut held = Held::new();
         held.push(*d);
-        let candidate = Candidate { kind, key, held, fragments: Histogram::new(), born: self.births };
+        let candidate =
+            Candidate { kind, key, held, fragments: Histogram::new(), doubt: 0, born: self.births };
+        self.held += 1;
         let slot = if let Some(slot) = self.free.pop() {
             if let Some(place) = self.slots.get_mut(slot as usize) {
                 *place = candidate;
@@ -279,6 +212,7 @@ impl Candidates {
     fn release(&mut self, slot: u32, hash: &impl Fn(&Key) -> u64) {
         let Some(candidate) = self.slots.get_mut(slot as usize) else { return };
         candidate.born = 0;
+        self.held -= candidate.held.len();
         candidate.held = Held::new();
         let wanted = hash(&candidate.key);
         if let Ok(entry) = self.index.find_entry(wanted, |s| s.place == slot) {
@@ -316,9 +250,7 @@ fn is_over(last: &Digest, d: &Digest, max_silence_ns: i64) -> bool {
 /// then goes on with the next sequence number and the next timestamp.
 pub(super) fn is_clock_step(silence_ns: i64, sequence: u16, timestamp: RtpTime, d: &Digest) -> bool {
     let ahead = d.sequence.wrapping_sub(sequence);
-    silence_ns > CLOCK_STEP_NS
-        && (1..4).contains(&ahead)
-        && d.timestamp.since(timestamp).unsigned_abs() < 90_000
+    silence_ns > CLOCK_STEP_NS && (1..4).contains(&ahead) && d.timestamp.since(timestamp).abs() < 90_000
 }
 
 /// Capture times further apart than this, one day, are no measure of a packet's delay.
@@ -331,93 +263,86 @@ mod tests {
     use crate::terms::{Timestamp, TrafficClass};
 
     const ALONE: Context = Context { is_likely_media: false };
-    const WITH_STUN: Context = Context { is_likely_media: true };
 
-    fn packet(ms: i64, sequence: u16, timestamp: u32, payload_type: u8) -> Digest {
+    fn packet(i: u16) -> Digest {
         Digest {
-            arrival: Timestamp(ms * 1_000_000),
-            timestamp: RtpTime(timestamp),
-            sequence,
+            arrival: Timestamp(i64::from(i) * 20_000_000),
+            timestamp: RtpTime(160 * u32::from(i)),
+            sequence: i,
             octets: 200,
             path: PathId(0),
             ttl: 64,
             traffic_class: TrafficClass(0),
-            payload_type,
+            payload_type: 0,
         }
     }
 
-    fn stream(n: u16) -> Vec<Digest> {
-        (0..n)
-            .map(|i| packet(i64::from(i) * 20, 65_534_u16.wrapping_add(i), u32::from(i) * 960, 111))
-            .collect()
+    fn key(n: u32) -> (Kind, Key) {
+        use crate::decode::{Addresses, Message, Observation};
+        let o = Observation {
+            timestamp: Timestamp(0),
+            addresses: Addresses::V4 { source: n, destination: 1 },
+            source_port: 1,
+            destination_port: 2,
+            transport: crate::terms::Transport::Udp,
+            traffic_class: TrafficClass(0),
+            ttl: 64,
+            path: PathId(0),
+            octets: 100,
+            fragment: None,
+            message: Message::Other,
+        };
+        let mut book = super::super::key::AddressBook::new(1, 0);
+        super::super::key::key_of(&o, crate::terms::Ssrc(n), &mut book).unwrap()
     }
 
-    #[test]
-    fn five_packets_in_order_prove_a_stream_and_four_do_with_stun() {
-        assert_eq!(weigh(&stream(4), ALONE), Weight::Open);
-        assert_eq!(weigh(&stream(5), ALONE), Weight::Proven);
-        assert_eq!(weigh(&stream(4), WITH_STUN), Weight::Proven);
-        assert_eq!(weigh(&stream(3), WITH_STUN), Weight::Open);
+    fn hash(key: &Key) -> u64 {
+        u64::from(key.ssrc().0)
     }
 
-    #[test]
-    fn copies_are_no_evidence() {
-        let held: Vec<_> = stream(2).into_iter().flat_map(|d| [d, d, d]).collect();
-        assert_eq!(weigh(&held, WITH_STUN), Weight::Open);
-    }
-
-    #[test]
-    fn random_sequence_numbers_prove_nothing() {
-        let held: Vec<_> = (0..12_u16)
-            .map(|i| packet(i64::from(i) * 20, i.wrapping_mul(40_503), u32::from(i) * 960, 111))
-            .collect();
-        assert_ne!(weigh(&held, WITH_STUN), Weight::Proven);
-    }
-
-    #[test]
-    fn a_counter_with_a_millisecond_clock_is_a_game() {
-        let held: Vec<_> = (0..8).map(|i| packet(i64::from(i) * 50, i, u32::from(i) * 50, 100)).collect();
-        assert_eq!(weigh(&held, ALONE), Weight::Open);
-    }
-
-    #[test]
-    fn a_counter_with_a_constant_timestamp_is_nothing() {
-        let held: Vec<_> = (0..14).map(|i| packet(i64::from(i) * 50, i, 77, 100)).collect();
-        assert_eq!(weigh(&held, ALONE), Weight::Open);
+    fn add(candidates: &mut Candidates, key: (Kind, Key), d: Digest) -> Option<usize> {
+        candidates.add(key, hash, &d, i64::MAX, || ALONE).map(|(held, _)| held.len())
     }
 
     #[test]
     fn the_oldest_candidate_makes_room() {
-        let key = |n: u32| {
-            use crate::decode::{Addresses, Message, Observation};
-            let o = Observation {
-                timestamp: Timestamp(0),
-                addresses: Addresses::V4 { source: n, destination: 1 },
-                source_port: 1,
-                destination_port: 2,
-                transport: crate::terms::Transport::Udp,
-                traffic_class: TrafficClass(0),
-                ttl: 64,
-                path: PathId(0),
-                octets: 100,
-                fragment: None,
-                message: Message::Other,
-            };
-            let mut book = super::super::key::AddressBook::new(1, 0);
-            super::super::key::key_of(&o, crate::terms::Ssrc(n), &mut book).unwrap()
-        };
-        let hash = |k: &Key| u64::from(k.ssrc().0);
         let mut candidates = Candidates::new(10);
         for n in 0..25 {
-            assert!(candidates.add(key(n), hash, &packet(0, 1, 1, 0), i64::MAX, || ALONE).is_none());
+            assert_eq!(add(&mut candidates, key(n), packet(1)), None);
         }
         assert_eq!(candidates.evicted, 15);
-        for i in 1..5_u16 {
-            let next = packet(i64::from(i) * 20, 1 + i, 1 + 160 * u32::from(i), 0);
-            let proven = candidates.add(key(24), hash, &next, i64::MAX, || ALONE);
-            assert_eq!(proven.is_some(), i == 4);
+        for i in 2..6 {
+            assert_eq!(add(&mut candidates, key(24), packet(i)), (i == 5).then_some(5));
         }
         candidates.close();
         assert_eq!((candidates.take_given_up().len(), candidates.evicted), (24, 15));
+    }
+
+    #[test]
+    fn a_large_first_picture_is_kept_until_the_second_proves_it() {
+        let mut candidates = Candidates::new(1000);
+        let mut proven = None;
+        for i in 0..420 {
+            let picture = i / 400;
+            let arrival = Timestamp(i64::from(picture) * 40_000_000 + i64::from(i) * 50_000);
+            let d = Digest { arrival, timestamp: RtpTime(3600 * u32::from(picture)), ..packet(i) };
+            proven = proven.or(add(&mut candidates, key(1), d));
+        }
+        // All of them: none was given up.
+        assert_eq!(proven, Some(408));
+        assert_eq!(candidates.take_given_up().len(), 0);
+    }
+
+    #[test]
+    fn what_is_kept_of_many_candidates_is_bounded() {
+        let mut candidates = Candidates::new(100);
+        for i in 0..600 {
+            for n in 0..100 {
+                add(&mut candidates, key(n), Digest { timestamp: RtpTime(0), ..packet(i) });
+            }
+            assert!(candidates.held <= 100 * (MOST_IN_A_CROWD + HELD_IN_A_CROWD));
+        }
+        candidates.close();
+        assert_eq!(candidates.take_given_up().len(), 60_000);
     }
 }

@@ -10,8 +10,10 @@ mod fragments;
 mod hop;
 mod key;
 mod prefetch;
+mod proof;
 mod record;
 mod records;
+mod samples;
 mod sequence;
 mod stun;
 mod table;
@@ -19,17 +21,21 @@ mod table;
 mod tests;
 mod ways;
 
-use candidate::{Candidates, Context};
+use candidate::Candidates;
 use clock::Clocks;
 use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin, count};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
+use proof::Context;
 pub use record::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
-    MeterCounters, PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
+    Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
+    MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip, StreamRecord,
+    StunRecord, Way,
 };
 use records::Paths;
+pub use samples::Sample;
+use samples::Sampling;
 use stun::Transactions;
 use table::Table;
 use ways::{Belonging, Contest, Evidence};
@@ -238,7 +244,7 @@ impl Meter {
         self.make_room(paths);
         let mut packets = held.iter();
         let Some(first) = packets.next() else { return };
-        let (hot, mut cold) = begin(key, kind, first, &self.clocks);
+        let (hot, mut cold) = begin(key, kind, first, &self.clocks, Sampling::among(self.table.streams()));
         if !fragments.is_empty() {
             cold.fragments = Some(Box::new(fragments));
         }
@@ -339,6 +345,7 @@ impl Meter {
         let mut held = contest.held.into_iter();
         let Some(newcomer) = held.next() else { return };
         let hops = self.table.chain(first).count();
+        let sampling = Sampling::among(self.table.streams());
         match belonging {
             Belonging::WayTo(hop) => {
                 let hop = self.table.chain(first).nth(hop).unwrap_or(first);
@@ -350,7 +357,7 @@ impl Meter {
             _ => {
                 if let Some((hot, cold)) = self.table.hop(first) {
                     let (key, kind) = (hot.key, cold.kind);
-                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks);
+                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks, sampling);
                     self.table.add_hop(first, hot, cold);
                 }
             }

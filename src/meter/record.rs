@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::samples::Sample;
 use crate::decode::Path;
-use crate::terms::{ClockRate, Dscp, FlowKey, PointId, Ssrc, Timestamp};
+use crate::terms::{ClockRate, Dscp, FlowKey, PointId, RtpTime, Ssrc, Timestamp};
 
 /// Packets by DSCP (or by another small number), in the order in which the values were first seen.
 pub type Histogram = SmallVec<[(u8, u64); 1]>;
+
+static EMPTY: Histogram = Histogram::new_const();
 
 /// One RTP stream (one SSRC in one direction) as seen from one observation point.
 #[derive(Debug, Clone)]
@@ -65,6 +68,10 @@ pub enum ClockSource {
 /// What was counted at one hop. All counts are exact, by the rules in the README's section "Counting".
 #[derive(Debug, Clone)]
 pub struct HopRecord {
+    /// Where it was seen.
+    pub point: PointId,
+    /// The 5-tuple here: another one behind a translation or a relay.
+    pub flow: FlowKey,
     /// Interface, tags and tunnels; `None` when the table of paths was full.
     pub path: Option<Arc<Path>>,
     /// The ways over which the hop was reached: one, unless the stream changed its path. Most packets first.
@@ -101,6 +108,19 @@ pub struct HopRecord {
     pub dscp_change_count: u64,
     /// Packets by ECN.
     pub ecn: Histogram,
+    /// Markings besides the codepoint; none where there is nothing but IP on the link.
+    pub other: Option<Box<OtherMarkings>>,
+    /// The parts between restarts: which numbers were seen.
+    pub parts: SmallVec<[Part; 1]>,
+    /// Packets that every hop chooses alike.
+    pub samples: Vec<Sample>,
+    /// Octets of the IP packets counted.
+    pub octets: u64,
+}
+
+/// Markings of a hop besides the codepoint of its packets.
+#[derive(Debug, Clone, Default)]
+pub struct OtherMarkings {
     /// Packets by priority code point of the innermost VLAN tag; empty where untagged.
     pub pcp: Histogram,
     /// Packets by 802.11 user priority.
@@ -111,9 +131,48 @@ pub struct HopRecord {
     pub outer_dscp: Histogram,
     /// Later fragments of the stream's packets, by codepoint: counted apart.
     pub fragments: Histogram,
-    /// Octets of the IP packets counted.
-    pub octets: u64,
 }
+
+/// What was seen between two restarts.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Lowest extended sequence number. The numbers of a part begin in the second cycle, wherever it was first
+    /// heard: those of two hops differ by whole cycles.
+    pub lowest: u32,
+    /// Highest extended sequence number.
+    pub highest: u32,
+    /// The first packet that arrived.
+    pub begin: Anchor,
+    /// The packet with the highest number.
+    pub end: Anchor,
+    /// Runs of numbers between lowest and highest that were not seen, in order.
+    pub missing: Vec<MissingRun>,
+    /// Numbers in runs that were too many to be kept.
+    pub missing_unlisted: u64,
+}
+
+/// One packet of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// Extended sequence number.
+    pub sequence: u32,
+    /// RTP timestamp.
+    pub timestamp: RtpTime,
+    /// Capture time.
+    pub arrival: Timestamp,
+}
+
+/// Sequence numbers in a row that were not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingRun {
+    /// The first of them, extended.
+    pub first: u32,
+    /// How many.
+    pub length: u32,
+}
+
+/// Runs of missing numbers that one part keeps.
+pub const MAX_RUNS: usize = 16_384;
 
 /// How many changes of marking a hop keeps; the rest is counted only.
 pub const MAX_CHANGES: usize = 16;
@@ -123,6 +182,36 @@ impl HopRecord {
     #[must_use]
     pub const fn lost(&self) -> u64 {
         self.expected.saturating_sub(self.unique)
+    }
+
+    /// Packets by priority code point of the innermost VLAN tag; empty where untagged.
+    #[must_use]
+    pub fn pcp(&self) -> &Histogram {
+        self.other.as_ref().map_or(&EMPTY, |o| &o.pcp)
+    }
+
+    /// Packets by 802.11 user priority.
+    #[must_use]
+    pub fn user_priority(&self) -> &Histogram {
+        self.other.as_ref().map_or(&EMPTY, |o| &o.user_priority)
+    }
+
+    /// Packets by MPLS traffic class (bottom of stack).
+    #[must_use]
+    pub fn mpls_tc(&self) -> &Histogram {
+        self.other.as_ref().map_or(&EMPTY, |o| &o.mpls_tc)
+    }
+
+    /// Packets by codepoint of the outermost tunnel's IP header.
+    #[must_use]
+    pub fn outer_dscp(&self) -> &Histogram {
+        self.other.as_ref().map_or(&EMPTY, |o| &o.outer_dscp)
+    }
+
+    /// Later fragments of the stream's packets, by codepoint: counted apart.
+    #[must_use]
+    pub fn fragments(&self) -> &Histogram {
+        self.other.as_ref().map_or(&EMPTY, |o| &o.fragments)
     }
 
     /// TTL of the way with the most packets.

@@ -8,9 +8,9 @@ use smallvec::SmallVec;
 use super::clock::Clocks;
 use super::hop::{Cold, Hot, Tally};
 use super::key::{AddressBook, flow_of};
-use super::{Histogram, HopRecord, PayloadType, StreamRecord, Way, add};
+use super::{Histogram, HopRecord, OtherMarkings, PayloadType, StreamRecord, Way, add};
 use crate::decode::{Layer, Path, PathId, PathTable};
-use crate::terms::{PointId, Timestamp};
+use crate::terms::{FlowKey, PointId, Timestamp};
 
 /// Paths as records share them.
 #[derive(Default)]
@@ -64,16 +64,19 @@ pub(super) fn stream(
     let counted = cold.unique + cold.duplicates;
     let first = hops.iter().map(|(_, cold)| cold.first_arrival).min()?;
     let last = hops.iter().map(|(hot, _)| hot.last_arrival).max()?;
+    let (flow, ssrc) = (flow_of(cold.kind, hot.key, book), hot.key.ssrc());
+    let (interval, mean_octets) = (packet_interval(hot, cold), ratio(cold.octets, counted));
+    let mut here = Here { point, flow, shared, paths };
     Some(StreamRecord {
         point,
-        flow: flow_of(cold.kind, hot.key, book),
-        ssrc: hot.key.ssrc(),
+        flow,
+        ssrc,
         first: Timestamp(first),
         last: Timestamp(last),
         payload_types,
-        packet_interval_seconds: packet_interval(hot, cold),
-        mean_octets: ratio(cold.octets, counted),
-        hops: hops.iter().map(|(hot, cold)| hop(hot, cold, shared, paths)).collect(),
+        packet_interval_seconds: interval,
+        mean_octets,
+        hops: hops.into_iter().map(|(hot, cold)| here.hop(&hot, cold)).collect(),
         facts: None,
     })
 }
@@ -96,66 +99,81 @@ fn main_way(cold: &Cold) -> Option<Tally> {
     cold.tallies.iter().copied().max_by_key(|t| (packets_of(t.ttl), Reverse(t.ttl)))
 }
 
-fn hop(hot: &Hot, cold: &Cold, shared: &mut Paths, paths: &PathTable) -> HopRecord {
-    let mut ways: SmallVec<[(u8, PathId, u64); 2]> = SmallVec::new();
-    let (mut dscp, mut ecn, mut pcp) = (Histogram::new(), Histogram::new(), Histogram::new());
-    let (mut user_priority, mut mpls_tc, mut outer_dscp) =
-        (Histogram::new(), Histogram::new(), Histogram::new());
-    for t in &cold.tallies {
-        let place = paths.place(t.path);
-        match ways.iter_mut().find(|w| w.0 == t.ttl && w.1 == place) {
-            Some(way) => way.2 += t.packets,
-            None => ways.push((t.ttl, place, t.packets)),
-        }
-        add(&mut dscp, t.traffic_class.dscp().value(), t.packets);
-        add(&mut ecn, t.traffic_class.ecn().value(), t.packets);
-        let Some(path) = paths.path(t.path) else { continue };
-        let marks = [
-            (path.pcp(), &mut pcp),
-            (path.user_priority(), &mut user_priority),
-            (innermost_tc(path), &mut mpls_tc),
-            (outermost_dscp(path), &mut outer_dscp),
-        ];
-        for (value, histogram) in marks {
-            if let Some(value) = value {
-                add(histogram, value, t.packets);
+/// What all hops of a stream at one point share.
+struct Here<'a> {
+    point: PointId,
+    flow: FlowKey,
+    shared: &'a mut Paths,
+    paths: &'a PathTable,
+}
+
+impl Here<'_> {
+    fn hop(&mut self, hot: &Hot, cold: Cold) -> HopRecord {
+        let (shared, paths) = (&mut *self.shared, self.paths);
+        let jitter = cold.jitter(hot);
+        let mut ways: SmallVec<[(u8, PathId, u64); 2]> = SmallVec::new();
+        let (mut dscp, mut ecn) = (Histogram::new(), Histogram::new());
+        let fragments = cold.fragments.map(|fragments| *fragments).unwrap_or_default();
+        let mut other = OtherMarkings { fragments, ..OtherMarkings::default() };
+        for t in &cold.tallies {
+            let place = paths.place(t.path);
+            match ways.iter_mut().find(|w| w.0 == t.ttl && w.1 == place) {
+                Some(way) => way.2 += t.packets,
+                None => ways.push((t.ttl, place, t.packets)),
+            }
+            add(&mut dscp, t.traffic_class.dscp().value(), t.packets);
+            add(&mut ecn, t.traffic_class.ecn().value(), t.packets);
+            let Some(path) = paths.path(t.path) else { continue };
+            let marks = [
+                (path.pcp(), &mut other.pcp),
+                (path.user_priority(), &mut other.user_priority),
+                (innermost_tc(path), &mut other.mpls_tc),
+                (outermost_dscp(path), &mut other.outer_dscp),
+            ];
+            for (value, histogram) in marks {
+                if let Some(value) = value {
+                    add(histogram, value, t.packets);
+                }
             }
         }
-    }
-    ways.sort_by_key(|&(_, _, packets)| Reverse(packets));
-    let main = ways.first().map_or(PathId::OVERFLOW, |w| w.1);
-    HopRecord {
-        path: shared.share(main, paths),
-        ways: ways
-            .iter()
-            .map(|&(ttl, place, packets)| Way {
-                ttl,
-                packets,
-                path: if place == main { None } else { shared.share(place, paths) },
-            })
-            .collect(),
-        first: Timestamp(cold.first_arrival),
-        last: Timestamp(hot.last_arrival),
-        packets: cold.unique + cold.duplicates + cold.stray,
-        unique: cold.unique,
-        expected: cold.window.expected(),
-        duplicates: cold.duplicates,
-        stray: cold.stray,
-        reordered: cold.reordered,
-        resets: cold.resets,
-        outages: cold.outages,
-        jitter: cold.jitter(hot),
-        loss_bursts: cold.window.bursts().map(u64::from),
-        dscp,
-        dscp_changes: cold.changes.clone(),
-        dscp_change_count: cold.change_count,
-        ecn,
-        pcp,
-        user_priority,
-        mpls_tc,
-        outer_dscp,
-        fragments: cold.fragments.as_deref().cloned().unwrap_or_default(),
-        octets: cold.octets,
+        ways.sort_by_key(|&(_, _, packets)| Reverse(packets));
+        let main = ways.first().map_or(PathId::OVERFLOW, |w| w.1);
+        let is_bare = [&other.pcp, &other.user_priority, &other.mpls_tc, &other.outer_dscp, &other.fragments]
+            .into_iter()
+            .all(Histogram::is_empty);
+        HopRecord {
+            point: self.point,
+            flow: self.flow,
+            path: shared.share(main, paths),
+            ways: ways
+                .iter()
+                .map(|&(ttl, place, packets)| Way {
+                    ttl,
+                    packets,
+                    path: if place == main { None } else { shared.share(place, paths) },
+                })
+                .collect(),
+            first: Timestamp(cold.first_arrival),
+            last: Timestamp(hot.last_arrival),
+            packets: cold.unique + cold.duplicates + cold.stray,
+            unique: cold.unique,
+            expected: cold.window.expected(),
+            duplicates: cold.duplicates,
+            stray: cold.stray,
+            reordered: cold.reordered,
+            resets: cold.resets,
+            outages: cold.outages,
+            jitter,
+            loss_bursts: cold.window.bursts().map(u64::from),
+            dscp,
+            dscp_changes: cold.changes,
+            dscp_change_count: cold.change_count,
+            ecn,
+            other: (!is_bare).then(|| Box::new(other)),
+            parts: cold.parts.into(),
+            samples: cold.samples.into_kept(),
+            octets: cold.octets,
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! nothing that is more than 100 behind. So a stream's whole loss record takes the same few octets, however
 //! long it runs.
 
+use super::record::{MAX_RUNS, MissingRun};
+
 /// RFC 3550 A.1: a step forward below this is loss.
 pub(super) const MAX_DROPOUT: u16 = 3000;
 /// RFC 3550 A.1: a step back up to this is a late packet.
@@ -53,8 +55,13 @@ pub(super) struct Window {
     seen: u128,
     newest: u32,
     lowest: u32,
-    /// Length of the run of lost numbers that has left the window last.
+    /// The run of lost numbers that has left the window last.
+    open_first: u32,
     open_run: u32,
+    /// Runs of this part that are over.
+    runs: Vec<MissingRun>,
+    /// Numbers in runs for which there was no room.
+    unlisted: u64,
     /// Runs of loss by length, of this part and those before.
     bursts: [u32; 6],
     /// `highest - lowest + 1` of the parts before this one, and how far `lowest` was moved.
@@ -68,7 +75,10 @@ impl Window {
             seen: u128::MAX,
             newest: first,
             lowest: first,
+            open_first: 0,
             open_run: 0,
+            runs: Vec::new(),
+            unlisted: 0,
             bursts: [0; 6],
             expected_before: 0,
         }
@@ -148,19 +158,30 @@ impl Window {
         self.expected_before + self.span()
     }
 
-    /// Ends the part and begins another.
-    pub(super) fn restart(&mut self, first: u32) {
-        let expected_before = self.expected();
-        let bursts = self.bursts();
-        *self = Self { bursts, expected_before, ..Self::new(first) };
+    /// The part's lowest number.
+    pub(super) const fn lowest(&self) -> u32 {
+        self.lowest
     }
 
-    /// Runs of loss by length, those still in the window with them.
-    pub(super) fn bursts(&self) -> [u32; 6] {
-        let mut end = self.clone();
-        end.shift(128, true);
-        end.close_run();
-        end.bursts
+    /// Ends the part and begins another. The old one must be closed.
+    pub(super) fn restart(&mut self, first: u32) {
+        let expected_before = self.expected();
+        *self = Self { bursts: self.bursts, expected_before, ..Self::new(first) };
+    }
+
+    /// Ends the part: what is missing in the window is lost. Gives the runs, and how many numbers lie in runs for
+    /// which there was no room.
+    pub(super) fn close(&mut self) -> (Vec<MissingRun>, u64) {
+        if self.seen != u128::MAX {
+            self.shift(128, true);
+        }
+        self.close_run();
+        (std::mem::take(&mut self.runs), std::mem::take(&mut self.unlisted))
+    }
+
+    /// Runs of loss by length, of all parts that are closed.
+    pub(super) const fn bursts(&self) -> [u32; 6] {
+        self.bursts
     }
 
     /// Moves `n` numbers, all seen or all missing, into the window, and as many of the oldest out of it.
@@ -173,16 +194,19 @@ impl Window {
         let mut out =
             if leaving == 128 { self.seen } else { self.seen >> (128 - leaving) << (128 - leaving) };
         let mut left = leaving;
+        let mut number = self.newest.wrapping_sub(127);
         while left > 0 {
             let ones = out.leading_ones().min(left);
             if ones > 0 {
                 self.close_run();
                 left -= ones;
+                number = number.wrapping_add(ones);
                 out = out.checked_shl(ones).unwrap_or(0);
             } else {
                 let zeros = out.leading_zeros().min(left);
-                self.open_run = self.open_run.saturating_add(zeros);
+                self.lose(number, zeros);
                 left -= zeros;
+                number = number.wrapping_add(zeros);
                 out = out.checked_shl(zeros).unwrap_or(0);
             }
         }
@@ -190,7 +214,7 @@ impl Window {
             if are_seen {
                 self.close_run();
             } else {
-                self.open_run = self.open_run.saturating_add(n - 128);
+                self.lose(number, n - 128);
             }
         }
         let fill = if !are_seen {
@@ -201,6 +225,14 @@ impl Window {
             (1 << leaving) - 1
         };
         self.seen = self.seen.checked_shl(leaving).unwrap_or(0) | fill;
+    }
+
+    /// These numbers are lost for good.
+    const fn lose(&mut self, first: u32, count: u32) {
+        if self.open_run == 0 {
+            self.open_first = first;
+        }
+        self.open_run = self.open_run.saturating_add(count);
     }
 
     fn close_run(&mut self) {
@@ -214,6 +246,11 @@ impl Window {
                 _ => 5,
             };
             self.bursts[class] += 1;
+            if self.runs.len() < MAX_RUNS {
+                self.runs.push(MissingRun { first: self.open_first, length: self.open_run });
+            } else {
+                self.unlisted += u64::from(self.open_run);
+            }
             self.open_run = 0;
         }
     }
@@ -226,6 +263,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Bursts, and the runs of the last part, if it ended here.
+    fn closed(window: &Window) -> ([u32; 6], Vec<MissingRun>) {
+        let mut end = window.clone();
+        let (runs, _) = end.close();
+        (end.bursts(), runs)
+    }
 
     #[test]
     fn steps_follow_rfc_3550_a1() {
@@ -246,10 +290,10 @@ mod tests {
     fn a_gap_is_one_run_until_it_is_filled() {
         let mut window = Window::new(first_extended(10));
         window.jump_ahead(5);
-        assert_eq!(window.bursts(), [0, 0, 1, 0, 0, 0]);
+        assert_eq!(closed(&window).0, [0, 0, 1, 0, 0, 0]);
         assert!(window.fill(2));
         assert!(!window.fill(2), "the second copy is a duplicate");
-        assert_eq!(window.bursts(), [1, 1, 0, 0, 0, 0]);
+        assert_eq!(closed(&window).0, [1, 1, 0, 0, 0, 0]);
         assert_eq!(window.expected(), 6);
     }
 
@@ -258,7 +302,7 @@ mod tests {
         let mut window = Window::new(first_extended(3));
         assert!(window.fill(3));
         assert_eq!(window.expected(), 4);
-        assert_eq!(window.bursts(), [0, 1, 0, 0, 0, 0]);
+        assert_eq!(closed(&window).0, [0, 1, 0, 0, 0, 0]);
         assert!(!window.has(1));
         assert!(window.has(0));
     }
@@ -268,7 +312,7 @@ mod tests {
         let mut window = Window::new(first_extended(0));
         window.jump_ahead(2999);
         window.extend_seen(first_extended(0) + 2999 + 500);
-        assert_eq!(window.bursts(), [0, 0, 0, 0, 0, 1]);
+        assert_eq!(closed(&window).0, [0, 0, 0, 0, 0, 1]);
         assert_eq!(window.expected(), 3500);
     }
 
@@ -276,10 +320,11 @@ mod tests {
     fn a_restart_adds_up_the_parts() {
         let mut window = Window::new(first_extended(0));
         window.jump_ahead(3);
+        window.close();
         window.restart(first_extended(40_000));
         window.extend_seen(first_extended(40_000) + 9);
         assert_eq!(window.expected(), 4 + 10);
-        assert_eq!(window.bursts(), [0, 1, 0, 0, 0, 0]);
+        assert_eq!(closed(&window).0, [0, 1, 0, 0, 0, 0]);
     }
 
     #[test]
@@ -294,6 +339,7 @@ mod tests {
         window.extend_seen(window.newest.wrapping_add(100));
         assert_eq!(window.expected(), steps * 2999 + 101);
         // What is left of the last gap is one number shorter, and still a long run.
+        window.close();
         assert_eq!(window.bursts().map(u64::from), [0, 0, 0, 0, 0, steps]);
     }
 
@@ -348,7 +394,7 @@ mod tests {
             }
             let lowest = *seen.first().unwrap();
             prop_assert_eq!(window.expected(), u64::from(highest - lowest) + 1);
-            prop_assert_eq!(window.bursts(), runs(&seen));
+            prop_assert_eq!(closed(&window).0, runs(&seen));
         }
     }
 }

@@ -7,8 +7,8 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::decode::{Layer, Path, PathId};
 use crate::meter::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, HopRecord, Jitter, MeterCounters, PayloadType,
-    RoundTrip, StreamRecord, StunRecord, Way,
+    CaptureRecord, ClockSource, DscpChange, FlowFacts, HopRecord, Jitter, MeterCounters, OtherMarkings,
+    PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
 };
 use crate::policy::Evidence;
 use crate::terms::{ClockRate, Direction, Dscp, FlowKey, PointId, Ssrc, Timestamp, Transport};
@@ -36,6 +36,8 @@ fn vlan(vid: u16) -> Layer {
 pub(super) fn hop(interface: u16, layers: &[Layer], ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
     let unique = dscp.iter().map(|(_, packets)| packets).sum();
     HopRecord {
+        point: PointId(0),
+        flow: flow("10.20.0.31:50012", "52.112.100.7:3479"),
         path: Some(path(interface, layers)),
         ways: smallvec![Way { ttl, packets: unique, path: None }],
         first: at(0),
@@ -54,13 +56,15 @@ pub(super) fn hop(interface: u16, layers: &[Layer], ttl: u8, dscp: &[(u8, u64)])
         dscp_changes: Vec::new(),
         dscp_change_count: 0,
         ecn: smallvec![(0, unique)],
-        pcp: SmallVec::new(),
-        user_priority: SmallVec::new(),
-        mpls_tc: SmallVec::new(),
-        outer_dscp: SmallVec::new(),
-        fragments: SmallVec::new(),
+        other: None,
+        parts: SmallVec::new(),
+        samples: Vec::new(),
         octets: unique * 200,
     }
+}
+
+fn flow(source: &str, destination: &str) -> FlowKey {
+    FlowKey { source: address(source), destination: address(destination), transport: Transport::Udp }
 }
 
 /// A conformant audio stream, seen at one hop.
@@ -68,11 +72,7 @@ pub(super) fn stream(number: u32) -> JudgedStream {
     JudgedStream {
         record: Box::new(StreamRecord {
             point: PointId(0),
-            flow: FlowKey {
-                source: address("10.20.0.31:50012"),
-                destination: address("52.112.100.7:3479"),
-                transport: Transport::Udp,
-            },
+            flow: flow("10.20.0.31:50012", "52.112.100.7:3479"),
             ssrc: Ssrc(0x1c04_15b1 + number),
             first: at(0),
             last: at(60),
@@ -110,6 +110,9 @@ pub(super) fn stream(number: u32) -> JudgedStream {
 fn ends(stream: &mut JudgedStream, source: &str, destination: &str) {
     stream.record.flow.source = address(source);
     stream.record.flow.destination = address(destination);
+    for hop in &mut stream.record.hops {
+        hop.flow = stream.record.flow;
+    }
 }
 
 /// The other direction of a stream, on the way in.
@@ -133,7 +136,8 @@ fn streams() -> Vec<JudgedStream> {
     bleached.call = 1;
     bleached.record.hops =
         smallvec![hop(0, &[vlan(20)], 64, &[(46, 3000)]), hop(1, &[vlan(30)], 63, &[(0, 2990)])];
-    bleached.record.hops[0].pcp = smallvec![(5, 3000)];
+    bleached.record.hops[0].other =
+        Some(Box::new(OtherMarkings { pcp: smallvec![(5, 3000)], ..OtherMarkings::default() }));
     bleached.record.hops[1].expected = 3000;
     bleached.record.hops[1].loss_bursts = [4, 3, 0, 0, 0, 0];
     bleached.markings = smallvec![Marking::Conformant, Marking::Remarked];
@@ -194,7 +198,8 @@ fn relayed() -> JudgedStream {
         hop(1, &[tunnel, Layer::Gre { key: Some(7) }, channel], 63, &[(34, 120)]),
         hop(2, &[channel], 62, &[(8, 100)]),
     ];
-    relayed.record.hops[1].outer_dscp = smallvec![(0, 120)];
+    relayed.record.hops[1].other =
+        Some(Box::new(OtherMarkings { outer_dscp: smallvec![(0, 120)], ..OtherMarkings::default() }));
     relayed.record.hops[2].expected = 120;
     relayed.record.hops[2].loss_bursts = [0, 0, 0, 0, 0, 1];
     relayed.record.facts = Some(Arc::new(FlowFacts {

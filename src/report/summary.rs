@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::terms::{Direction, PointId};
-use crate::verify::{FindingKind, JudgedStream, Marking, Outcome, QualityVerdict};
+use crate::verify::{FindingKind, Outcome, QualityVerdict};
 
 /// How many, and how many of them are marked right at every hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -51,7 +51,7 @@ impl Summary {
         let mut summary = Self::default();
         let mut calls: hashbrown::HashMap<u32, Call> = hashbrown::HashMap::new();
         for stream in &outcome.streams {
-            let conformant = is_conformant(stream);
+            let conformant = stream.is_conformant();
             let (tally, way) = match stream.direction {
                 Direction::Forward => (&mut summary.forward, 0),
                 Direction::Reverse => (&mut summary.reverse, 1),
@@ -68,8 +68,7 @@ impl Summary {
             let call = calls.entry(stream.call).or_default();
             call.heard[way] = true;
             call.conformant[way] |= conformant;
-            call.wrong |=
-                !stream.markings.iter().all(|m| matches!(m, Marking::Conformant | Marking::Unclassified));
+            call.wrong |= stream.is_marked_wrong();
         }
         summary.calls = calls.len() as u64;
         for call in calls.values().filter(|c| c.heard == [true; 2]) {
@@ -83,15 +82,11 @@ impl Summary {
     }
 }
 
-/// Whether the stream was seen marked right at every hop.
-pub(super) fn is_conformant(stream: &JudgedStream) -> bool {
-    !stream.markings.is_empty() && stream.markings.iter().all(|m| *m == Marking::Conformant)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::example;
+    use crate::verify::Marking;
 
     #[test]
     fn a_call_is_right_when_both_directions_are() {

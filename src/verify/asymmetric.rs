@@ -2,7 +2,7 @@
 
 use super::context::{Context, about};
 use super::finding::{Finding, FindingKind, Severity};
-use super::outcome::{JudgedStream, Marking};
+use super::outcome::JudgedStream;
 
 pub(super) fn check(
     context: &Context<'_>,
@@ -13,7 +13,7 @@ pub(super) fn check(
         return;
     };
     let Some(hop) = stream.record.hops.last() else { return };
-    if is_wrong(stream) && other.is_conformant() {
+    if stream.is_marked_wrong() && other.is_conformant() {
         let message = format!(
             "{} is marked right in {} direction, but not in {} direction",
             context.name(stream),
@@ -29,8 +29,4 @@ pub(super) fn check(
             "Marking must be set and trusted in each direction by itself: compare the devices' policies for both.",
         ));
     }
-}
-
-fn is_wrong(stream: &JudgedStream) -> bool {
-    stream.markings.iter().any(|m| !matches!(m, Marking::Conformant | Marking::Unclassified))
 }

@@ -58,10 +58,31 @@ pub struct JudgedStream {
 }
 
 impl JudgedStream {
-    /// Whether it is marked right at every hop.
+    /// Verdicts on the hops where it has to be marked: all of them; of what comes in from outside, those from the
+    /// edge on that marks it, where one does.
+    fn binding_markings(&self) -> &[Marking] {
+        let is_unmarked = |m: &Marking| matches!(m, Marking::Unmarked | Marking::Inherited);
+        let before_edge = self.markings.iter().take_while(|m| is_unmarked(m)).count();
+        let behind_edge = self.markings.get(before_edge..).unwrap_or_default();
+        let may_come_unmarked = self.expectation == Expectation::ClassOrUnmarked;
+        if may_come_unmarked && behind_edge.first() == Some(&Marking::Conformant) {
+            behind_edge
+        } else {
+            &self.markings
+        }
+    }
+
+    /// Whether it is marked right at every hop; what comes in from outside, at every hop from the edge on.
     #[must_use]
     pub fn is_conformant(&self) -> bool {
-        !self.markings.is_empty() && self.markings.iter().all(|m| *m == Marking::Conformant)
+        let markings = self.binding_markings();
+        !markings.is_empty() && markings.iter().all(|m| *m == Marking::Conformant)
+    }
+
+    /// Whether it is marked wrong at a hop where that can be told.
+    #[must_use]
+    pub fn is_marked_wrong(&self) -> bool {
+        self.binding_markings().iter().any(|m| !matches!(m, Marking::Conformant | Marking::Unclassified))
     }
 }
 
@@ -137,6 +158,45 @@ impl QualityVerdict {
             Self::Good => "good",
             Self::Poor => "poor",
             Self::Unclassified => "unclassified",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::tests_support::{hop, stream};
+
+    #[test]
+    fn what_comes_from_outside_may_be_unmarked_up_to_the_edge() {
+        use Marking::{Conformant, Inherited, Mixed, Remarked, Unclassified, Unmarked};
+        let judged = |expectation, markings: &[Marking]| {
+            let stream = JudgedStream {
+                record: Box::new(stream([hop(64, &[(46, 500)])])),
+                direction: Direction::Reverse,
+                reverse_of: None,
+                call: 0,
+                class: Some(0),
+                evidence: Evidence::None,
+                codec: None,
+                expectation,
+                expected: SmallVec::new(),
+                markings: markings.iter().copied().collect(),
+                quality: Quality::default(),
+            };
+            (stream.is_conformant(), stream.is_marked_wrong())
+        };
+        for (markings, outside, inside) in [
+            (&[][..], (false, false), (false, false)),
+            (&[Conformant, Conformant], (true, false), (true, false)),
+            (&[Unmarked, Inherited, Conformant], (true, false), (false, true)),
+            (&[Unmarked, Inherited], (false, true), (false, true)),
+            (&[Unmarked, Conformant, Remarked], (false, true), (false, true)),
+            (&[Unmarked, Mixed, Conformant], (false, true), (false, true)),
+            (&[Unclassified], (false, false), (false, false)),
+        ] {
+            assert_eq!(judged(Expectation::ClassOrUnmarked, markings), outside, "{markings:?}");
+            assert_eq!(judged(Expectation::Class, markings), inside, "{markings:?}");
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn check(
 ) {
     let enough = context.policy.thresholds.marking_min_packets;
     for hop in &stream.record.hops {
-        for (kind, histogram) in [(PCP, &hop.pcp), (USER_PRIORITY, &hop.user_priority)] {
+        for (kind, histogram) in [(PCP, hop.pcp()), (USER_PRIORITY, hop.user_priority())] {
             let Some((seen, packets, codepoint, fit)) = misfit(&kind, histogram, &hop.dscp) else {
                 continue;
             };

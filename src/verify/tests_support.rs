@@ -2,16 +2,26 @@
 
 use std::sync::Arc;
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::decode::{Path, PathId};
-use crate::meter::{ClockSource, Histogram, HopRecord, Jitter, PayloadType, StreamRecord, Way};
+use crate::meter::{ClockSource, HopRecord, Jitter, PayloadType, StreamRecord, Way};
 use crate::terms::{ClockRate, FlowKey, PointId, Ssrc, Timestamp, Transport};
+
+fn flow() -> FlowKey {
+    FlowKey {
+        source: ([10, 0, 0, 1], 50_004).into(),
+        destination: ([52, 112, 0, 1], 3479).into(),
+        transport: Transport::Udp,
+    }
+}
 
 /// A hop that heard these codepoints over ten seconds, without a fault.
 pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
     let packets = dscp.iter().map(|d| d.1).sum();
     HopRecord {
+        point: PointId(0),
+        flow: flow(),
         path: Some(Arc::new(Path { interface: 0, layers: Box::new([]), place: PathId(0) })),
         ways: smallvec![Way { ttl, packets, path: None }],
         first: Timestamp::new(1_700_000_000, 0),
@@ -30,11 +40,9 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
         dscp_changes: Vec::new(),
         dscp_change_count: 0,
         ecn: smallvec![(0, packets)],
-        pcp: Histogram::new(),
-        user_priority: Histogram::new(),
-        mpls_tc: Histogram::new(),
-        outer_dscp: Histogram::new(),
-        fragments: Histogram::new(),
+        other: None,
+        parts: SmallVec::new(),
+        samples: Vec::new(),
         octets: packets * 200,
     }
 }
@@ -43,11 +51,7 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
 pub(super) fn stream(hops: impl IntoIterator<Item = HopRecord>) -> StreamRecord {
     StreamRecord {
         point: PointId(0),
-        flow: FlowKey {
-            source: ([10, 0, 0, 1], 50_004).into(),
-            destination: ([52, 112, 0, 1], 3479).into(),
-            transport: Transport::Udp,
-        },
+        flow: flow(),
         ssrc: Ssrc(0x1c04_15b1),
         first: Timestamp::new(1_700_000_000, 0),
         last: Timestamp::new(1_700_000_010, 0),

@@ -6,7 +6,8 @@
 //! is walked through.
 //!
 //! `between` and the places in `segments` count the stream's `hops` from 0. `truncated` is the text that says
-//! where the file is damaged, or null. `conformant` in the summary means: right at every hop.
+//! where the file is damaged, or null. `conformant` in the summary means: right at every hop; of what comes in
+//! from outside, at every hop from the edge on that marks it.
 
 mod finding;
 mod hop;

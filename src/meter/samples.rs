@@ -1,0 +1,128 @@
+//! Trajectory samples (RFC 5475): each hop chooses the same packets.
+//!
+//! A packet is chosen by a hash of SSRC and sequence number, so each hop chooses the same ones without a word
+//! between them. A hop that has too many halves its share: what is left is still what others chose too.
+
+use super::hop::Digest;
+use crate::terms::{RtpTime, Ssrc, Timestamp, TrafficClass};
+
+/// One packet that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was captured.
+    pub arrival: Timestamp,
+    /// Its extended sequence number within the part.
+    pub sequence: u32,
+    /// Its RTP timestamp.
+    pub timestamp: RtpTime,
+    /// The part of the stream: restarts before it.
+    pub part: u16,
+    /// Its marking here.
+    pub traffic_class: TrafficClass,
+}
+
+/// At level n one packet in 2^n is chosen.
+pub(super) type Level = u8;
+
+/// The level for streams that are many: 1.5 samples a second of a stream of 50 packets a second.
+pub(super) const LEVEL_OF_MANY: Level = 5;
+/// Most samples of a hop, however long the stream.
+const MOST: u64 = 4096;
+/// Samples a second that a long stream keeps.
+const PER_SECOND: u64 = 2;
+
+/// How a new hop samples.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sampling {
+    pub(super) level: Level,
+    /// Samples that are kept of a short stream.
+    pub(super) base: u32,
+}
+
+impl Sampling {
+    /// Few streams may be sampled finely, many must be cheap: the memory for it stays the same.
+    pub(super) const fn among(streams: usize) -> Self {
+        if streams < 1024 { Self { level: 0, base: 1024 } } else { Self { level: LEVEL_OF_MANY, base: 4 } }
+    }
+}
+
+/// Whether a packet is chosen at a level. The same at every point: no secret, no state. Per packet.
+#[inline]
+pub(super) const fn is_chosen(ssrc: Ssrc, sequence: u16, level: Level) -> bool {
+    let mixed = (ssrc.0 ^ (sequence as u32).wrapping_mul(0x9E37_79B1)).wrapping_mul(0x85EB_CA77);
+    (mixed >> 12) & ((1 << level) - 1) == 0
+}
+
+/// The samples of one hop.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Samples {
+    kept: Vec<Sample>,
+    /// Samples that are kept of a short stream.
+    base: u32,
+}
+
+impl Samples {
+    pub(super) const fn new(base: u32) -> Self {
+        Self { kept: Vec::new(), base }
+    }
+
+    /// Keeps a packet that was chosen; gives the level from now on.
+    pub(super) fn keep(&mut self, sample: Sample, ssrc: Ssrc, level: Level) -> Level {
+        self.kept.push(sample);
+        let first = self.kept.first().map_or(sample.arrival, |s| s.arrival);
+        let seconds = u64::try_from(sample.arrival.nanos_since(first) / 1_000_000_000).unwrap_or(0);
+        let most = (u64::from(self.base) + PER_SECOND * seconds).min(MOST);
+        if self.kept.len() as u64 <= most || level >= 20 {
+            return level;
+        }
+        self.kept.retain(|s| is_chosen(ssrc, super::sequence::on_the_wire(s.sequence), level + 1));
+        level + 1
+    }
+
+    pub(super) fn into_kept(self) -> Vec<Sample> {
+        self.kept
+    }
+}
+
+/// The sample of a packet.
+pub(super) const fn sample(d: &Digest, sequence: u32, part: u16) -> Sample {
+    Sample { arrival: d.arrival, sequence, timestamp: d.timestamp, part, traffic_class: d.traffic_class }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_level_is_half_of_the_one_before_and_within_it() {
+        for level in 0..8 {
+            let chosen = |level| (0..=u16::MAX).filter(move |&s| is_chosen(Ssrc(0xCAFE), s, level));
+            let (these, next) = (chosen(level).count(), chosen(level + 1).count());
+            assert!(next.abs_diff(these / 2) < these / 8 + 8, "level {level}: {these}, {next}");
+            assert!(chosen(level + 1).all(|s| is_chosen(Ssrc(0xCAFE), s, level)));
+        }
+    }
+
+    #[test]
+    fn a_stream_of_fifty_packets_a_second_keeps_one_a_second() {
+        for (base, level) in [(1024, 0), (8, LEVEL_OF_MANY)] {
+            let mut samples = Samples::new(base);
+            let mut level = level;
+            for i in 0..50 * 600_u32 {
+                let sequence = 65_536 + i;
+                if is_chosen(Ssrc(7), super::super::sequence::on_the_wire(sequence), level) {
+                    let sample = Sample {
+                        arrival: Timestamp(i64::from(i) * 20_000_000),
+                        sequence,
+                        timestamp: RtpTime(i),
+                        part: 0,
+                        traffic_class: TrafficClass(0),
+                    };
+                    level = samples.keep(sample, Ssrc(7), level);
+                }
+            }
+            let kept = samples.into_kept();
+            assert!((500..=2300).contains(&kept.len()), "{} kept", kept.len());
+        }
+    }
+}
