@@ -250,7 +250,7 @@ fn is_over(last: &Digest, d: &Digest, max_silence_ns: i64) -> bool {
 /// then goes on with the next sequence number and the next timestamp.
 pub(super) fn is_clock_step(silence_ns: i64, sequence: u16, timestamp: RtpTime, d: &Digest) -> bool {
     let ahead = d.sequence.wrapping_sub(sequence);
-    silence_ns > CLOCK_STEP_NS && (1..4).contains(&ahead) && d.timestamp.since(timestamp).abs() < 90_000
+    silence_ns > CLOCK_STEP_NS && (1..4).contains(&ahead) && d.timestamp.since(timestamp).saturating_abs() < 90_000
 }
 
 /// Capture times further apart than this, one day, are no measure of a packet's delay.

@@ -151,7 +151,7 @@ pub(super) fn weigh(held: &[Digest], context: Context, doubt: u8, most: usize) -
 fn is_on_time(a: &Digest, b: &Digest) -> bool {
     let step = i64::from(b.sequence.wrapping_sub(a.sequence).cast_signed());
     let ticks = i64::from(b.timestamp.since(a.timestamp)) * step.signum();
-    let elapsed = seconds(b.arrival.nanos_since(a.arrival).abs());
+    let elapsed = seconds(b.arrival.nanos_since(a.arrival).saturating_abs());
     #[allow(clippy::cast_possible_truncation, reason = "a bound, rounded")]
     let most = ((elapsed + 0.5) * 100_000.0) as i64 + 10_000 * step.abs();
     // Frames that are predicted from later ones are sent after them. A late packet is an early one all the same.
