@@ -34,8 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !is_bench || captures.is_empty() {
         return Ok(());
     }
+    let about = About::this_machine(hopmark);
     let rows: Result<Vec<Row>, _> = captures.iter().map(|capture| compare(hopmark, capture)).collect();
-    let results = Results { about: About::this_machine(hopmark), rows: rows? };
+    let results = Results { about, rows: rows? };
     let table = results.table();
     println!("{table}\n{}", serde_json::to_string_pretty(&results)?);
     fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results.md"), table)?;
@@ -154,6 +155,8 @@ struct About {
     processor: String,
     processors: usize,
     kernel: String,
+    /// Processes that wanted a processor in the minute before; above 0 the machine was not quiet.
+    load: String,
     hopmark: String,
     tcpdump: String,
 }
@@ -173,6 +176,7 @@ impl About {
             processor: model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load: file("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
             hopmark: version(hopmark),
             tcpdump: version("tcpdump"),
         }
@@ -187,10 +191,10 @@ struct Results {
 
 impl Results {
     fn table(&self) -> String {
-        let About { date, processor, processors, kernel, hopmark, tcpdump } = &self.about;
+        let About { date, processor, processors, kernel, load, hopmark, tcpdump } = &self.about;
         let mut text = format!(
             "# Whole runs against tcpdump\n\n\
-             Written by `./dev bench` on {date}: {processor}, {processors} processors, Linux {kernel}; {hopmark}; {tcpdump}.\n\n\
+             Written by `./dev bench` on {date}: {processor}, {processors} processors, Linux {kernel}, load {load}; {hopmark}; {tcpdump}.\n\n\
              `hopmark replay` decodes, measures and reports; `tcpdump -n -r FILE -w /dev/null` only reads and copies.\n\
              The files are in the page cache. Figures are medians of {PAIRS} runs in turn; the ratio is the median over\n\
              neighbouring runs of tcpdump's processor time (user and system) by Hopmark's: above 1, Hopmark needs less.\n\n\
