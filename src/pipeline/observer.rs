@@ -115,7 +115,15 @@ impl Observer {
                 interfaces.learn(&file, &mut numbers);
                 let may_add_interfaces = file.summary().format.starts_with("pcapng");
                 let undecoded = [0; Undecoded::ALL.len()];
-                Reading { place, name, file, interfaces: numbers, may_add_interfaces, undecoded, announced: 0 }
+                Reading {
+                    place,
+                    name,
+                    file,
+                    interfaces: numbers,
+                    may_add_interfaces,
+                    undecoded,
+                    announced: 0,
+                }
             })
             .collect();
         let mut frames = 0_u64;

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use super::join::told_direction;
 use crate::meter::StreamRecord;
 use crate::policy::{Evidence, Policy};
-use super::join::told_direction;
 use crate::terms::{Direction, FlowKey, PointId};
 
 /// What each stream was classed as, in the order of the streams.

@@ -1,4 +1,4 @@
-//! Conditions: a segment loses packets or delays them, and a mirror that missed some.
+//! Conditions: what a segment loses or delays, what a mirror missed.
 
 use super::context::{Context, about, packets};
 use super::finding::{Finding, FindingKind, Place, Severity};

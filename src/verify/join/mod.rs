@@ -1,4 +1,4 @@
-//! The views of one stream from all points, put together: hop after hop, in the order of travel.
+//! The views of one stream from all points, put together.
 //!
 //! By RTP's identity, never by the 5-tuple alone: through translations, relays and tunnels. What cannot be joined
 //! beyond doubt stays apart, and is said to.

@@ -1,4 +1,4 @@
-//! The order in which a stream passes its hops: by TTL, then by the configured path, then by time.
+//! The order of travel: by TTL, the configured path, then time.
 
 use std::cmp::Ordering;
 

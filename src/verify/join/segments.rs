@@ -1,4 +1,4 @@
-//! What happens to a stream between neighbouring hops: loss, marking, delay, order.
+//! Between neighbouring hops: loss, marking, delay, order.
 
 use super::clock::{ClockRelation, Clocks};
 use super::identity::matches;
