@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 #[ignore = "builds a network, which needs root: ./dev lab"]
@@ -27,8 +27,12 @@ fn the_right_segments_are_blamed_in_the_right_directions() {
     let lab = Lab::run(&folder("lab"));
     assert_eq!(Machine::now(), before, "the lab left something behind");
     for layout in [&ONE_MIRROR_A_ROUTER, &BOTH_SIDES] {
-        let report = lab.replay(layout);
+        let report = lab.replay(layout.points.iter());
         holds_against_truth(&lab, layout, &report);
+        let turned = lab.replay(layout.points.iter().rev());
+        for part in ["streams", "findings"] {
+            assert_eq!(turned[part], report[part], "{part} depend on the order in which captures are named");
+        }
     }
 }
 
@@ -135,8 +139,8 @@ impl Lab {
         Self { out: out.to_owned(), sent }
     }
 
-    fn replay(&self, layout: &Layout) -> Value {
-        let files = layout.points.iter().map(|(file, point)| format!("{point}={file}.pcap"));
+    fn replay<'a>(&self, points: impl Iterator<Item = &'a (&'static str, &'static str)>) -> Value {
+        let files = points.map(|(file, point)| format!("{point}={file}.pcap"));
         let output = Command::new(env!("CARGO_BIN_EXE_hopmark"))
             .args(["replay", "--format", "json", "--fail-on", "warning"])
             .args(files)
@@ -154,23 +158,15 @@ fn holds_against_truth(lab: &Lab, layout: &Layout, report: &Value) {
     let places: Vec<Place<'_>> = hops.map(|(stream, hop)| Place::of(stream, hop)).collect();
     let found: BTreeSet<&str> = places.iter().map(|place| place.ssrc).collect();
     assert_eq!(found.len(), lab.sent.len(), "streams that were sent, and no other");
-    let is_joined = list(report, "streams").any(|stream| {
-        let points: BTreeSet<&str> = list(stream, "hops").map(|hop| text(hop, "point")).collect();
-        points.len() > 1
-    });
-    if !is_joined {
-        eprintln!("lab: streams are not joined over points; segments are not held against the truth");
-    }
+    assert_eq!(list(report, "joins").count(), 0, "{}", report["joins"]);
 
     for sent in &lab.sent {
         let way = Way::of(sent, layout, &places);
         way.is_the_way_through_the_network();
         way.markings_are_true();
         way.losses_are_true();
-        way.findings_blame_the_fault(report, is_joined);
-        if is_joined {
-            way.segments_are_true(report);
-        }
+        way.segments_are_true(report);
+        way.findings_blame_the_fault(report);
     }
 
     // Together: the counters are of RTP and nothing else, and so is what was found.
@@ -212,7 +208,7 @@ impl<'a> Place<'a> {
         number(&self.hop["unique"])
     }
 
-    fn is_the_same_hop(&self, hop: &Value) -> bool {
+    fn is_hop(&self, hop: &Value) -> bool {
         let same = |key: &str| self.hop[key] == hop[key];
         same("point") && same("ttl") && same("source") && same("destination")
     }
@@ -293,7 +289,7 @@ impl<'a> Way<'a> {
     fn markings_are_true(&self) {
         for (at, place) in self.places.iter().enumerate() {
             let dscp = if !self.sent.is_out && at > self.fault { "0" } else { self.sent.dscp };
-            let expected = serde_json::json!({ dscp: place.unique() });
+            let expected = json!({ dscp: place.unique() });
             assert_eq!(place.hop["dscp"], expected, "{}", self.what());
         }
     }
@@ -318,75 +314,70 @@ impl<'a> Way<'a> {
         if place == self.fault { self.sent.dropped } else { 0 }
     }
 
-    fn fault_is_within_a_point(&self) -> bool {
-        self.places[self.fault].point() == self.places[self.fault + 1].point()
+    /// The report has one stream that passes the same places, and only one segment of it is at fault.
+    fn segments_are_true(&self, report: &Value) {
+        let what = self.what();
+        let stream = self.stream(report);
+        let direction = if self.sent.is_out { "forward" } else { "reverse" };
+        assert_eq!(text(stream, "direction"), direction, "{what}");
+        for (place, hop) in self.places.iter().zip(list(stream, "hops")) {
+            assert!(place.is_hop(hop), "{what}; but here the report has {hop}");
+        }
+        assert_eq!(list(stream, "segments").count(), self.places.len() - 1, "{what}");
+        for (at, segment) in list(stream, "segments").enumerate() {
+            assert_eq!((&segment["from"], &segment["to"]), (&json!(at), &json!(at + 1)), "{what}");
+            assert_eq!(segment["lost"], self.lost_behind(at), "{what}: {segment}");
+            for none in ["unseen_after", "unseen_before"] {
+                assert_eq!(segment[none], 0, "{what}: {none} in {segment}");
+            }
+            assert_eq!(segment["suspect"], json!([]), "{what}: {segment}");
+            let delay = segment["delay_seconds"]["min"].as_f64();
+            assert!(
+                delay.is_some_and(|delay| delay > 0.0),
+                "{what}: no clock runs ahead of another; {segment}"
+            );
+
+            let changed: Vec<(&String, u64)> = segment["remarked"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(change, seen)| (change, number(&seen["packets"])))
+                .collect();
+            if !self.sent.is_out && at == self.fault {
+                let to_zero = format!("{}>0", self.sent.dscp);
+                assert_eq!(changed, [(&to_zero, self.places[at].unique())], "{what}: {segment}");
+            } else {
+                assert!(changed.is_empty(), "{what}: {segment}");
+            }
+        }
     }
 
     /// The fault of this direction is found where it is, and nothing is found that is not.
-    fn findings_blame_the_fault(&self, report: &Value, is_joined: bool) {
-        let (kind, packets, is_due) = if self.sent.is_out {
-            ("segment-loss", self.sent.dropped, is_joined)
+    fn findings_blame_the_fault(&self, report: &Value) {
+        let (what, stream) = (self.what(), self.stream(report));
+        let (kind, packets) = if self.sent.is_out {
+            ("segment-loss", self.sent.dropped)
         } else {
-            ("bleached", self.places[self.fault].unique(), is_joined || self.fault_is_within_a_point())
+            ("bleached", self.places[self.fault].unique())
         };
-        let streams: Vec<&Value> =
-            list(report, "streams").filter(|stream| text(stream, "ssrc") == self.places[0].ssrc).collect();
-        let mut found = Vec::new();
-        for finding in list(report, "findings") {
-            let stream = streams.iter().find(|stream| stream["id"] == finding["stream"]);
-            if let Some(stream) = stream
-                && FAULTS.contains(&text(finding, "kind"))
-            {
-                assert_eq!(text(finding, "kind"), kind, "{}: {finding}", self.what());
-                found.push((finding, stream));
-            }
-        }
-        assert_eq!(found.len(), usize::from(is_due), "{}: {found:?}", self.what());
-        for (finding, stream) in found {
-            assert_eq!(number(&finding["packets"]), packets, "{}: {finding}", self.what());
-            for (end, place) in self.places[self.fault..].iter().take(2).enumerate() {
-                let hop = &stream["hops"][usize::try_from(number(&finding["between"][end])).unwrap()];
-                assert!(place.is_the_same_hop(hop), "blamed is {hop}, not {place}");
-            }
-        }
+        let found: Vec<&Value> = list(report, "findings")
+            .filter(|finding| finding["stream"] == stream["id"] && FAULTS.contains(&text(finding, "kind")))
+            .collect();
+        let [finding] = found[..] else { panic!("{what}: one finding that blames, not {found:?}") };
+        assert_eq!(
+            (text(finding, "kind"), number(&finding["packets"])),
+            (kind, packets),
+            "{what}: {finding}"
+        );
+        assert_eq!(finding["between"], json!([self.fault, self.fault + 1]), "{what}: {finding}");
     }
 
-    /// With points joined: one stream, the segments along its way, and only one of them at fault.
-    fn segments_are_true(&self, report: &Value) {
+    /// The stream of the report, which is one over all points.
+    fn stream(&self, report: &'a Value) -> &'a Value {
         let streams: Vec<&Value> =
             list(report, "streams").filter(|stream| text(stream, "ssrc") == self.places[0].ssrc).collect();
         let [stream] = streams[..] else { panic!("{}: one stream, not {}", self.what(), streams.len()) };
-        assert_eq!(
-            text(stream, "direction"),
-            if self.sent.is_out { "forward" } else { "reverse" },
-            "{}",
-            self.what()
-        );
-        let hops: Vec<&Value> = list(stream, "hops").collect();
-        for (place, hop) in self.places.iter().zip(&hops) {
-            assert!(place.is_the_same_hop(hop), "the way is {}; here the report has {hop}", self.what());
-        }
-        let segments: Vec<&Value> = list(stream, "segments").collect();
-        assert_eq!(segments.len(), hops.len() - 1, "{}", self.what());
-        for (at, segment) in segments.into_iter().enumerate() {
-            assert_eq!((number(&segment["from"]), number(&segment["to"])), (at as u64, at as u64 + 1));
-            assert_eq!(segment["lost"], self.lost_behind(at), "{}: {segment}", self.what());
-            assert_eq!(segment["unseen_after"], 0, "{}: {segment}", self.what());
-            assert_eq!(segment["unseen_before"], 0, "{}: {segment}", self.what());
-            let changed = segment["remarked"].as_object().unwrap();
-            if !self.sent.is_out && at == self.fault {
-                let change = &changed[&format!("{}>0", self.sent.dscp)];
-                assert_eq!(
-                    number(&change["packets"]),
-                    self.places[at].unique(),
-                    "{}: {segment}",
-                    self.what()
-                );
-                assert_eq!(changed.len(), 1, "{}: {segment}", self.what());
-            } else {
-                assert!(changed.is_empty(), "{}: {segment}", self.what());
-            }
-        }
+        stream
     }
 }
 
