@@ -98,9 +98,10 @@ impl Window {
     pub(super) fn jump_ahead(&mut self, ahead: u32) {
         if ahead > 1 {
             self.shift(ahead - 1, false);
+            self.newest = self.newest.wrapping_add(ahead - 1);
         }
         self.shift(1, true);
-        self.newest = self.newest.wrapping_add(ahead);
+        self.newest = self.newest.wrapping_add(1);
         self.shorten();
     }
 
@@ -305,6 +306,19 @@ mod tests {
         assert_eq!(closed(&window).0, [0, 1, 0, 0, 0, 0]);
         assert!(!window.has(1));
         assert!(window.has(0));
+    }
+
+    #[test]
+    fn runs_have_their_numbers_wherever_the_window_ends() {
+        for gap in 1..200 {
+            let mut window = Window::new(first_extended(0));
+            window.jump_ahead(3);
+            window.extend_seen(first_extended(10));
+            window.jump_ahead(gap + 1);
+            let runs = closed(&window).1;
+            assert_eq!(runs[0], MissingRun { first: first_extended(1), length: 2 }, "gap {gap}");
+            assert_eq!(runs[1], MissingRun { first: first_extended(11), length: gap }, "gap {gap}");
+        }
     }
 
     #[test]

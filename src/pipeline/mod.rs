@@ -165,7 +165,7 @@ fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
     for stream in &mut streams {
         stream.point = number_of(stream.point);
         for hop in &mut stream.hops {
-            hop.point = number_of(hop.point);
+            hop.point = stream.point;
         }
     }
     material.streams = streams;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::meter::StreamRecord;
 use crate::policy::{Evidence, Policy};
+use super::join::told_direction;
 use crate::terms::{Direction, FlowKey, PointId};
 
 /// What each stream was classed as, in the order of the streams.
@@ -27,10 +28,18 @@ pub(super) struct Standing {
 /// neighbours, and calls are no longer put together: it would be guessing.
 const MOST_IN_GROUP: usize = 512;
 
+/// Where a stream is compared with others: the point that was named first, of those that saw it. Both directions of a
+/// call have the same addresses there, whatever is translated or relayed further on.
+fn view(stream: &StreamRecord) -> (PointId, FlowKey) {
+    let first_named = stream.hops.iter().min_by_key(|hop| (hop.point, hop.flow.biflow()));
+    first_named.map_or((stream.point, stream.flow), |hop| (hop.point, hop.flow))
+}
+
 /// The two hosts of a flow at a point, whichever sends.
 fn hosts(stream: &StreamRecord) -> Hosts {
-    let (a, b) = (stream.flow.source.ip(), stream.flow.destination.ip());
-    (stream.point, a.min(b), a.max(b))
+    let (point, flow) = view(stream);
+    let (a, b) = (flow.source.ip(), flow.destination.ip());
+    (point, a.min(b), a.max(b))
 }
 
 /// How each stream stands to the others. `streams` are in order of time, so that every run decides alike.
@@ -46,7 +55,7 @@ pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Po
             if let Some((standing, stream)) =
                 standings.get_mut(number as usize).zip(streams.get(number as usize))
             {
-                let alone = Member { number, stream, class: None };
+                let alone = Member { number, stream, flow: view(stream).1, class: None };
                 standing.direction = directions(&[alone], policy)[0];
                 call_of[number as usize] = number;
             }
@@ -56,7 +65,8 @@ pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Po
             .iter()
             .filter_map(|&(_, number)| {
                 let i = number as usize;
-                Some(Member { number, stream: streams.get(i)?, class: classes.get(i)?.0 })
+                let stream = streams.get(i)?;
+                Some(Member { number, stream, flow: view(stream).1, class: classes.get(i)?.0 })
             })
             .collect();
         for (member, direction) in members.iter().zip(directions(&members, policy)) {
@@ -88,13 +98,15 @@ pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Po
 struct Member<'a> {
     number: u32,
     stream: &'a StreamRecord,
+    /// The 5-tuple where it is compared.
+    flow: FlowKey,
     class: Option<u8>,
 }
 
 /// Forward is from the managed side to the far side; where both or neither are managed, it is the way of the
 /// first stream between the two hosts.
 fn directions(members: &[Member<'_>], policy: &Policy) -> Vec<Direction> {
-    let Some(first) = members.first().map(|m| m.stream.flow) else { return Vec::new() };
+    let Some(first) = members.first().map(|m| m.flow) else { return Vec::new() };
     let by_address = match (policy.is_managed(first.source.ip()), policy.is_managed(first.destination.ip())) {
         (true, false) => Some(first.source.ip()),
         (false, true) => Some(first.destination.ip()),
@@ -105,8 +117,10 @@ fn directions(members: &[Member<'_>], policy: &Policy) -> Vec<Direction> {
         Some(near) => flow.source.ip() == near,
         None => flow.source.port() == first.source.port(),
     };
-    let direction =
-        |m: &Member<'_>| if is_forward(m.stream.flow) { Direction::Forward } else { Direction::Reverse };
+    let direction = |m: &Member<'_>| {
+        let by_first = if is_forward(m.flow) { Direction::Forward } else { Direction::Reverse };
+        told_direction(&m.stream.hops, policy).unwrap_or(by_first)
+    };
     members.iter().map(direction).collect()
 }
 
@@ -122,9 +136,9 @@ fn reverses(members: &[Member<'_>]) -> Vec<(u32, u32)> {
         return Vec::new();
     }
     let mut by_tuple: Vec<Member<'_>> = members.to_vec();
-    by_tuple.sort_by_key(|m| m.stream.flow.biflow());
+    by_tuple.sort_by_key(|m| m.flow.biflow());
     let mut pairs = Vec::new();
-    for group in by_tuple.chunk_by(|a, b| a.stream.flow.biflow() == b.stream.flow.biflow()) {
+    for group in by_tuple.chunk_by(|a, b| a.flow.biflow() == b.flow.biflow()) {
         opposite(group, true, &mut pairs);
     }
     if members.len() <= MOST_IN_GROUP {
@@ -150,9 +164,9 @@ fn opposite(members: &[Member<'_>], is_same_tuple: bool, pairs: &mut Vec<Pair>) 
     for (n, a) in members.iter().enumerate() {
         for b in members.iter().skip(n + 1).take(MOST_IN_GROUP) {
             let is_opposite = if is_same_tuple {
-                a.stream.flow == b.stream.flow.reversed()
+                a.flow == b.flow.reversed()
             } else {
-                a.stream.flow.source.ip() == b.stream.flow.destination.ip()
+                a.flow.source.ip() == b.flow.destination.ip()
             };
             let time = overlap(a.stream, b.stream);
             if is_opposite && a.class == b.class && time > 0 {
@@ -182,7 +196,7 @@ fn calls(members: &[Member<'_>]) -> Vec<u32> {
     let may_join = members.len() <= MOST_IN_GROUP;
     let mut numbers = Vec::with_capacity(members.len());
     for member in members {
-        let (stream, biflow) = (member.stream, member.stream.flow.biflow());
+        let (stream, biflow) = (member.stream, member.flow.biflow());
         let known = of_biflow.get(&biflow).copied();
         let joined = || {
             let fits = |call: &Call| {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use link::{Bond, Link, link};
+pub(super) use order::told_direction;
 
 use crate::meter::{FlowFacts, StreamRecord};
 use crate::policy::Policy;

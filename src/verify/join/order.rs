@@ -12,7 +12,7 @@ const LONGEST_NS: i64 = 1_000_000_000;
 
 /// Puts hops into the order of travel.
 pub(super) fn by_travel(hops: &mut Vec<HopRecord>, points: &[String], policy: &Policy) {
-    let direction = direction(hops, policy);
+    let direction = told_direction(hops, policy).unwrap_or(Direction::Forward);
     let mut legs: Vec<Vec<HopRecord>> = Vec::new();
     for hop in std::mem::take(hops) {
         match legs.iter_mut().find(|leg| leg.first().is_some_and(|h| h.flow == hop.flow)) {
@@ -63,15 +63,13 @@ fn insertion_sort<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     }
 }
 
-/// Forward is from the managed side, at the first hop that tells.
-pub(in crate::verify) fn direction(hops: &[HopRecord], policy: &Policy) -> Direction {
+/// Forward is from the managed side, at the first hop that tells; none where no hop does.
+pub(in crate::verify) fn told_direction(hops: &[HopRecord], policy: &Policy) -> Option<Direction> {
     let sides = hops
         .iter()
         .map(|h| (policy.is_managed(h.flow.source.ip()), policy.is_managed(h.flow.destination.ip())));
-    match sides.into_iter().find(|(source, destination)| source != destination) {
-        Some((false, _)) => Direction::Reverse,
-        _ => Direction::Forward,
-    }
+    let (is_from_managed, _) = sides.into_iter().find(|(source, destination)| source != destination)?;
+    Some(if is_from_managed { Direction::Forward } else { Direction::Reverse })
 }
 
 /// A relay receives one leg and sends the other.
