@@ -124,16 +124,16 @@ impl Candidates {
         if candidate.held.len() < PROOF_WITH_CONTEXT {
             return None;
         }
-        let context = context();
         let is_crowded = self.held > self.bound.saturating_mul(HELD_IN_A_CROWD);
-        let most = if is_crowded || candidate.doubt > TRUSTED_DOUBT { MOST_IN_A_CROWD } else { MOST };
-        // With many packets one more says little.
-        if candidate.held.len() > MOST_IN_A_CROWD
-            && candidate.held.len() < most
-            && candidate.held.len() % 8 != 0
-        {
+        let is_doubted = candidate.doubt > TRUSTED_DOUBT;
+        let most = if is_crowded || is_doubted { MOST_IN_A_CROWD } else { MOST };
+        // Where there are many packets, or have been many in vain, one more says little.
+        let kept = candidate.held.len();
+        let every = if kept > MOST_IN_A_CROWD { 8 } else { 1 }.max(if is_doubted { 4 } else { 1 });
+        if kept < most && !kept.is_multiple_of(every) {
             return None;
         }
+        let context = context();
         loop {
             match weigh(&candidate.held, context, candidate.doubt, most) {
                 Weight::Open => return None,
