@@ -99,7 +99,7 @@ fn join_group(
     for l in links.iter().filter(|l| l.bond == Bond::SameFlow) {
         unite(leader, l.one, l.other);
     }
-    links.retain(|l| l.bond != Bond::SameFlow);
+    links.retain(|l| l.bond != Bond::SameFlow && !are_neighbours(records, group, l));
     let mut ambiguous = Vec::new();
     for bond in [Bond::Relay, Bond::Translation, Bond::Unique] {
         let fresh: Vec<Link> = links
@@ -133,6 +133,17 @@ fn join_group(
             unjoined.push(Unjoined { ssrc, views: views(&some), reason });
         }
     }
+}
+
+/// Whether one of two 5-tuples at different points is also seen where the other is. Then it was not translated on the
+/// way: two hosts chose the same numbers, or a link at that one point says more.
+fn are_neighbours(records: &[Box<StreamRecord>], group: &[u32], l: &Link) -> bool {
+    let (Some(a), Some(b)) = (records.get(l.one), records.get(l.other)) else { return true };
+    let is_seen = |flow: FlowKey, point: PointId| {
+        let members = group.iter().filter_map(|&i| records.get(i as usize));
+        members.into_iter().any(|r| r.flow == flow && r.point == point)
+    };
+    a.point != b.point && (is_seen(a.flow, b.point) || is_seen(b.flow, a.point))
 }
 
 /// Whether a record that had an ambiguous link is not joined with all of its group by now.

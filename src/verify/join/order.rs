@@ -103,7 +103,7 @@ fn by_time(a: &HopRecord, b: &HopRecord) -> Option<Ordering> {
     apart.sort_unstable();
     let median = *apart.get(apart.len() / 2)?;
     let is_told = median != 0 && median.saturating_abs() < LONGEST_NS;
-    is_told.then(|| if median > 0 { Ordering::Less } else { Ordering::Greater })
+    is_told.then_some(if median > 0 { Ordering::Less } else { Ordering::Greater })
 }
 
 /// From the one to the other, in nanoseconds by the captures' own clocks, for every packet that both chose.

@@ -222,7 +222,7 @@ fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
     if let [only] = *values {
         return Some(vec![(only, seen.numbers.clone())]);
     }
-    if hop.dscp_change_count as usize > hop.dscp_changes.len() {
+    if hop.dscp_change_count > hop.dscp_changes.len() as u64 {
         return None;
     }
     let mut marked: Vec<(u8, Intervals)> = Vec::new();
