@@ -58,6 +58,8 @@ pub struct Limits {
     pub max_stun_pairs: usize,
     /// Addresses that are not IPv4 over UDP.
     pub max_addresses: usize,
+    /// Whether other points hear the same streams, so that hops are compared.
+    pub has_other_points: bool,
     /// A stream ends after this many nanoseconds without a packet.
     pub stream_timeout_ns: i64,
     /// A STUN request is unanswered after this many nanoseconds.
@@ -73,6 +75,7 @@ impl Default for Limits {
             max_transactions: 65_536,
             max_stun_pairs: 16_384,
             max_addresses: 1 << 20,
+            has_other_points: true,
             stream_timeout_ns: 60_000_000_000,
             // RFC 8489, section 6.2.1: 39.5 s with the default RTO, Rc and Rm.
             stun_timeout_ns: 39_500_000_000,
@@ -105,6 +108,8 @@ pub struct Meter {
     facts: FactBook,
     transactions: Transactions,
     paths: Paths,
+    /// Whether there ever were many streams at a time.
+    is_crowd: bool,
     batch: Vec<Pending>,
     ended: Vec<Box<StreamRecord>>,
     counters: MeterCounters,
@@ -132,6 +137,7 @@ impl Meter {
             transactions: Transactions::new(&limits, table.hasher()),
             table,
             paths: Paths::default(),
+            is_crowd: false,
             batch: Vec::with_capacity(BATCH),
             ended: Vec::new(),
             counters: MeterCounters::default(),
@@ -217,6 +223,17 @@ impl Meter {
         }
     }
 
+    /// How the first hop of a new stream samples.
+    fn sampling(&mut self) -> Sampling {
+        let streams = self.table.streams();
+        self.is_crowd |= Sampling::is_crowd(streams);
+        if self.is_crowd && !self.limits.has_other_points {
+            Sampling::NONE
+        } else {
+            Sampling::of_hops(streams)
+        }
+    }
+
     fn note_first_fragment(&mut self, o: &Observation<'_>, kind: Kind, key: Key) {
         if let Some(fragment) = o.fragment {
             self.fragments.note_first(o, fragment.identification, kind, key);
@@ -244,7 +261,8 @@ impl Meter {
         self.make_room(paths);
         let mut packets = held.iter();
         let Some(first) = packets.next() else { return };
-        let (hot, mut cold) = begin(key, kind, first, &self.clocks, Sampling::among(self.table.streams()));
+        let sampling = self.sampling();
+        let (hot, mut cold) = begin(key, kind, first, &self.clocks, sampling);
         if !fragments.is_empty() {
             cold.fragments = Some(Box::new(fragments));
         }
@@ -345,7 +363,7 @@ impl Meter {
         let mut held = contest.held.into_iter();
         let Some(newcomer) = held.next() else { return };
         let hops = self.table.chain(first).count();
-        let sampling = Sampling::among(self.table.streams());
+        let sampling = Sampling::of_hops(self.table.streams());
         match belonging {
             Belonging::WayTo(hop) => {
                 let hop = self.table.chain(first).nth(hop).unwrap_or(first);
@@ -356,6 +374,7 @@ impl Meter {
             _ if hops >= self.limits.max_hops => self.counters.packets_beyond_hop_limit += 1,
             _ => {
                 if let Some((hot, cold)) = self.table.hop(first) {
+                    hot.sample_from_now(sampling);
                     let (key, kind) = (hot.key, cold.kind);
                     let (hot, cold) = begin(key, kind, &newcomer, &self.clocks, sampling);
                     self.table.add_hop(first, hot, cold);
@@ -463,9 +482,10 @@ impl Meter {
         while self.table.cold(first).is_some_and(|cold| cold.contest.is_some()) {
             self.decide_contest(first, true, paths);
         }
+        let is_compared = self.limits.has_other_points || !self.is_crowd;
         let hops = self.table.remove_stream(first);
         if let Some(record) =
-            records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths)
+            records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths, is_compared)
         {
             let facts = self.facts.shared(record.flow);
             self.ended.push(Box::new(StreamRecord { facts, ..record }));

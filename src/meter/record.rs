@@ -111,7 +111,7 @@ pub struct HopRecord {
     /// Markings besides the codepoint; none where there is nothing but IP on the link.
     pub other: Option<Box<OtherMarkings>>,
     /// The parts between restarts: which numbers were seen.
-    pub parts: SmallVec<[Part; 1]>,
+    pub parts: Vec<Part>,
     /// Packets that every hop chooses alike.
     pub samples: Vec<Sample>,
     /// Octets of the IP packets counted.

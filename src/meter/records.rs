@@ -43,6 +43,7 @@ pub(super) fn stream(
     book: &AddressBook,
     shared: &mut Paths,
     paths: &PathTable,
+    is_compared: bool,
 ) -> Option<StreamRecord> {
     for (hot, cold) in &mut hops {
         cold.close(hot);
@@ -66,7 +67,8 @@ pub(super) fn stream(
     let last = hops.iter().map(|(hot, _)| hot.last_arrival).max()?;
     let (flow, ssrc) = (flow_of(cold.kind, hot.key, book), hot.key.ssrc());
     let (interval, mean_octets) = (packet_interval(hot, cold), ratio(cold.octets, counted));
-    let mut here = Here { point, flow, shared, paths };
+    let is_compared = is_compared || hops.len() > 1;
+    let mut here = Here { point, flow, shared, paths, is_compared };
     Some(StreamRecord {
         point,
         flow,
@@ -105,6 +107,8 @@ struct Here<'a> {
     flow: FlowKey,
     shared: &'a mut Paths,
     paths: &'a PathTable,
+    /// Whether there may be another hop to compare with.
+    is_compared: bool,
 }
 
 impl Here<'_> {
@@ -170,8 +174,8 @@ impl Here<'_> {
             dscp_change_count: cold.change_count,
             ecn,
             other: (!is_bare).then(|| Box::new(other)),
-            parts: cold.parts.into(),
-            samples: cold.samples.into_kept(),
+            parts: if self.is_compared { cold.parts } else { Vec::new() },
+            samples: if self.is_compared { cold.samples.into_kept() } else { Vec::new() },
             octets: cold.octets,
         }
     }

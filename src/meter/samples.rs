@@ -26,6 +26,8 @@ pub(super) type Level = u8;
 
 /// The level for streams that are many: 1.5 samples a second of a stream of 50 packets a second.
 pub(super) const LEVEL_OF_MANY: Level = 5;
+/// The level at which hardly any packet is chosen.
+pub(super) const NEVER: Level = 31;
 /// Most samples of a hop, however long the stream.
 const MOST: u64 = 4096;
 /// Samples a second that a long stream keeps.
@@ -40,9 +42,21 @@ pub(super) struct Sampling {
 }
 
 impl Sampling {
+    /// Of one of many streams at the only point: there is nothing to compare it with, until another hop turns up.
+    pub(super) const NONE: Self = Self { level: NEVER, base: 4 };
+
     /// Few streams may be sampled finely, many must be cheap: the memory for it stays the same.
-    pub(super) const fn among(streams: usize) -> Self {
-        if streams < 1024 { Self { level: 0, base: 1024 } } else { Self { level: LEVEL_OF_MANY, base: 4 } }
+    pub(super) const fn of_hops(streams: usize) -> Self {
+        if Self::is_crowd(streams) {
+            Self { level: LEVEL_OF_MANY, base: 4 }
+        } else {
+            Self { level: 0, base: 1024 }
+        }
+    }
+
+    /// Whether streams are many.
+    pub(super) const fn is_crowd(streams: usize) -> bool {
+        streams >= 1024
     }
 }
 

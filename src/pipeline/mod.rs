@@ -108,6 +108,7 @@ pub fn replay(replay: &Replay, policy: &Policy, progress: &Progress) -> Result<O
             name: name.to_owned(),
             files,
             interfaces_are_points: replay.interfaces_are_points,
+            has_other_points: observers > 1 || replay.interfaces_are_points,
             seed,
         });
     }

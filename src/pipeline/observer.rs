@@ -19,6 +19,8 @@ pub(super) struct Observer {
     /// With their names as given.
     pub(super) files: Vec<(String, CaptureFile)>,
     pub(super) interfaces_are_points: bool,
+    /// Whether this is not the only point of the run.
+    pub(super) has_other_points: bool,
     pub(super) seed: u64,
 }
 
@@ -45,6 +47,7 @@ struct Meters<'a> {
     all: Vec<Meter>,
     observer: usize,
     are_by_interface: bool,
+    has_other_points: bool,
     policy: &'a Policy,
     seed: u64,
 }
@@ -62,23 +65,24 @@ impl Meters<'_> {
     #[cold]
     fn grow(&mut self, wanted: usize) {
         while self.all.len() <= wanted {
-            let meter = new_meter(self.observer, self.all.len(), self.policy, self.seed);
+            let meter =
+                new_meter(self.observer, self.all.len(), self.policy, self.has_other_points, self.seed);
             self.all.push(meter);
         }
     }
 }
 
-fn new_meter(observer: usize, point: usize, policy: &Policy, seed: u64) -> Meter {
+fn new_meter(observer: usize, point: usize, policy: &Policy, has_other_points: bool, seed: u64) -> Meter {
     let clock_rate_of = |payload_type| {
         let configured =
             policy.configured_clock_rate(payload_type).map(|rate| (rate, ClockSource::Configured));
         configured
             .or_else(|| static_clock_rate(payload_type).map(|rate: ClockRate| (rate, ClockSource::Static)))
     };
-    Meter::new(local_point(observer, point), limits(policy), clock_rate_of, seed)
+    Meter::new(local_point(observer, point), limits(policy, has_other_points), clock_rate_of, seed)
 }
 
-fn limits(policy: &Policy) -> Limits {
+fn limits(policy: &Policy, has_other_points: bool) -> Limits {
     let l = &policy.limits;
     let bound = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let ns = |d: std::time::Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
@@ -89,6 +93,7 @@ fn limits(policy: &Policy) -> Limits {
         max_transactions: bound(l.max_transactions),
         stream_timeout_ns: ns(l.stream_timeout),
         stun_timeout_ns: ns(l.stun_timeout),
+        has_other_points,
         ..Limits::default()
     }
 }
@@ -102,6 +107,7 @@ impl Observer {
             all: Vec::new(),
             observer: self.number,
             are_by_interface: self.interfaces_are_points,
+            has_other_points: self.has_other_points,
             policy,
             seed: self.seed,
         };

@@ -57,7 +57,7 @@ pub(super) fn hop(interface: u16, layers: &[Layer], ttl: u8, dscp: &[(u8, u64)])
         dscp_change_count: 0,
         ecn: smallvec![(0, unique)],
         other: None,
-        parts: SmallVec::new(),
+        parts: Vec::new(),
         samples: Vec::new(),
         octets: unique * 200,
     }

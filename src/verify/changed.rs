@@ -26,12 +26,12 @@ pub(super) fn check(
         let pattern =
             remarking_pattern(change.from, change.to).map(|p| format!(" ({p})")).unwrap_or_default();
         let message = format!(
-            "{} is re-marked from {} to {} between TTL {} and TTL {}{pattern}",
+            "{} is re-marked from {} to {} between {} and {}{pattern}",
             context.name(stream),
             change.from,
             change.to,
-            before.ttl(),
-            after.ttl(),
+            context.place(before),
+            context.place(after),
         );
         findings.push(Finding {
             place: Place::Between(i, i + 1),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 use crate::decode::{Path, PathId};
 use crate::meter::{ClockSource, HopRecord, Jitter, PayloadType, StreamRecord, Way};
@@ -41,7 +41,7 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
         dscp_change_count: 0,
         ecn: smallvec![(0, packets)],
         other: None,
-        parts: SmallVec::new(),
+        parts: Vec::new(),
         samples: Vec::new(),
         octets: packets * 200,
     }

@@ -12,7 +12,7 @@ use super::candidate::is_clock_step;
 use super::clock::{ClockIndex, Clocks, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
 use super::record::{DscpChange, MAX_CHANGES};
-use super::samples::{Level, Samples, Sampling, is_chosen, sample};
+use super::samples::{Level, NEVER, Samples, Sampling, is_chosen, sample};
 use super::sequence::{Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
 use super::{Anchor, ClockSource, Histogram};
@@ -140,6 +140,13 @@ impl Hot {
     /// The level of trajectory sampling.
     const fn level(&self) -> Level {
         (self.octets_and_level >> 24) as u8
+    }
+
+    /// Begins to sample, where this was not done before.
+    pub(super) const fn sample_from_now(&mut self, sampling: Sampling) {
+        if self.level() == NEVER {
+            self.set_level(sampling.level);
+        }
     }
 
     const fn set_level(&mut self, level: Level) {

@@ -95,6 +95,9 @@ pub(in crate::verify) fn segments(
     clocks: &Clocks,
     recording: impl Fn(PointId) -> Recording,
 ) -> Vec<Segment> {
+    if stream.hops.len() < 2 {
+        return Vec::new();
+    }
     let seen = seen_by_hop(&stream.hops);
     // What any hop from here on saw.
     let mut later = vec![Intervals::default(); seen.len() + 1];
@@ -108,8 +111,11 @@ pub(in crate::verify) fn segments(
             let (a, b) = (&seen[i], &seen[i + 1]);
             let both = a.numbers.and(&b.numbers);
             let gone = a.numbers.without(&b.numbers);
-            let heard = recorded(before, after, &a.numbers, &later[i + 1], &clock, &recording);
+            let heard = recorded(before, recording(after.point), &a.numbers, &later[i + 1], &clock);
             let lost = gone.without(&later[i + 2]).within(heard.0, heard.1).count();
+            let back = clocks.between(after.point, before.point);
+            let heard = recorded(after, recording(before.point), &b.numbers, &a.numbers, &back);
+            let unseen_before = b.numbers.without(&a.numbers).within(heard.0, heard.1).count();
             let mut suspect = Vec::new();
             if a.is_incomplete || b.is_incomplete {
                 suspect.push("more runs of loss than are kept");
@@ -125,7 +131,7 @@ pub(in crate::verify) fn segments(
                 packets_out: after.unique,
                 lost: suspect.is_empty().then_some(lost),
                 unseen_after: gone.and(&later[i + 2]).count(),
-                unseen_before: b.numbers.without(&a.numbers).count(),
+                unseen_before,
                 reordered_added: after.reordered.saturating_sub(before.reordered),
                 remarked: remarked(before, after, a, b, &both),
                 pcp_changed: pcp_changed(before, after, &both),
@@ -195,24 +201,23 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     all
 }
 
-/// The numbers of the hop before for which somebody behind it was recording: what was sent before a later capture
-/// began, or after it ended, was not lost.
+/// The numbers of one hop for which the other one was recording: what passed before the other's capture began, or
+/// after it ended, was neither lost nor missed. `numbers` are those of the hop, `others` those seen on the other side.
 fn recorded(
-    before: &HopRecord,
-    after: &HopRecord,
+    hop: &HopRecord,
+    other: Recording,
     numbers: &Intervals,
-    later: &Intervals,
+    others: &Intervals,
     clock: &ClockRelation,
-    recording: impl Fn(PointId) -> Recording,
 ) -> (i64, i64) {
-    let (Some((lowest, highest)), Some((first, last))) = (numbers.bounds(), later.bounds()) else {
+    let (Some((lowest, highest)), Some((first, last))) = (numbers.bounds(), others.bounds()) else {
         return (i64::MIN, i64::MAX);
     };
-    let Some((start, end)) = recording(after.point).span else { return (lowest, highest) };
-    // The packet's time at the hop before, by the clock of the hop after.
+    let Some((start, end)) = other.span else { return (lowest, highest + 1) };
+    // The packet's time at this hop, by the clock of the other.
     let at = |t: Timestamp| t.0.saturating_sub(clock.corrected(t.0, 0));
-    let was_there = at(before.first) >= start.0.saturating_sub(LATE_NS);
-    let stayed = at(before.last) <= end.0.saturating_add(LATE_NS);
+    let was_there = at(hop.first) >= start.0.saturating_sub(LATE_NS);
+    let stayed = at(hop.last) <= end.0.saturating_add(LATE_NS);
     (if was_there { lowest } else { first.max(lowest) }, if stayed { highest } else { last.min(highest) })
 }
 
