@@ -186,11 +186,12 @@ fn every_finding_profile_and_reason_is_explained() {
 #[test]
 fn every_key_of_the_json_report_is_listed() {
     /// Objects whose keys are data.
-    const COUNTS: [&str; 11] = [
+    const COUNTS: [&str; 12] = [
         "dscp",
         "dscp_responses",
         "ecn",
         "pcp",
+        "pcp_changed",
         "error_codes",
         "undecoded",
         "loss_bursts",
@@ -204,9 +205,13 @@ fn every_key_of_the_json_report_is_listed() {
             Value::Array(items) => items.iter().for_each(|item| keys(item, all)),
             Value::Object(members) => {
                 for (key, value) in members {
+                    all.insert(key.clone());
+                    if key == "remarked" {
+                        value.as_object().into_iter().flatten().for_each(|(_, change)| keys(change, all));
+                        continue;
+                    }
                     let is_map = COUNTS.contains(&key.as_str())
                         && value.as_object().is_some_and(|members| members.values().all(Value::is_u64));
-                    all.insert(key.clone());
                     if !is_map && !["by_class", "by_point"].contains(&key.as_str()) {
                         keys(value, all);
                     }
