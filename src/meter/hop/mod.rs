@@ -163,7 +163,7 @@ pub(super) struct Tally {
 }
 
 /// Above this many different ways and markings at one hop, new ones are counted as the first way's.
-const MAX_TALLIES: usize = 1024;
+const MAX_TALLIES: usize = 256;
 
 /// Packets of one payload type.
 #[derive(Debug, Clone, Copy)]
