@@ -31,8 +31,8 @@ use key::{AddressBook, Key, Kind, flow_of, key_of};
 use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
-    MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip, StreamRecord,
-    StunRecord, Way,
+    MAX_PARTS, MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip,
+    StreamRecord, StunRecord, Way,
 };
 use records::Paths;
 pub use samples::Sample;

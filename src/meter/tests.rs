@@ -154,3 +154,28 @@ fn copies_over_other_ways_are_hops_each_counted_to_the_packet() {
         [(294, 299, 0, 0), (285, 290, 0, 0), (275, 280, 0, 0), (265, 270, 0, 0), (255, 260, 0, 0)]
     );
 }
+
+#[test]
+fn parts_and_runs_are_bounded_however_often_a_stream_restarts() {
+    let rate_of = |_| None;
+    let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
+    let mut paths = PathTable::new(1);
+    paths.intern(0, &[]);
+    (0..6).for_each(|n| meter.observe(&packet(n), &paths));
+    let restarts: u16 = 1000;
+    for n in 1..=restarts {
+        // Two numbers with one missing between them, far from those before.
+        let sequence = n.wrapping_mul(10_000);
+        for sequence in [sequence, sequence.wrapping_add(2)] {
+            let later = packet(sequence);
+            meter.observe(&Observation { timestamp: Timestamp(0), ..later }, &paths);
+        }
+    }
+    let mut hops = Vec::new();
+    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops));
+    let [hop] = &hops[..] else { panic!("{} hops", hops.len()) };
+    assert_eq!((hop.resets, hop.packets), (u32::from(restarts), 6 + 2 * u64::from(restarts)));
+    assert_eq!((hop.expected, hop.lost()), (6 + 3 * u64::from(restarts), restarts.into()));
+    assert_eq!(hop.parts.len(), MAX_PARTS);
+    assert!(hop.samples.iter().all(|s| usize::from(s.part) < MAX_PARTS));
+}
