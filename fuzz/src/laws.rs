@@ -1,6 +1,8 @@
 //! What must be true of every record, whatever was heard.
 
-use hopmark::meter::{Histogram, HopRecord, MAX_CHANGES, MeterCounters, StreamRecord, StunRecord};
+use hopmark::meter::{
+    Histogram, HopRecord, MAX_CHANGES, MAX_PARTS, MAX_RUNS, MeterCounters, StreamRecord, StunRecord,
+};
 use hopmark::verify::Outcome;
 
 fn sum(histogram: &Histogram) -> u64 {
@@ -44,6 +46,35 @@ fn of_hop(hop: &HopRecord) {
         assert!(jitter.updates <= hop.unique, "{hop:?}");
     }
     of_bursts(hop);
+    of_parts(hop);
+}
+
+/// Parts add up to what was expected, and the runs missing in them to what was lost, where all are listed.
+fn of_parts(hop: &HopRecord) {
+    assert!(!hop.parts.is_empty() && hop.parts.len() <= MAX_PARTS, "{hop:?}");
+    assert!(hop.parts.iter().map(|part| part.missing.len()).sum::<usize>() <= MAX_RUNS, "{hop:?}");
+    let (mut expected, mut lost) = (0, 0);
+    for part in &hop.parts {
+        assert!(part.begin.sequence >= part.lowest && part.end.sequence == part.highest, "{hop:?}");
+        expected += u64::from(part.highest - part.lowest) + 1;
+        lost += part.missing_unlisted;
+        let mut after = part.lowest;
+        for run in &part.missing {
+            assert!(run.first > after && run.length > 0 && run.first + run.length <= part.highest, "{hop:?}");
+            after = run.first + run.length;
+            lost += u64::from(run.length);
+        }
+    }
+    if hop.parts.len() < MAX_PARTS {
+        assert_eq!((expected, lost), (hop.expected, hop.lost()), "{hop:?}");
+    }
+    for sample in &hop.samples {
+        let part = hop.parts.get(usize::from(sample.part));
+        assert!(
+            part.is_some_and(|p| (p.lowest..=p.highest).contains(&sample.sequence)),
+            "{sample:?} of {hop:?}"
+        );
+    }
 }
 
 /// The runs of loss add up to the loss, as far as their classes say how long they were.
