@@ -412,7 +412,11 @@ mod tests {
             }
             let lowest = *seen.first().unwrap();
             prop_assert_eq!(window.expected(), u64::from(highest - lowest) + 1);
-            prop_assert_eq!(closed(&window).0, runs(&seen));
+            let (bursts, missing) = closed(&window);
+            prop_assert_eq!(bursts, runs(&seen));
+            let gaps = seen.iter().zip(seen.iter().skip(1)).filter(|(a, b)| *b - *a > 1);
+            let gaps: Vec<_> = gaps.map(|(a, b)| MissingRun { first: a + 1, length: b - a - 1 }).collect();
+            prop_assert_eq!(missing, gaps);
         }
     }
 }
