@@ -334,6 +334,18 @@ fn delay(delays: &[i64]) -> Option<Delay> {
 fn variation(mut delays: Vec<i64>) -> Option<Variation> {
     delays.sort_unstable();
     let (first, last) = (*delays.first()?, *delays.last()?);
-    let over = |ns: i64| seconds(ns - first);
+    let over = |ns: i64| seconds(ns.saturating_sub(first));
     Some(Variation { p50: over(at_share(&delays, 50)), p99: over(at_share(&delays, 99)), max: over(last) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_at_the_ends_of_time_are_taken() {
+        let delays = vec![i64::MAX, 0, i64::MIN];
+        assert_eq!(delay(&delays).map(|d| d.samples), Some(3));
+        assert!(variation(delays).is_some_and(|v| v.p50 > 0.0 && v.p50 <= v.max));
+    }
 }
