@@ -176,7 +176,8 @@ mod tests {
         let pairs: Vec<(i64, i64)> = ends.iter().flat_map(|&at| ends.map(|delay| (at, delay))).collect();
         for (up, down) in [(&pairs[..], &pairs[..]), (&pairs, &[]), (&[], &pairs)] {
             let both = Both { up: up.to_vec(), down: down.to_vec() };
-            for relation in [both.relation(None), both.relation(Some(false)), both.relation(None).reversed()] {
+            for relation in [both.relation(None), both.relation(Some(false)), both.relation(None).reversed()]
+            {
                 assert!(relation.drift_ppm.is_none_or(f64::is_finite));
                 assert!(relation.uncertainty_seconds.is_none_or(|s| s >= 0.0));
                 for &(at, delay) in &pairs {
