@@ -1,7 +1,9 @@
 //! What must be true of every record, whatever was heard.
 
-use hopmark::meter::{Histogram, HopRecord, MAX_CHANGES, MeterCounters, StreamRecord, StunRecord};
-use hopmark::verify::Outcome;
+use hopmark::meter::{
+    Histogram, HopRecord, MAX_CHANGES, MAX_PARTS, MAX_RUNS, MeterCounters, StreamRecord, StunRecord,
+};
+use hopmark::verify::{Outcome, Segment};
 
 fn sum(histogram: &Histogram) -> u64 {
     histogram.iter().map(|&(_, packets)| packets).sum()
@@ -44,6 +46,35 @@ fn of_hop(hop: &HopRecord) {
         assert!(jitter.updates <= hop.unique, "{hop:?}");
     }
     of_bursts(hop);
+    of_parts(hop);
+}
+
+/// Parts add up to what was expected, and the runs missing in them to what was lost, where all are listed.
+fn of_parts(hop: &HopRecord) {
+    assert!(!hop.parts.is_empty() && hop.parts.len() <= MAX_PARTS, "{hop:?}");
+    assert!(hop.parts.iter().map(|part| part.missing.len()).sum::<usize>() <= MAX_RUNS, "{hop:?}");
+    let (mut expected, mut lost) = (0, 0);
+    for part in &hop.parts {
+        assert!(part.begin.sequence >= part.lowest && part.end.sequence == part.highest, "{hop:?}");
+        expected += u64::from(part.highest - part.lowest) + 1;
+        lost += part.missing_unlisted;
+        let mut after = part.lowest;
+        for run in &part.missing {
+            assert!(run.first > after && run.length > 0 && run.first + run.length <= part.highest, "{hop:?}");
+            after = run.first + run.length;
+            lost += u64::from(run.length);
+        }
+    }
+    if hop.parts.len() < MAX_PARTS {
+        assert_eq!((expected, lost), (hop.expected, hop.lost()), "{hop:?}");
+    }
+    for sample in &hop.samples {
+        let part = hop.parts.get(usize::from(sample.part));
+        assert!(
+            part.is_some_and(|p| (p.lowest..=p.highest).contains(&sample.sequence)),
+            "{sample:?} of {hop:?}"
+        );
+    }
 }
 
 /// The runs of loss add up to the loss, as far as their classes say how long they were.
@@ -84,10 +115,34 @@ pub fn of_sum(streams: &[Box<StreamRecord>], counters: &MeterCounters, rtp_packe
     assert_eq!(at_hops + elsewhere, rtp_packets, "{counters:?}");
 }
 
+fn of_segment(segment: &Segment) {
+    assert!(segment.lost.unwrap_or(0) + segment.unseen_after <= segment.packets_in, "{segment:?}");
+    assert!(segment.unseen_before <= segment.packets_out, "{segment:?}");
+    let remarked: u64 = segment.remarked.iter().map(|r| r.packets).sum();
+    assert!(remarked <= segment.packets_in.min(segment.packets_out), "{segment:?}");
+    assert!(segment.remarked.iter().all(|r| r.from != r.to && r.packets > 0), "{segment:?}");
+    if let Some(delay) = segment.delay {
+        assert!(delay.min <= delay.p99 && delay.p99 <= delay.max, "{segment:?}");
+        let slack = 1e-6 + delay.min.abs().max(delay.max.abs()) * 1e-6;
+        assert!((delay.min - slack..=delay.max + slack).contains(&delay.mean), "{segment:?}");
+    }
+    if let Some(variation) = segment.delay_variation {
+        assert!(0.0 <= variation.p50 && variation.p50 <= variation.p99, "{segment:?}");
+        assert!(variation.p99 <= variation.max && variation.max.is_finite(), "{segment:?}");
+    }
+    let clock = &segment.clock;
+    for figure in [clock.offset_seconds, clock.uncertainty_seconds, clock.drift_ppm] {
+        assert!(figure.is_none_or(f64::is_finite), "{segment:?}");
+    }
+    assert!(clock.uncertainty_seconds.is_none_or(|s| s >= 0.0), "{segment:?}");
+}
+
 /// Panics where a verdict contradicts its record, or points to what is not there.
 pub fn of_outcome(outcome: &Outcome) {
     for (number, stream) in (0_u32..).zip(&outcome.streams) {
         assert_eq!(stream.markings.len(), stream.record.hops.len());
+        assert_eq!(stream.segments.len() + 1, stream.record.hops.len());
+        stream.segments.iter().for_each(of_segment);
         if let Some(other) = stream.reverse_of {
             assert_eq!(outcome.streams[other as usize].reverse_of, Some(number));
         }

@@ -41,16 +41,17 @@ pub struct Listener {
 
 /// A meter that knows the clock rates of RFC 3551.
 #[must_use]
-pub fn meter(limits: Limits, seed: u64) -> Meter {
+pub fn meter(point: PointId, limits: Limits, seed: u64) -> Meter {
     let rate_of = |payload_type| static_clock_rate(payload_type).map(|rate| (rate, ClockSource::Static));
-    Meter::new(PointId(0), limits, rate_of, seed)
+    Meter::new(point, limits, rate_of, seed)
 }
 
 impl Listener {
     /// One that has heard nothing.
     #[must_use]
-    pub fn new(limits: Limits, seed: u64) -> Self {
-        Self { decoder: Decoder::new(seed, Options::default()), meter: meter(limits, seed), rtp_packets: 0 }
+    pub fn new(point: PointId, limits: Limits, seed: u64) -> Self {
+        let decoder = Decoder::new(seed, Options::default());
+        Self { decoder, meter: meter(point, limits, seed), rtp_packets: 0 }
     }
 
     /// Hears a frame; `look` sees what it was decoded to.

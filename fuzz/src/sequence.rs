@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arbitrary::Arbitrary;
 use hopmark::decode::{Addresses, Layer, Message, Observation, PathTable, RtpHeader};
 use hopmark::meter::Limits;
-use hopmark::terms::{RtpTime, Ssrc, Timestamp, TrafficClass, Transport};
+use hopmark::terms::{PointId, RtpTime, Ssrc, Timestamp, TrafficClass, Transport};
 
 use crate::listener::{self, NARROW};
 use crate::model::Model;
@@ -93,7 +93,7 @@ impl Sequence {
     pub fn run(&self) {
         let limits = if self.is_narrow { NARROW } else { Limits::default() };
         let mut feed = Feed {
-            meter: listener::meter(limits, 7),
+            meter: listener::meter(PointId(0), limits, 7),
             paths: PathTable::new(7),
             packets: 0,
             now: 1_700_000_000_000_000_000,

@@ -6,7 +6,7 @@ mod text;
 
 use arbitrary::{Arbitrary, Unstructured};
 use hopmark::meter::Limits;
-use hopmark::terms::{Frame, Timestamp};
+use hopmark::terms::{Frame, PointId, Timestamp};
 
 pub use capture::{capture, report};
 pub use datagram::{rtcp, rtp, stun, tcp, turn};
@@ -37,7 +37,7 @@ pub const ALL: [(&str, Body); 11] = [
 /// Two octets choose link type and snap length, the others are the frame: heard as often as proves a stream.
 pub fn frame(data: &[u8]) {
     let Some((&[link, snapped], data)) = data.split_first_chunk() else { return };
-    let mut listener = Listener::new(Limits::default(), 7);
+    let mut listener = Listener::new(PointId(0), Limits::default(), 7);
     for n in 0..6 {
         let frame = Frame {
             timestamp: Timestamp(n * 20_000_000),

@@ -5,6 +5,7 @@
 
 mod candidate;
 mod clock;
+mod contest;
 mod facts;
 mod fragments;
 mod hop;
@@ -25,20 +26,19 @@ use candidate::Candidates;
 use clock::Clocks;
 use facts::FactBook;
 use fragments::Fragments;
-use hop::{Digest, begin, count};
+use hop::{Digest, begin};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
 use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
-    MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip, StreamRecord,
-    StunRecord, Way,
+    MAX_PARTS, MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip,
+    StreamRecord, StunRecord, Way,
 };
 use records::Paths;
 pub use samples::Sample;
 use samples::Sampling;
 use stun::Transactions;
 use table::Table;
-use ways::{Belonging, Contest, Evidence};
 
 use crate::decode::{Message, Observation, PathTable, RtpHeader};
 use crate::terms::{ClockRate, PointId, Timestamp, Transport};
@@ -272,120 +272,6 @@ impl Meter {
         }
     }
 
-    /// Counts a packet of a stream at the hop where it belongs.
-    fn count(&mut self, first: u32, d: &Digest, paths: &PathTable) {
-        let is_contested = match self.table.cold(first) {
-            Some(cold) => cold.contest.is_some(),
-            None => return,
-        };
-        if !is_contested && let Some(hop) = self.hop_of(first, d, paths) {
-            if let Some((hot, cold)) = self.table.hop(hop) {
-                count(hot, cold, d, &self.clocks);
-            }
-            return;
-        }
-        if let Some((hot, cold)) = self.table.hop(first) {
-            cold.take_over(hot);
-            cold.contest.get_or_insert_default().held.push(*d);
-            hot.set_slow(cold);
-        }
-        self.decide_contest(first, false, paths);
-    }
-
-    /// The hop that knows this packet's way.
-    fn hop_of(&mut self, first: u32, d: &Digest, paths: &PathTable) -> Option<u32> {
-        let mut next = Some(first);
-        while let Some(i) = next {
-            let (hot, cold) = self.table.hop(i)?;
-            if hot.path == d.path && hot.ttl == d.ttl {
-                return Some(i);
-            }
-            next = cold.next;
-        }
-        let place = paths.place(d.path);
-        let is_same = |path, ttl| ttl == d.ttl && paths.place(path) == place;
-        let mut next = Some(first);
-        while let Some(i) = next {
-            let (hot, cold) = self.table.hop(i)?;
-            if cold.knows_way(hot, is_same) {
-                return Some(i);
-            }
-            next = cold.next;
-        }
-        None
-    }
-
-    /// Decides whether the new way of a stream is a hop of its own, if that can be told by now.
-    fn decide_contest(&mut self, first: u32, is_end: bool, paths: &PathTable) {
-        let Some((hot, cold)) = self.table.hop(first) else { return };
-        let Some(contest) = cold.contest.take() else { return };
-        hot.set_slow(cold);
-        match self.belonging(first, &contest, is_end, paths) {
-            Belonging::Open => {
-                if let Some((hot, cold)) = self.table.hop(first) {
-                    cold.contest = Some(contest);
-                    hot.set_slow(cold);
-                }
-            }
-            belonging => self.settle_contest(first, *contest, belonging, paths),
-        }
-    }
-
-    fn belonging(&mut self, first: u32, contest: &Contest, is_end: bool, paths: &PathTable) -> Belonging {
-        let Some(newcomer) = contest.held.first() else { return Belonging::Open };
-        let place = paths.place(newcomer.path);
-        let is_newcomer = |d: &Digest| d.ttl == newcomer.ttl && paths.place(d.path) == place;
-        let packets = contest.held.iter().filter(|d| is_newcomer(d)).count();
-        let last = contest.held.last().unwrap_or(newcomer);
-        let mut copies = smallvec::SmallVec::new();
-        let mut next = Some(first);
-        while let Some(i) = next {
-            let Some((hot, cold)) = self.table.hop(i) else { break };
-            cold.take_over(hot);
-            let belongs_here = |other: &Digest| {
-                cold.knows_way(hot, |path, ttl| {
-                    ttl == other.ttl && paths.place(path) == paths.place(other.path)
-                })
-            };
-            let seen_here = |d: &Digest| {
-                let was_held =
-                    |e: &Digest| e.sequence == d.sequence && e.timestamp == d.timestamp && belongs_here(e);
-                cold.window.has(d.sequence) || contest.held.iter().any(was_held)
-            };
-            copies.push(contest.held.iter().filter(|d| is_newcomer(d) && seen_here(d)).count());
-            next = cold.next;
-        }
-        let held_ns = last.arrival.nanos_since(newcomer.arrival);
-        Evidence { packets, copies, held: contest.held.len(), held_ns, is_end }.weigh()
-    }
-
-    fn settle_contest(&mut self, first: u32, contest: Contest, belonging: Belonging, paths: &PathTable) {
-        let mut held = contest.held.into_iter();
-        let Some(newcomer) = held.next() else { return };
-        let hops = self.table.chain(first).count();
-        let sampling = Sampling::of_hops(self.table.streams());
-        match belonging {
-            Belonging::WayTo(hop) => {
-                let hop = self.table.chain(first).nth(hop).unwrap_or(first);
-                if let Some((hot, cold)) = self.table.hop(hop) {
-                    count(hot, cold, &newcomer, &self.clocks);
-                }
-            }
-            _ if hops >= self.limits.max_hops => self.counters.packets_beyond_hop_limit += 1,
-            _ => {
-                if let Some((hot, cold)) = self.table.hop(first) {
-                    hot.sample_from_now(sampling);
-                    let (key, kind) = (hot.key, cold.kind);
-                    let (hot, cold) = begin(key, kind, &newcomer, &self.clocks, sampling);
-                    self.table.add_hop(first, hot, cold);
-                }
-            }
-        }
-        for d in held {
-            self.count(first, &d, paths);
-        }
-    }
-
     /// Everything that is not RTP.
     #[inline(never)]
     fn observe_other(&mut self, o: &Observation<'_>, paths: &PathTable) {
@@ -479,9 +365,7 @@ impl Meter {
     }
 
     fn end_stream(&mut self, first: u32, paths: &PathTable) {
-        while self.table.cold(first).is_some_and(|cold| cold.contest.is_some()) {
-            self.decide_contest(first, true, paths);
-        }
+        self.decide_contest(first, true, paths);
         let is_compared = self.limits.has_other_points || !self.is_crowd;
         let hops = self.table.remove_stream(first);
         if let Some(record) =

@@ -110,7 +110,7 @@ pub struct HopRecord {
     pub ecn: Histogram,
     /// Markings besides the codepoint; none where there is nothing but IP on the link.
     pub other: Option<Box<OtherMarkings>>,
-    /// The parts between restarts: which numbers were seen.
+    /// The parts between restarts: which numbers were seen. The first [`MAX_PARTS`] where there are more.
     pub parts: Vec<Part>,
     /// Packets that every hop chooses alike.
     pub samples: Vec<Sample>,
@@ -171,7 +171,10 @@ pub struct MissingRun {
     pub length: u32,
 }
 
-/// Runs of missing numbers that one part keeps.
+/// Parts that a hop keeps.
+pub const MAX_PARTS: usize = 64;
+
+/// Runs of missing numbers that the parts of a hop keep, all together.
 pub const MAX_RUNS: usize = 16_384;
 
 /// How many changes of marking a hop keeps; the rest is counted only.

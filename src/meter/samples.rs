@@ -30,6 +30,8 @@ pub(super) const LEVEL_OF_MANY: Level = 5;
 pub(super) const NEVER: Level = 31;
 /// Most samples of a hop, however long the stream.
 const MOST: u64 = 4096;
+/// At this level one packet in a million is chosen; from here on the first samples are kept, and no more of them.
+const LAST_LEVEL: Level = 20;
 /// Samples a second that a long stream keeps.
 const PER_SECOND: u64 = 2;
 
@@ -82,11 +84,16 @@ impl Samples {
 
     /// Keeps a packet that was chosen; gives the level from now on.
     pub(super) fn keep(&mut self, sample: Sample, ssrc: Ssrc, level: Level) -> Level {
-        self.kept.push(sample);
         let first = self.kept.first().map_or(sample.arrival, |s| s.arrival);
         let seconds = u64::try_from(sample.arrival.nanos_since(first) / 1_000_000_000).unwrap_or(0);
         let most = (u64::from(self.base) + PER_SECOND * seconds).min(MOST);
-        if self.kept.len() as u64 <= most || level >= 20 {
+        let is_full = self.kept.len() as u64 >= most;
+        if is_full && level >= LAST_LEVEL {
+            // Sequence numbers come again after 65,536, those that are always chosen too.
+            return level;
+        }
+        self.kept.push(sample);
+        if !is_full {
             return level;
         }
         self.kept.retain(|s| is_chosen(ssrc, super::sequence::on_the_wire(s.sequence), level + 1));
@@ -137,6 +144,25 @@ mod tests {
             }
             let kept = samples.into_kept();
             assert!((500..=2300).contains(&kept.len()), "{} kept", kept.len());
+        }
+    }
+
+    #[test]
+    fn samples_are_bounded_whatever_numbers_come() {
+        assert!(is_chosen(Ssrc(0), 0, LAST_LEVEL), "nothing mixed is nothing");
+        for ssrc in [Ssrc(0), Ssrc(9)] {
+            let (mut samples, mut level) = (Samples::new(1024), 0);
+            for i in 0..50_000 {
+                let sample = Sample {
+                    arrival: Timestamp(i * i64::from(u32::MAX)),
+                    sequence: 65_536,
+                    timestamp: RtpTime(0),
+                    part: 0,
+                    traffic_class: TrafficClass(0),
+                };
+                level = samples.keep(sample, ssrc, level);
+            }
+            assert!(samples.into_kept().len() as u64 <= MOST + u64::from(LAST_LEVEL), "{ssrc}");
         }
     }
 }

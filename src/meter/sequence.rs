@@ -62,6 +62,8 @@ pub(super) struct Window {
     runs: Vec<MissingRun>,
     /// Numbers in runs for which there was no room.
     unlisted: u64,
+    /// How many runs may still be kept, of this part and those to come.
+    room: usize,
     /// Runs of loss by length, of this part and those before.
     bursts: [u32; 6],
     /// `highest - lowest + 1` of the parts before this one, and how far `lowest` was moved.
@@ -79,6 +81,7 @@ impl Window {
             open_run: 0,
             runs: Vec::new(),
             unlisted: 0,
+            room: MAX_RUNS,
             bursts: [0; 6],
             expected_before: 0,
         }
@@ -167,7 +170,7 @@ impl Window {
     /// Ends the part and begins another. The old one must be closed.
     pub(super) fn restart(&mut self, first: u32) {
         let expected_before = self.expected();
-        *self = Self { bursts: self.bursts, expected_before, ..Self::new(first) };
+        *self = Self { bursts: self.bursts, room: self.room, expected_before, ..Self::new(first) };
     }
 
     /// Ends the part: what is missing in the window is lost. Gives the runs, and how many numbers lie in runs for
@@ -247,7 +250,8 @@ impl Window {
                 _ => 5,
             };
             self.bursts[class] += 1;
-            if self.runs.len() < MAX_RUNS {
+            if self.room > 0 {
+                self.room -= 1;
                 self.runs.push(MissingRun { first: self.open_first, length: self.open_run });
             } else {
                 self.unlisted += u64::from(self.open_run);
@@ -408,7 +412,11 @@ mod tests {
             }
             let lowest = *seen.first().unwrap();
             prop_assert_eq!(window.expected(), u64::from(highest - lowest) + 1);
-            prop_assert_eq!(closed(&window).0, runs(&seen));
+            let (bursts, missing) = closed(&window);
+            prop_assert_eq!(bursts, runs(&seen));
+            let gaps = seen.iter().zip(seen.iter().skip(1)).filter(|(a, b)| *b - *a > 1);
+            let gaps: Vec<_> = gaps.map(|(a, b)| MissingRun { first: a + 1, length: b - a - 1 }).collect();
+            prop_assert_eq!(missing, gaps);
         }
     }
 }

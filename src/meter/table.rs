@@ -94,10 +94,6 @@ impl Table {
         Some((self.hots.get_mut(i as usize)?, self.colds.get_mut(i)?))
     }
 
-    pub(super) fn cold(&self, i: u32) -> Option<&Cold> {
-        self.colds.get(i)
-    }
-
     /// The hops of a stream, in order of appearance.
     pub(super) fn chain(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(Some(first), |&i| self.colds.get(i).and_then(|cold| cold.next))
@@ -124,12 +120,13 @@ impl Table {
     }
 
     /// Adds another hop to a stream, behind all it has.
-    pub(super) fn add_hop(&mut self, first: u32, hot: Hot, cold: Cold) {
+    pub(super) fn add_hop(&mut self, first: u32, hot: Hot, cold: Cold) -> u32 {
         let last = self.chain(first).last().unwrap_or(first);
         let i = self.place(hot, cold);
         if let Some(cold) = self.colds.get_mut(last) {
             cold.next = Some(i);
         }
+        i
     }
 
     fn place(&mut self, hot: Hot, cold: Cold) -> u32 {

@@ -1,7 +1,7 @@
 //! Facts about the meter as a whole: packets in, records out.
 
 use super::*;
-use crate::decode::{Addresses, PathId};
+use crate::decode::{Addresses, Layer, PathId};
 use crate::terms::{RtpTime, Ssrc, TrafficClass};
 
 /// A packet of one stream: PCMU, EF, 20 ms and 160 ticks a number, as long after the start as the last three
@@ -33,8 +33,11 @@ fn marked(dscp: u8, o: Observation<'static>) -> Observation<'static> {
     Observation { traffic_class: TrafficClass(dscp << 2), ..o }
 }
 
+fn rate_of(_: u8) -> Option<(ClockRate, ClockSource)> {
+    ClockRate::from_hz(8000).map(|rate| (rate, ClockSource::Static))
+}
+
 fn streams(packets: &[Observation<'_>]) -> Vec<Box<StreamRecord>> {
-    let rate_of = |_| ClockRate::from_hz(8000).map(|rate| (rate, ClockSource::Static));
     let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
     let mut paths = PathTable::new(1);
     paths.intern(0, &[]);
@@ -95,4 +98,84 @@ fn a_timestamp_half_its_range_away_is_taken() {
     let begun: Vec<_> = (0..6).map(packet).collect();
     let heard = streams(&[&begun[..], &[day_later(half(packet(6)))]].concat());
     assert_eq!(heard.len(), 1);
+}
+
+/// The hops of a stream that came over so many places, all of which `place_of` has for its packets.
+fn hops_over(places: u16, packets: u16, place_of: impl Fn(u16) -> u16) -> Vec<HopRecord> {
+    let mut paths = PathTable::new(1);
+    paths.intern(0, &[]);
+    let ways: Vec<_> = (0..places).map(|vid| paths.intern(0, &[Layer::Vlan { vid, pcp: 0 }])).collect();
+    let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
+    (0..6).for_each(|n| meter.observe(&packet(n), &paths));
+    for n in 6..packets {
+        let path = ways[usize::from(place_of(n)) % ways.len()];
+        meter.observe(&Observation { path, ..packet(n) }, &paths);
+    }
+    let mut hops = Vec::new();
+    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops));
+    hops
+}
+
+#[test]
+fn a_stream_over_thousands_of_ways_is_one_hop() {
+    // Each packet another way: what is held is looked through again and again.
+    let hops = hops_over(4000, 20_000, |n| n.wrapping_mul(40_503) >> 2);
+    assert_eq!(hops.len(), 1);
+    assert_eq!((hops[0].packets, hops[0].unique, hops[0].expected), (20_000, 20_000, 20_000));
+    assert_eq!(hops[0].ways.iter().map(|way| way.packets).sum::<u64>(), 20_000);
+}
+
+#[test]
+fn a_stream_that_takes_turns_between_ways_is_one_hop() {
+    let hops = hops_over(3, 900, |n| n / 100);
+    assert_eq!(hops.len(), 1);
+    assert_eq!((hops[0].packets, hops[0].unique, hops[0].ways.len()), (900, 900, 4));
+}
+
+#[test]
+fn copies_over_other_ways_are_hops_each_counted_to_the_packet() {
+    let mut paths = PathTable::new(1);
+    let ways: Vec<_> = (0..5).map(|vid| paths.intern(0, &[Layer::Vlan { vid, pcp: 0 }])).collect();
+    let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
+    for n in 0..300 {
+        for (i, path) in (0..).zip(&ways) {
+            // The ways begin one after the other, in turn one packet is lost on each.
+            if n >= i * 10 && n % 50 != i {
+                meter.observe(&Observation { path: *path, ..packet(n) }, &paths);
+            }
+        }
+    }
+    let mut hops = Vec::new();
+    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops));
+    let counts: Vec<_> =
+        hops.iter().map(|hop| (hop.unique, hop.expected, hop.duplicates, hop.stray)).collect();
+    assert_eq!(
+        counts,
+        [(294, 299, 0, 0), (285, 290, 0, 0), (275, 280, 0, 0), (265, 270, 0, 0), (255, 260, 0, 0)]
+    );
+}
+
+#[test]
+fn parts_and_runs_are_bounded_however_often_a_stream_restarts() {
+    let rate_of = |_| None;
+    let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
+    let mut paths = PathTable::new(1);
+    paths.intern(0, &[]);
+    (0..6).for_each(|n| meter.observe(&packet(n), &paths));
+    let restarts: u16 = 1000;
+    for n in 1..=restarts {
+        // Two numbers with one missing between them, far from those before.
+        let sequence = n.wrapping_mul(10_000);
+        for sequence in [sequence, sequence.wrapping_add(2)] {
+            let later = packet(sequence);
+            meter.observe(&Observation { timestamp: Timestamp(0), ..later }, &paths);
+        }
+    }
+    let mut hops = Vec::new();
+    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops));
+    let [hop] = &hops[..] else { panic!("{} hops", hops.len()) };
+    assert_eq!((hop.resets, hop.packets), (u32::from(restarts), 6 + 2 * u64::from(restarts)));
+    assert_eq!((hop.expected, hop.lost()), (6 + 3 * u64::from(restarts), restarts.into()));
+    assert_eq!(hop.parts.len(), MAX_PARTS);
+    assert!(hop.samples.iter().all(|s| usize::from(s.part) < MAX_PARTS));
 }

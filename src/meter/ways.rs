@@ -4,15 +4,25 @@
 //! over another way. While that is open all packets of the stream are held in order of arrival, so that either
 //! answer counts them exactly.
 
+use std::collections::VecDeque;
+
 use smallvec::SmallVec;
 
 use super::hop::Digest;
+
+/// A packet that is held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) digest: Digest,
+    /// The hop that knows its way, by its place in the table.
+    pub(super) hop: Option<u32>,
+}
 
 /// Packets of a stream that are held until it is known where they belong.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Contest {
     /// In order of arrival; the first one came the new way.
-    pub(super) held: Vec<Digest>,
+    pub(super) held: VecDeque<Held>,
 }
 
 /// The most packets that are held.

@@ -138,31 +138,29 @@ fn reverses(members: &[Member<'_>]) -> Vec<(u32, u32)> {
     let mut by_tuple: Vec<Member<'_>> = members.to_vec();
     by_tuple.sort_by_key(|m| m.flow.biflow());
     let mut pairs = Vec::new();
+    let mut taken = HashSet::new();
     for group in by_tuple.chunk_by(|a, b| a.flow.biflow() == b.flow.biflow()) {
-        opposite(group, true, &mut pairs);
+        pair_up(group, true, &mut taken, &mut pairs);
     }
     if members.len() <= MOST_IN_GROUP {
-        opposite(members, false, &mut pairs);
+        pair_up(members, false, &mut taken, &mut pairs);
     }
-    pairs.sort_unstable();
-    let mut taken = HashSet::new();
-    pairs.retain(|&(_, _, a, b)| {
-        let is_free = !taken.contains(&a) && !taken.contains(&b);
-        if is_free {
-            taken.extend([a, b]);
-        }
-        is_free
-    });
-    pairs.into_iter().map(|(_, _, a, b)| (a, b)).collect()
+    pairs
 }
 
-/// A pair of directions, the better ones first.
-type Pair = (Reverse<bool>, Reverse<i64>, u32, u32);
-
-/// Adds all pairs of one class that run in opposite directions at the same time.
-fn opposite(members: &[Member<'_>], is_same_tuple: bool, pairs: &mut Vec<Pair>) {
+/// Pairs the streams of one class that run in opposite directions at the same time, longest time first.
+///
+/// Work and memory grow with the streams, not with their pairs: the more there are, the nearer a pair has to stand.
+fn pair_up(
+    members: &[Member<'_>],
+    is_same_tuple: bool,
+    taken: &mut HashSet<u32>,
+    pairs: &mut Vec<(u32, u32)>,
+) {
+    let near = (MOST_IN_GROUP * MOST_IN_GROUP / members.len().max(1)).clamp(1, MOST_IN_GROUP);
+    let mut found = Vec::new();
     for (n, a) in members.iter().enumerate() {
-        for b in members.iter().skip(n + 1).take(MOST_IN_GROUP) {
+        for b in members.iter().skip(n + 1).take(near) {
             let is_opposite = if is_same_tuple {
                 a.flow == b.flow.reversed()
             } else {
@@ -170,13 +168,15 @@ fn opposite(members: &[Member<'_>], is_same_tuple: bool, pairs: &mut Vec<Pair>) 
             };
             let time = overlap(a.stream, b.stream);
             if is_opposite && a.class == b.class && time > 0 {
-                pairs.push((
-                    Reverse(is_same_tuple),
-                    Reverse(time),
-                    a.number.min(b.number),
-                    a.number.max(b.number),
-                ));
+                found.push((Reverse(time), a.number.min(b.number), a.number.max(b.number)));
             }
+        }
+    }
+    found.sort_unstable();
+    for (_, a, b) in found {
+        if !taken.contains(&a) && !taken.contains(&b) {
+            taken.extend([a, b]);
+            pairs.push((a, b));
         }
     }
 }
@@ -269,5 +269,14 @@ mod tests {
         let standings = pair(&streams, &[AUDIO, VIDEO, AUDIO, AUDIO, AUDIO], &Policy::default());
         let calls: Vec<_> = standings.iter().map(|s| s.call).collect();
         assert_eq!(calls, [0, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_flow_of_many_streams_is_paired_among_neighbours() {
+        let there_and_back =
+            [("10.0.0.1:50000", "10.0.0.2:50002"), ("10.0.0.2:50002", "10.0.0.1:50000")].repeat(20_000);
+        let streams = streams(&there_and_back);
+        let standings = pair(&streams, &vec![AUDIO; streams.len()], &Policy::default());
+        assert!(standings.iter().all(|s| s.reverse_of.is_some()));
     }
 }

@@ -43,10 +43,18 @@ fn block(kind: u32, body: &[u8]) -> Vec<u8> {
 }
 
 fn pcapng(frames: &[Timed]) -> Vec<u8> {
+    pcapng_with_offset(frames, 0)
+}
+
+/// The second interface counts time from so many seconds later.
+fn pcapng_with_offset(frames: &[Timed], offset: i64) -> Vec<u8> {
     let section = [&0x1A2B_3C4D_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xFF; 8]].concat();
-    let interface =
-        [&[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 4, 0][..], b"eth0", &[9, 0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0]].concat();
-    let mut file = [block(0x0A0D_0D0A, &section), block(1, &interface), block(1, &interface)].concat();
+    let interface = |more: &[u8]| {
+        let fixed = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 4, 0, b'e', b't', b'h', b'0', 9, 0, 1, 0, 3, 0, 0, 0];
+        block(1, &[&fixed, more, &[0, 0, 0, 0]].concat())
+    };
+    let offset = [&[14, 0, 8, 0][..], &offset.to_le_bytes()].concat();
+    let mut file = [block(0x0A0D_0D0A, &section), interface(&[]), interface(&offset)].concat();
     for (n, (time, frame)) in frames.iter().enumerate() {
         let ticks = u64::from(EPOCH) * 1000 + u64::from(*time);
         let captured = frame.len().min(KEPT);
@@ -123,15 +131,30 @@ pub fn seeds() -> Vec<Seed> {
     ]
 }
 
+/// Octets behind the last record until the length says how the target hears the frames: 0 at one point, 1 in turn at
+/// two, 2 by interface.
+fn heard(how: usize, mut file: Vec<u8>) -> Vec<u8> {
+    while file.len() % 3 != how {
+        file.push(0);
+    }
+    file
+}
+
 pub fn calls() -> Vec<Seed> {
     let micro = |frames: &[Timed]| pcap(0xA1B2_C3D4, false, frames);
     let lossy: Vec<Timed> =
         call(40, &[(64, 0xB8)]).into_iter().enumerate().filter(|(i, _)| i % 7 != 3).map(|f| f.1).collect();
+    let bleached = call(20, &[(64, 0xB8), (63, 0)]);
+    let apart = pcapng_with_offset(&bleached, 1 << 34);
     vec![
-        ("call.pcap", micro(&call(30, &[(64, 0xB8)]))),
-        ("bleached.pcap", micro(&call(20, &[(64, 0xB8), (63, 0)]))),
-        ("three-hops.pcap", micro(&call(12, &[(64, 0xB8), (63, 0x88), (62, 0x88)]))),
-        ("lossy.pcap", micro(&lossy)),
-        ("interfaces.pcapng", pcapng(&call(12, &[(64, 0xB8), (64, 0)]))),
+        ("call.pcap", heard(0, micro(&call(30, &[(64, 0xB8)])))),
+        ("bleached.pcap", heard(0, micro(&bleached))),
+        ("bleached-at-two-points.pcap", heard(1, micro(&bleached))),
+        ("three-hops.pcap", heard(0, micro(&call(12, &[(64, 0xB8), (63, 0x88), (62, 0x88)])))),
+        ("three-hops-in-turn.pcap", heard(1, micro(&call(12, &[(64, 0xB8), (63, 0x88), (62, 0x88)])))),
+        ("lossy.pcap", heard(0, micro(&lossy))),
+        ("interfaces.pcapng", heard(0, pcapng(&call(12, &[(64, 0xB8), (64, 0)])))),
+        ("interfaces-are-points.pcapng", heard(2, pcapng(&call(12, &[(64, 0xB8), (64, 0)])))),
+        ("clocks-apart.pcapng", heard(2, apart)),
     ]
 }

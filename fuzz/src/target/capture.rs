@@ -31,14 +31,26 @@ impl<R: Read> Read for Drops<R> {
 struct Reading {
     summary: Summary,
     interfaces: Vec<Option<String>>,
-    heard: Heard,
+    /// By observation point.
+    heard: [Heard; POINTS.len()],
     /// A sum over all frames, to tell two readings apart.
     sum: u64,
 }
 
-fn read(reader: Box<dyn Read + Send>, limits: Limits, seed: u64) -> Result<Reading, String> {
+/// Observation points that the frames of one capture may be given to.
+const POINTS: [&str; 2] = ["access", "edge"];
+
+/// The point that hears a frame, by the number of its interface and its own.
+type PointOf = fn(u16, u64) -> usize;
+
+fn read(
+    reader: Box<dyn Read + Send>,
+    limits: Limits,
+    seed: u64,
+    point_of: PointOf,
+) -> Result<Reading, String> {
     let mut file = CaptureFile::from_reader("fuzz", reader).map_err(|error| error.to_string())?;
-    let mut listener = Listener::new(limits, seed);
+    let mut listeners = [0, 1].map(|point| Listener::new(PointId(point), limits, seed));
     let mut sum = 0_u64;
     let mut frames = 0_u64;
     loop {
@@ -53,7 +65,7 @@ fn read(reader: Box<dyn Read + Send>, limits: Limits, seed: u64) -> Result<Readi
         for octet in frame.data.iter().chain(&frame.timestamp.0.to_le_bytes()) {
             sum = sum.wrapping_mul(31).wrapping_add(u64::from(*octet) + 1);
         }
-        listener.hear(&frame, |_, _| ());
+        listeners[point_of(frame.interface, frames)].hear(&frame, |_, _| ());
     }
     assert!(file.next_frame().is_none(), "the end is the end");
     let summary = file.summary();
@@ -62,24 +74,30 @@ fn read(reader: Box<dyn Read + Send>, limits: Limits, seed: u64) -> Result<Readi
         assert!(!damage.to_string().is_empty());
     }
     let interfaces = file.interfaces().iter().map(|interface| interface.name.clone()).collect();
-    Ok(Reading { summary, interfaces, heard: listener.finish(), sum })
+    Ok(Reading { summary, interfaces, heard: listeners.map(Listener::finish), sum })
 }
 
 /// Read at once or by drops, a capture is the same.
 pub fn capture(data: &[u8]) {
-    let at_once = read(Box::new(Cursor::new(data.to_vec())), NARROW, 7);
-    let by_drops = read(Box::new(Drops(Cursor::new(data.to_vec()))), NARROW, 7);
+    let at_once = read(Box::new(Cursor::new(data.to_vec())), NARROW, 7, |_, _| 0);
+    let by_drops = read(Box::new(Drops(Cursor::new(data.to_vec()))), NARROW, 7, |_, _| 0);
+    let is_whole = |read: &Result<Reading, String>| read.as_ref().is_ok_and(|r| r.summary.damage.is_none());
+    let is_zstd = data.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) || data.get(1..4) == Some(&[0x2A, 0x4D, 0x18]);
     match (at_once, by_drops) {
+        // How much of a damaged block still comes out depends on how much of it the library saw at once.
+        (one, other) if is_zstd && !(is_whole(&one) && is_whole(&other)) => (),
         (Ok(one), Ok(other)) => {
-            assert_eq!((one.summary, one.sum), (other.summary, other.sum));
-            assert_eq!(one.heard.streams.len(), other.heard.streams.len());
+            assert_eq!((&one.summary, one.sum), (&other.summary, other.sum));
+            let streams = |reading: &Reading| reading.heard.each_ref().map(|heard| heard.streams.len());
+            assert_eq!(streams(&one), streams(&other));
         }
         (Err(one), Err(other)) => assert_eq!(one, other),
         (one, other) => panic!("opened {}, by drops {}", one.is_ok(), other.is_ok()),
     }
 }
 
-/// Whatever a capture holds, its report is one JSON object, the same whatever numbers hashing began with.
+/// Whatever a capture holds, its report is one JSON object, the same whatever numbers hashing began with. All frames
+/// are heard at one point, or in turn at two, or by their interfaces: the length of the input says which.
 pub fn report(data: &[u8]) {
     let Some(outcome) = outcome(data, 7) else { return };
     let json = json(&outcome, &Options::default());
@@ -110,29 +128,36 @@ fn json(outcome: &Outcome, options: &Options) -> Vec<u8> {
 }
 
 fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
-    let reading = read(Box::new(Cursor::new(data.to_vec())), Limits::default(), seed).ok()?;
+    let point_of: PointOf = match data.len() % 3 {
+        0 => |_, _| 0,
+        1 => |_, number| usize::from(number % 2 == 0),
+        _ => |interface, _| usize::from(interface % 2 == 1),
+    };
+    let reading = read(Box::new(Cursor::new(data.to_vec())), Limits::default(), seed, point_of).ok()?;
     let Reading { summary, interfaces, heard, .. } = reading;
-    let capture = CaptureRecord {
-        file: "fuzz.pcap".to_owned(),
-        point: PointId(0),
-        format: summary.format.to_owned(),
-        packets: summary.frames,
-        bytes: summary.bytes,
-        first: summary.first,
-        last: summary.last,
-        damage: summary.damage.map(|damage| damage.to_string()),
-        undecoded: Vec::new(),
-        dropped: summary.dropped,
-        interfaces: interfaces.clone(),
+    let mut material = Material {
+        points: POINTS.map(str::to_owned).to_vec(),
+        interfaces: POINTS.map(|_| interfaces.clone()).to_vec(),
+        ..Material::default()
     };
-    let material = Material {
-        points: vec!["capture".to_owned()],
-        interfaces: vec![interfaces],
-        captures: vec![capture],
-        streams: heard.streams,
-        stun: heard.stun,
-        counters: heard.counters,
-    };
+    for (point, heard) in (0..).map(PointId).zip(heard) {
+        material.captures.push(CaptureRecord {
+            file: "fuzz.pcap".to_owned(),
+            point,
+            format: summary.format.to_owned(),
+            packets: summary.frames,
+            bytes: summary.bytes,
+            first: summary.first,
+            last: summary.last,
+            damage: summary.damage.as_ref().map(ToString::to_string),
+            undecoded: Vec::new(),
+            dropped: summary.dropped,
+            interfaces: interfaces.clone(),
+        });
+        material.streams.extend(heard.streams);
+        material.stun.extend(heard.stun);
+        material.counters.add(&heard.counters);
+    }
     let outcome = judge(material, &POLICY);
     laws::of_outcome(&outcome);
     Some(outcome)

@@ -2,7 +2,7 @@
 
 use hopmark::decode::{Layer, Message, Observation, PathTable};
 use hopmark::meter::Limits;
-use hopmark::terms::{Frame, LinkType, Timestamp};
+use hopmark::terms::{Frame, LinkType, PointId, Timestamp};
 
 use crate::listener::{Heard, Listener, NARROW};
 use crate::packet::{self, messages, tcp_frame, udp_frame};
@@ -14,7 +14,7 @@ fn hear(
     make: impl Fn(&packet::Message<'_>) -> Vec<u8>,
     mut look: impl FnMut(&packet::Message<'_>, &Observation<'_>, &PathTable),
 ) -> Heard {
-    let mut listener = Listener::new(limits, 7);
+    let mut listener = Listener::new(PointId(0), limits, 7);
     let mut now = 1_700_000_000_000_000_000;
     for message in messages(data) {
         now += message.elapsed_ns;

@@ -31,6 +31,4 @@ pub fn anonymize(data: &[u8]) {
     if !text.contains(':') && text.matches('.').count() < 3 {
         assert_eq!(text, replaced, "no address, and yet replaced");
     }
-    // What an address became is an address, so that the text keeps its form, and is not replaced halfway.
-    assert_eq!(anonymizer.text(&replaced) == replaced, replaced == text, "{replaced}");
 }

@@ -11,7 +11,7 @@ use times::SUSPICIOUS_SECONDS;
 use super::candidate::is_clock_step;
 use super::clock::{ClockIndex, Clocks, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
-use super::record::{DscpChange, MAX_CHANGES};
+use super::record::{DscpChange, MAX_CHANGES, MAX_PARTS};
 use super::samples::{Level, NEVER, Samples, Sampling, is_chosen, sample};
 use super::sequence::{Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
@@ -170,7 +170,7 @@ pub(super) struct Tally {
 }
 
 /// Above this many different ways and markings at one hop, new ones are counted as the first way's.
-const MAX_TALLIES: usize = 1024;
+const MAX_TALLIES: usize = 256;
 
 /// Packets of one payload type.
 #[derive(Debug, Clone, Copy)]
@@ -472,6 +472,9 @@ impl Cold {
             arrival: Timestamp(hot.last_arrival),
         };
         let lowest = self.window.lowest();
+        if self.parts.len() >= MAX_PARTS {
+            return;
+        }
         self.parts.push(super::Part {
             lowest,
             highest: hot.highest,
@@ -485,7 +488,7 @@ impl Cold {
     /// Keeps the packet if it is one that every hop chooses.
     fn keep_sample(&mut self, hot: &mut Hot, d: &Digest, sequence: u32) {
         let (ssrc, level) = (hot.key.ssrc(), hot.level());
-        if is_chosen(ssrc, d.sequence, level) {
+        if is_chosen(ssrc, d.sequence, level) && self.parts.len() < MAX_PARTS {
             let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
             let level = self.samples.keep(sample(d, sequence, part), ssrc, level);
             hot.set_level(level);

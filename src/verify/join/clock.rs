@@ -45,7 +45,7 @@ impl ClockRelation {
         Self {
             offset_seconds: self.offset_seconds.map(|s| -s),
             drift_ppm: self.drift_ppm.map(|d| -d),
-            correction: (-offset, -drift, start.saturating_add(offset)),
+            correction: (offset.saturating_neg(), -drift, start.saturating_add(offset)),
             ..self
         }
     }
@@ -121,12 +121,15 @@ impl Both {
         let drift = self.drift();
         // What is left after the drift: the fastest packets each way.
         let straight = |way: &[(i64, i64)], sign: f64| {
-            way.iter().map(|&(at, delay)| delay - (sign * drift * (at - start) as f64) as i64).min()
+            let drifted = |at: i64| (sign * drift * at.saturating_sub(start) as f64) as i64;
+            way.iter().map(|&(at, delay)| delay.saturating_sub(drifted(at))).min()
         };
         let (offset, uncertainty) = match (straight(&self.up, 1.0), straight(&self.down, -1.0)) {
-            (Some(up), Some(down)) => ((up - down) / 2, Some((up + down).saturating_abs() / 2)),
+            (Some(up), Some(down)) => {
+                (up.saturating_sub(down) / 2, Some(up.saturating_add(down).saturating_abs() / 2))
+            }
             (Some(up), None) => (up, None),
-            (None, Some(down)) => (-down, None),
+            (None, Some(down)) => (down.saturating_neg(), None),
             (None, None) => return ClockRelation::ONE,
         };
         ClockRelation {
@@ -145,7 +148,7 @@ impl Both {
         let slope = |way: &[(i64, i64)], sign: f64| -> Option<(f64, f64)> {
             let first = way.iter().map(|w| w.0).min()?;
             let last = way.iter().map(|w| w.0).max()?;
-            let quarter = (last - first) / 4;
+            let quarter = last.saturating_sub(first) / 4;
             if quarter < 1_000_000_000 {
                 return None;
             }
@@ -153,12 +156,34 @@ impl Both {
                 way.iter().filter(|w| (from..=to).contains(&w.0)).min_by_key(|w| w.1).copied()
             };
             let (a, b) = (fastest(first, first + quarter)?, fastest(last - quarter, last)?);
-            let apart = (b.0 - a.0) as f64;
-            Some((sign * (b.1 - a.1) as f64 / apart, apart))
+            let apart = b.0.saturating_sub(a.0) as f64;
+            Some((sign * b.1.saturating_sub(a.1) as f64 / apart, apart))
         };
         let slopes: Vec<(f64, f64)> =
             [slope(&self.up, 1.0), slope(&self.down, -1.0)].into_iter().flatten().collect();
         let weight: f64 = slopes.iter().map(|s| s.1).sum();
         if weight > 0.0 { slopes.iter().map(|s| s.0 * s.1).sum::<f64>() / weight } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_at_the_ends_of_time_are_taken() {
+        let ends = [i64::MIN, -1, 0, i64::MAX];
+        let pairs: Vec<(i64, i64)> = ends.iter().flat_map(|&at| ends.map(|delay| (at, delay))).collect();
+        for (up, down) in [(&pairs[..], &pairs[..]), (&pairs, &[]), (&[], &pairs)] {
+            let both = Both { up: up.to_vec(), down: down.to_vec() };
+            for relation in [both.relation(None), both.relation(Some(false)), both.relation(None).reversed()]
+            {
+                assert!(relation.drift_ppm.is_none_or(f64::is_finite));
+                assert!(relation.uncertainty_seconds.is_none_or(|s| s >= 0.0));
+                for &(at, delay) in &pairs {
+                    let _ = relation.corrected(at, delay);
+                }
+            }
+        }
     }
 }

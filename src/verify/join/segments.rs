@@ -221,7 +221,8 @@ fn recorded(
     (if was_there { lowest } else { first.max(lowest) }, if stayed { highest } else { last.min(highest) })
 }
 
-/// Which codepoint each number had at a hop, as intervals.
+/// Which codepoint each number had at a hop, as intervals; none where packets overtook a change, so that numbers do not
+/// tell.
 fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
     let values: Vec<u8> = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0).collect();
     if let [only] = *values {
@@ -243,11 +244,15 @@ fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
     for change in &hop.dscp_changes {
         let base = seen.bases.get(usize::from(change.part))?;
         let at = base + i64::from(change.sequence);
+        if at < from {
+            return None;
+        }
         put(value, from, at);
         (from, value) = (at, change.to.value());
     }
     put(value, from, i64::MAX);
-    Some(marked)
+    let packets = |value: u8| hop.dscp.iter().find(|d| d.0 == value).map_or(0, |d| d.1);
+    marked.iter().all(|(value, numbers)| numbers.count() <= packets(*value)).then_some(marked)
 }
 
 fn remarked(before: &HopRecord, after: &HopRecord, a: &Seen, b: &Seen, both: &Intervals) -> Vec<Remarked> {
@@ -339,6 +344,55 @@ fn delay(delays: &[i64]) -> Option<Delay> {
 fn variation(mut delays: Vec<i64>) -> Option<Variation> {
     delays.sort_unstable();
     let (first, last) = (*delays.first()?, *delays.last()?);
-    let over = |ns: i64| seconds(ns - first);
+    let over = |ns: i64| seconds(ns.saturating_sub(first));
     Some(Variation { p50: over(at_share(&delays, 50)), p99: over(at_share(&delays, 99)), max: over(last) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::DscpChange;
+    use crate::verify::tests_support::hop;
+
+    #[test]
+    fn markings_are_told_by_number_unless_packets_overtook_a_change() {
+        let change = |from: Dscp, to: Dscp, sequence: u32| DscpChange {
+            at: Timestamp(0),
+            from,
+            to,
+            sequence,
+            part: 0,
+        };
+        let (ef, df) = (Dscp::EF, Dscp::DF);
+        for (name, changes, dscp, is_told) in [
+            ("one change", vec![change(ef, df, 5)], [(46, 5), (0, 5)], true),
+            ("and back", vec![change(ef, df, 5), change(df, ef, 8)], [(46, 7), (0, 3)], true),
+            (
+                "a late packet with a change",
+                vec![change(ef, df, 8), change(df, ef, 5)],
+                [(46, 7), (0, 3)],
+                false,
+            ),
+            ("a late packet without one", vec![change(ef, df, 5)], [(46, 4), (0, 6)], false),
+        ] {
+            let mut hop = hop(64, &dscp);
+            (hop.dscp_change_count, hop.dscp_changes) = (changes.len() as u64, changes);
+            let mut numbers = Intervals::default();
+            numbers.push(0, 10);
+            let seen = Seen { numbers, bases: vec![0], is_incomplete: false };
+            let told = markings(&hop, &seen);
+            assert_eq!(told.is_some(), is_told, "{name}");
+            if let Some(told) = told {
+                let counts: Vec<_> = told.iter().map(|(value, numbers)| (*value, numbers.count())).collect();
+                assert_eq!(counts, dscp, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn delays_at_the_ends_of_time_are_taken() {
+        let delays = vec![i64::MAX, 0, i64::MIN];
+        assert_eq!(delay(&delays).map(|d| d.samples), Some(3));
+        assert!(variation(delays).is_some_and(|v| v.p50 > 0.0 && v.p50 <= v.max));
+    }
 }
