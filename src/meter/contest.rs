@@ -127,7 +127,7 @@ impl Meter {
                 return;
             }
             _ => {
-                let sampling = Sampling::of_hops(self.table.streams());
+                let sampling = Sampling::of_hops(self.table.streams(), self.limits.has_other_points);
                 let Some((hot, cold)) = self.table.hop(first) else { return };
                 hot.sample_from_now(sampling);
                 let (hot, cold) = begin(hot.key, cold.kind, &newcomer, &self.clocks, sampling);

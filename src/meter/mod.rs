@@ -230,7 +230,7 @@ impl Meter {
         if self.is_crowd && !self.limits.has_other_points {
             Sampling::NONE
         } else {
-            Sampling::of_hops(streams)
+            Sampling::of_hops(streams, self.limits.has_other_points)
         }
     }
 

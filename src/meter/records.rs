@@ -45,8 +45,9 @@ pub(super) fn stream(
     paths: &PathTable,
     is_compared: bool,
 ) -> Option<StreamRecord> {
+    let is_compared = is_compared || hops.len() > 1;
     for (hot, cold) in &mut hops {
-        cold.close(hot);
+        cold.close(hot, is_compared);
     }
     // Routers lower the TTL. Where they are equal, the hop that was heard first comes first: sorting is stable.
     hops.sort_by_key(|(_, cold)| Reverse(main_way(cold).map_or(0, |t| t.ttl)));
@@ -67,7 +68,6 @@ pub(super) fn stream(
     let last = hops.iter().map(|(hot, _)| hot.last_arrival).max()?;
     let (flow, ssrc) = (flow_of(cold.kind, hot.key, book), hot.key.ssrc());
     let (interval, mean_octets) = (packet_interval(hot, cold), ratio(cold.octets, counted));
-    let is_compared = is_compared || hops.len() > 1;
     let mut here = Here { point, flow, shared, paths, is_compared };
     Some(StreamRecord {
         point,

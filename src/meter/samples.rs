@@ -47,12 +47,13 @@ impl Sampling {
     /// Of one of many streams at the only point: there is nothing to compare it with, until another hop turns up.
     pub(super) const NONE: Self = Self { level: NEVER, base: 4 };
 
-    /// Few streams may be sampled finely, many must be cheap: the memory for it stays the same.
-    pub(super) const fn of_hops(streams: usize) -> Self {
-        if Self::is_crowd(streams) {
-            Self { level: LEVEL_OF_MANY, base: 4 }
-        } else {
-            Self { level: 0, base: 1024 }
+    /// Few streams may be sampled finely, many must be cheap: the memory for it stays the same. What passes other
+    /// points is sampled to tell delays well; at one point alone a look now and then is enough.
+    pub(super) const fn of_hops(streams: usize, has_other_points: bool) -> Self {
+        match (Self::is_crowd(streams), has_other_points) {
+            (true, _) => Self { level: LEVEL_OF_MANY, base: 4 },
+            (false, true) => Self { level: 0, base: 1024 },
+            (false, false) => Self { level: 0, base: 64 },
         }
     }
 

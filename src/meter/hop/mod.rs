@@ -495,8 +495,8 @@ impl Cold {
         }
     }
 
-    /// Ends the stream: what is still open is decided by what there is.
-    pub(super) fn close(&mut self, hot: &mut Hot) {
+    /// Ends the stream: what is still open is decided by what there is. Parts are kept where hops are compared.
+    pub(super) fn close(&mut self, hot: &mut Hot, is_compared: bool) {
         self.take_over(hot);
         if let Some(suspect) = self.suspect.take() {
             self.give_up(&suspect);
@@ -505,7 +505,11 @@ impl Cold {
             let told = trial.decide_at_end();
             self.settle(hot, &trial, told);
         }
-        self.end_part(hot);
+        if is_compared {
+            self.end_part(hot);
+        } else {
+            self.window.close();
+        }
     }
 
     /// Adds a later fragment of one of the stream's packets.
