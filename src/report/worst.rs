@@ -220,6 +220,7 @@ mod tests {
 
     #[test]
     fn each_call_is_there_once_and_of_those_without_fault_only_the_first() {
+        use Marking::{Conformant, Remarked, Unmarked};
         let of = |streams: &[(u32, Marking)]| {
             let streams = streams.iter().map(|&(call, marking)| {
                 let mut stream = marked(marking, 0, 0.0);
@@ -228,7 +229,6 @@ mod tests {
             });
             worst_of_calls(&Outcome { streams: streams.collect(), ..Outcome::default() }, 3, |_| true)
         };
-        use Marking::{Conformant, Remarked, Unmarked};
         assert_eq!(of(&[(0, Conformant), (1, Conformant)]), [0]);
         assert_eq!(of(&[(0, Unmarked), (0, Remarked), (1, Unmarked), (2, Conformant)]), [1, 2]);
         assert_eq!(of(&[(0, Unmarked), (1, Unmarked), (2, Unmarked), (3, Remarked)]), [3, 0, 1]);

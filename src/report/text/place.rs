@@ -85,7 +85,7 @@ impl Spot {
         let stream =
             finding.stream.and_then(|number| view.outcome.streams.get(usize::try_from(number).ok()?));
         let hop = |number| stream.and_then(|s| s.record.hops.get(usize::from(number)));
-        let (Some(stream), Some(before), Some(after)) = (stream, hop(a), hop(b)) else {
+        let (Some(before), Some(after)) = (hop(a), hop(b)) else {
             return (Self::Numbers(a, b), None);
         };
         let (old, new) = (before.ttl(), after.ttl());
