@@ -1,5 +1,6 @@
 //! The paths of the worst calls, drawn hop by hop in both directions.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use super::numbers::{count, millis, percent};
@@ -71,10 +72,12 @@ fn write_call(
         }
         (Some((stations, lane)), None) => {
             draw(&stations, &[lane], page)?;
+            page.blank()?;
             page.line(&[(Look::Plain, "  reverse    not heard")])?;
         }
         (None, Some((stations, lane))) => {
             page.line(&[(Look::Plain, "  forward    not heard")])?;
+            page.blank()?;
             draw(&stations, &[lane], page)?;
         }
         (None, None) => {}
@@ -134,7 +137,7 @@ fn backwards(mut lane: Lane) -> Lane {
     Lane { is_backwards: true, ..lane }
 }
 
-/// What a segment did, the worst of it as a sign in the line.
+/// What a segment did: signs for the line, and figures.
 fn link(
     segment: Option<&Segment>,
     is_changed: bool,
@@ -179,14 +182,10 @@ fn link(
         figures.push("new 5-tuple".to_owned());
     }
     let is_spoilt = is_remarked && !is_right_after;
-    let sign = match (is_spoilt, is_lossy, is_remarked) {
-        (true, ..) => Some('✗'),
-        (false, true, _) => Some('!'),
-        (false, false, true) => Some('✓'),
-        (false, false, false) => None,
-    };
-    legend.signs.extend(sign.filter(|sign| !legend.signs.contains(sign)));
-    Link { sign, is_bad: is_spoilt || is_lossy, figures }
+    let known = [(is_spoilt, '✗'), (is_remarked && is_right_after, '✓'), (is_lossy, '!')];
+    let signs: Vec<char> = known.iter().filter(|(is_so, _)| *is_so).map(|&(_, sign)| sign).collect();
+    legend.signs.extend(&signs);
+    Link { signs, is_bad: is_spoilt || is_lossy, figures }
 }
 
 /// Who sends to whom, from hop to hop where that changes, and which marking is expected.
@@ -236,7 +235,7 @@ fn write_doubts(view: &View<'_>, (number, stream): Numbered<'_>, page: &mut Page
 /// What the signs mean, of those that were drawn.
 #[derive(Debug, Default)]
 struct Legend {
-    signs: Vec<char>,
+    signs: BTreeSet<char>,
     has_unknown: bool,
     has_unseen: bool,
     has_variation: bool,

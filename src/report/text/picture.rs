@@ -17,7 +17,7 @@ const PITCH: std::ops::RangeInclusive<usize> = 20..=26;
 const LAST: usize = 12;
 
 /// Where the figures of a segment begin, behind the TTL of the hop before.
-const FIGURES: usize = 8;
+const FIGURES: usize = 9;
 
 /// A place at which packets were seen, in words: its name, and what tells it from others of the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub(super) struct Seen {
 /// What a segment did.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link {
-    /// Drawn into the line where something happened.
-    pub(super) sign: Option<char>,
+    /// Drawn into the line: what happened, one character each.
+    pub(super) signs: Vec<char>,
     /// Whether it is something bad: the line is heavy.
     pub(super) is_bad: bool,
     pub(super) figures: Vec<String>,
@@ -114,7 +114,7 @@ fn draw_lane(lane: &Lane, first: usize, last: usize, pitch: usize, page: &mut Pa
     for (column, number) in (first..=last).enumerate() {
         let Some(seen) = lane.hops.get(number) else { continue };
         let at = MARGIN + column * pitch;
-        // Room for a blank, a line of five and a blank.
+        // Leaves room for a blank, a line of five and a blank.
         let marking = cut(&seen.marking, (pitch - 7).min(page.width().saturating_sub(at)));
         line.put(at, seen.look, &marking);
         if let Some(top) = below.first_mut() {
@@ -145,8 +145,9 @@ fn draw_lane(lane: &Lane, first: usize, last: usize, pitch: usize, page: &mut Pa
 fn drawn(link: &Link, is_backwards: bool, width: usize) -> String {
     let stroke = if link.is_bad { '━' } else { '─' };
     let mut line = vec![stroke; width];
-    if let (Some(place), Some(sign)) = (line.get_mut(width / 2), link.sign) {
-        *place = sign;
+    let middle = line.iter_mut().skip(width.saturating_sub(link.signs.len()).div_ceil(2));
+    for (place, sign) in middle.zip(&link.signs) {
+        *place = *sign;
     }
     let end = if is_backwards { line.first_mut() } else { line.last_mut() };
     if let Some(place) = end {
@@ -193,7 +194,7 @@ mod tests {
         let station = || Station { name: name.into(), place: String::new() };
         let seen =
             || Seen { look: Look::Good, marking: "AF41(34)+AF42(36)".into(), ttl: "TTL 255…".into() };
-        let link = || Link { sign: Some('✗'), is_bad: true, figures: vec![u64::MAX.to_string()] };
+        let link = || Link { signs: vec!['✗'], is_bad: true, figures: vec![u64::MAX.to_string()] };
         let lane = |is_backwards| Lane {
             name: "forward".into(),
             stream: "s4294967296".into(),
@@ -225,9 +226,11 @@ mod tests {
 
     #[test]
     fn arrows_stand_where_packets_arrive() {
-        let link = Link { sign: Some('!'), is_bad: true, figures: Vec::new() };
+        let link = Link { signs: vec!['!'], is_bad: true, figures: Vec::new() };
+        let both = Link { signs: vec!['✗', '!'], ..link.clone() };
         assert_eq!(drawn(&link, false, 7), "━━━!━━→");
         assert_eq!(drawn(&link, true, 7), "←━━!━━━");
+        assert_eq!(drawn(&both, false, 8), "━━━✗!━━→");
         assert_eq!(drawn(&Link::default(), false, 5), "────→");
         assert_eq!(drawn(&link, false, 0), "");
     }
