@@ -13,7 +13,8 @@ use crate::meter::{
 use crate::policy::Evidence;
 use crate::terms::{ClockRate, Direction, Dscp, FlowKey, PointId, Ssrc, Timestamp, Transport};
 use crate::verify::{
-    Finding, FindingKind, JudgedStream, Marking, Outcome, Place, Quality, QualityVerdict, Severity,
+    ClockRelation, Delay, Finding, FindingKind, JudgedStream, Marking, Outcome, Place, Quality,
+    QualityVerdict, Remarked, Segment, Severity, Variation,
 };
 
 /// Seconds after the start of the example.
@@ -402,6 +403,67 @@ pub(super) fn outcome() -> Outcome {
             orphan_fragments: 3,
             ..MeterCounters::default()
         },
+    }
+}
+
+/// What a segment did to a stream that it passed unharmed, in 1.2 ms.
+fn segment(packets: u64) -> Segment {
+    Segment {
+        packets_in: packets,
+        packets_out: packets,
+        lost: Some(0),
+        unseen_after: 0,
+        unseen_before: 0,
+        reordered_added: 0,
+        remarked: Vec::new(),
+        pcp_changed: Vec::new(),
+        delay: Some(Delay { min: 0.001, mean: 0.0012, p99: 0.002, max: 0.004, samples: 40 }),
+        delay_variation: Some(Variation { p50: 0.0002, p99: 0.001, max: 0.003 }),
+        clock: ClockRelation::ONE,
+        suspect: Vec::new(),
+    }
+}
+
+/// A call that was heard at three points in both directions, with an address translation and another clock.
+pub(super) fn joined() -> Outcome {
+    let at_point = |point, ttl, dscp, packets| HopRecord {
+        point: PointId(point),
+        ..hop(u16::from(point == 0), &[], ttl, &[(dscp, packets)])
+    };
+    let mut there = stream(0);
+    there.reverse_of = Some(1);
+    there.record.hops =
+        smallvec![at_point(0, 64, 46, 3000), at_point(1, 62, 46, 3000), at_point(2, 61, 0, 2980)];
+    there.record.hops[2].flow = flow("203.0.113.5:61000", "52.112.100.7:3479");
+    there.markings = smallvec![Marking::Conformant, Marking::Conformant, Marking::Remarked];
+    let remarked = Remarked { from: Dscp::EF, to: Dscp::DF, packets: 2980, first: at(0), last: at(60) };
+    let mut last = Segment { lost: Some(20), packets_out: 2980, remarked: vec![remarked], ..segment(3000) };
+    (last.delay, last.clock.shared) = (None, false);
+    there.segments = vec![segment(3000), last];
+
+    let mut back = reversed(&there, 0, 1);
+    back.expectation = crate::policy::Expectation::ClassOrUnmarked;
+    back.record.hops =
+        smallvec![at_point(2, 57, 0, 2950), at_point(1, 56, 46, 2950), at_point(0, 54, 46, 2940)];
+    for hop in &mut back.record.hops {
+        hop.flow = back.record.flow;
+    }
+    back.record.hops[0].flow = flow("52.112.100.7:3479", "203.0.113.5:61000");
+    back.markings = smallvec![Marking::Unmarked, Marking::Conformant, Marking::Conformant];
+    let marked = Remarked { from: Dscp::DF, to: Dscp::EF, packets: 2950, first: at(0), last: at(60) };
+    let mut first = Segment { remarked: vec![marked], ..segment(2950) };
+    (first.delay, first.clock.shared) = (None, false);
+    let doubtful = vec!["the capturing machine dropped frames"];
+    back.segments = vec![first, Segment { lost: None, unseen_after: 3, suspect: doubtful, ..segment(2950) }];
+
+    Outcome {
+        points: vec!["access".into(), "core".into(), "edge".into()],
+        interfaces: vec![vec![None, Some("Gi1/0/7".into())], vec![None], vec![None]],
+        classes: vec!["audio".into()],
+        captures: vec![capture("access.pcapng")],
+        streams: vec![there, back],
+        findings: vec![Finding { stream: Some(0), call: Some(0), place: Place::Between(1, 2), ..finding() }],
+        ..Outcome::default()
     }
 }
 

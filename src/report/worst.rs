@@ -18,6 +18,14 @@ struct Badness {
     number: u32,
 }
 
+impl Badness {
+    /// Whether nothing is wrong with it.
+    fn is_fine(&self) -> bool {
+        self.severity < Some(Severity::Warning)
+            && matches!(self.verdict, Verdict::Conformant | Verdict::Unclassified)
+    }
+}
+
 impl Eq for Badness {}
 
 impl Ord for Badness {
@@ -81,7 +89,7 @@ impl Verdict {
 }
 
 /// The most frequent codepoint at a hop.
-fn main_dscp(stream: &JudgedStream, hop: usize) -> Option<u8> {
+pub(super) fn main_dscp(stream: &JudgedStream, hop: usize) -> Option<u8> {
     let counts = &stream.record.hops.get(hop)?.dscp;
     counts.iter().max_by_key(|(value, packets)| (*packets, Reverse(*value))).map(|(value, _)| *value)
 }
@@ -109,6 +117,41 @@ pub(super) fn packets(stream: &JudgedStream) -> u64 {
 ///
 /// Holds `count` streams at a time, however many there are.
 pub(super) fn worst(outcome: &Outcome, count: usize) -> Vec<u32> {
+    let mut heap: BinaryHeap<Reverse<Badness>> = BinaryHeap::new();
+    for (badness, _) in rated(outcome) {
+        heap.push(Reverse(badness));
+        if heap.len() > count {
+            heap.pop();
+        }
+    }
+    heap.into_sorted_vec().into_iter().map(|Reverse(badness)| badness.number).collect()
+}
+
+/// The worst stream of each of the `count` worst calls, among the streams that are wanted.
+///
+/// Calls with nothing wrong are left out, but for the first of all. Holds `count` streams at a time.
+pub(super) fn worst_of_calls(
+    outcome: &Outcome,
+    count: usize,
+    is_wanted: impl Fn(&JudgedStream) -> bool,
+) -> Vec<u32> {
+    let mut calls: Vec<(Badness, u32)> = Vec::with_capacity(count + 1);
+    for (badness, stream) in rated(outcome).filter(|(_, stream)| is_wanted(stream)) {
+        match calls.iter_mut().find(|(_, call)| *call == stream.call) {
+            Some((worst, _)) if *worst >= badness => continue,
+            Some((worst, _)) => *worst = badness,
+            None => calls.push((badness, stream.call)),
+        }
+        calls.sort_by_key(|call| Reverse(*call));
+        calls.truncate(count);
+    }
+    let mut nothing_before = true;
+    calls.retain(|(badness, _)| std::mem::take(&mut nothing_before) || !badness.is_fine());
+    calls.into_iter().map(|(badness, _)| badness.number).collect()
+}
+
+/// All streams, with how bad they are.
+fn rated(outcome: &Outcome) -> impl Iterator<Item = (Badness, &JudgedStream)> {
     let mut severities: Vec<Option<Severity>> = vec![None; outcome.streams.len()];
     for finding in &outcome.findings {
         let slot = finding.stream.and_then(|number| severities.get_mut(usize::try_from(number).ok()?));
@@ -116,21 +159,17 @@ pub(super) fn worst(outcome: &Outcome, count: usize) -> Vec<u32> {
             *slot = (*slot).max(Some(finding.severity));
         }
     }
-    let mut heap: BinaryHeap<Reverse<Badness>> = BinaryHeap::new();
-    for ((number, stream), severity) in (0..).zip(&outcome.streams).zip(severities) {
-        heap.push(Reverse(Badness {
+    (0..).zip(&outcome.streams).zip(severities).map(|((number, stream), severity)| {
+        let badness = Badness {
             severity,
             verdict: Verdict::of(stream),
             loss_ratio: loss_ratio(stream).unwrap_or(0.0),
             jitter_seconds: jitter_seconds(stream).unwrap_or(0.0),
             packets: packets(stream),
             number,
-        }));
-        if heap.len() > count {
-            heap.pop();
-        }
-    }
-    heap.into_sorted_vec().into_iter().map(|Reverse(badness)| badness.number).collect()
+        };
+        (badness, stream)
+    })
 }
 
 #[cfg(test)]
@@ -177,5 +216,23 @@ mod tests {
     fn equals_stand_in_the_order_of_their_numbers() {
         let streams = (0..5).map(|_| marked(Marking::Conformant, 46, 0.0)).collect();
         assert_eq!(worst(&Outcome { streams, ..Outcome::default() }, 3), [0, 1, 2]);
+    }
+
+    #[test]
+    fn each_call_is_there_once_and_of_those_without_fault_only_the_first() {
+        use Marking::{Conformant, Remarked, Unmarked};
+        let of = |streams: &[(u32, Marking)]| {
+            let streams = streams.iter().map(|&(call, marking)| {
+                let mut stream = marked(marking, 0, 0.0);
+                stream.call = call;
+                stream
+            });
+            worst_of_calls(&Outcome { streams: streams.collect(), ..Outcome::default() }, 3, |_| true)
+        };
+        assert_eq!(of(&[(0, Conformant), (1, Conformant)]), [0]);
+        assert_eq!(of(&[(0, Unmarked), (0, Remarked), (1, Unmarked), (2, Conformant)]), [1, 2]);
+        assert_eq!(of(&[(0, Unmarked), (1, Unmarked), (2, Unmarked), (3, Remarked)]), [3, 0, 1]);
+        assert_eq!(of(&[]), [0; 0]);
+        assert_eq!(worst_of_calls(&example::outcome(), 0, |_| true), [0; 0]);
     }
 }

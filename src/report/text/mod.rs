@@ -1,4 +1,4 @@
-//! The report as text: answer, worst streams, findings, STUN, sources.
+//! The report as text: answer, streams, paths, findings, STUN, sources.
 //!
 //! Made to be read on a terminal and pasted into a ticket: at most 100 columns, no tabs, addresses in full.
 
@@ -7,6 +7,8 @@ mod findings;
 mod groups;
 mod numbers;
 mod page;
+mod paths;
+mod picture;
 mod place;
 mod sources;
 mod streams;
@@ -35,6 +37,7 @@ pub fn write_text(outcome: &Outcome, options: &Options, out: &mut dyn Write) -> 
     } else {
         answer::write(&view, &Summary::of(outcome), &groups, page)?;
         streams::write(&view, page)?;
+        paths::write(&view, page)?;
     }
     findings::write(&view, &groups, page)?;
     stun::write(&view, page)?;

@@ -124,7 +124,7 @@ pub(super) fn left(text: &str, width: usize) -> String {
 }
 
 /// The text, or as much of it as fits and an ellipsis.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -145,7 +145,7 @@ fn end_of_first(text: &str, width: usize) -> usize {
 }
 
 /// Breaks a text between words; a word that is wider than a line is broken anywhere.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for mut word in text.split(' ').filter(|w| !w.is_empty()) {

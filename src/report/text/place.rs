@@ -13,10 +13,10 @@ use crate::verify::{Finding, Place};
 pub(super) enum Spot {
     Everywhere,
     Point(PointId),
+    /// Between two hops, each at its own point.
     Between {
-        point: PointId,
-        before: Where,
-        after: Where,
+        before: (PointId, Where),
+        after: (PointId, Where),
         /// By how much the TTL falls from one to the other.
         ttl_falls: i16,
     },
@@ -85,14 +85,13 @@ impl Spot {
         let stream =
             finding.stream.and_then(|number| view.outcome.streams.get(usize::try_from(number).ok()?));
         let hop = |number| stream.and_then(|s| s.record.hops.get(usize::from(number)));
-        let (Some(stream), Some(before), Some(after)) = (stream, hop(a), hop(b)) else {
+        let (Some(before), Some(after)) = (hop(a), hop(b)) else {
             return (Self::Numbers(a, b), None);
         };
         let (old, new) = (before.ttl(), after.ttl());
         let spot = Self::Between {
-            point: stream.record.point,
-            before: of_hop(before),
-            after: of_hop(after),
+            before: (before.point, of_hop(before)),
+            after: (after.point, of_hop(after)),
             ttl_falls: i16::from(old) - i16::from(new),
         };
         (spot, Some((old, new)))
@@ -104,8 +103,8 @@ impl Spot {
             Self::Everywhere => "everywhere".into(),
             Self::Point(point) => format!("point {}", view.point(*point)),
             Self::Numbers(a, b) => format!("hops {} and {}", u32::from(*a) + 1, u32::from(*b) + 1),
-            Self::Between { point, before, after, ttl_falls } => {
-                let end = |place: &Where, ttl: Option<u8>| {
+            Self::Between { before, after, ttl_falls } => {
+                let end = |(point, place): &(PointId, Where), ttl: Option<u8>| {
                     let mut words = words(place, *point, view);
                     words.extend(ttl.map(|ttl| format!("TTL {ttl}")));
                     words.join(", ")
@@ -115,14 +114,27 @@ impl Spot {
                     _ => String::new(),
                 };
                 let (from, to) = (end(before, ttls.map(|t| t.0)), end(after, ttls.map(|t| t.1)));
+                if before.0 != after.0 {
+                    let named = |point: PointId, end: String| match end.as_str() {
+                        "" => format!("point {}", view.point(point)),
+                        end => format!("point {} ({end})", view.point(point)),
+                    };
+                    return format!("{} → {}{falls}", named(before.0, from), named(after.0, to));
+                }
+                let point = view.point(before.0);
                 if from.is_empty() && to.is_empty() {
-                    return format!("point {}{falls}", view.point(*point));
+                    return format!("point {point}{falls}");
                 }
                 let named = |end: String| if end.is_empty() { "untagged".to_owned() } else { end };
-                format!("point {}: {} → {}{falls}", view.point(*point), named(from), named(to))
+                format!("point {point}: {} → {}{falls}", named(from), named(to))
             }
         }
     }
+}
+
+/// Interface and tags of a hop in words; empty where there are none.
+pub(super) fn of_hop_in_words(hop: &HopRecord, view: &View<'_>) -> String {
+    words(&of_hop(hop), hop.point, view).join(", ")
 }
 
 fn of_hop(hop: &HopRecord) -> Where {

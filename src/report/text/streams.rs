@@ -170,7 +170,7 @@ fn codepoints(hops: &[HopRecord]) -> String {
 }
 
 /// The codepoints at one hop, the most frequent first: `AF41(34)+DF(0)`.
-fn at_hop(hop: &HopRecord) -> String {
+pub(super) fn at_hop(hop: &HopRecord) -> String {
     const MOST: usize = 3;
     let mut counts: Vec<(u8, u64)> = hop.dscp.to_vec();
     counts.sort_by_key(|&(value, packets)| (std::cmp::Reverse(packets), value));

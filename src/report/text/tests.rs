@@ -6,7 +6,7 @@ use super::*;
 use crate::meter::StunRecord;
 use crate::report::{Anonymizer, example};
 use crate::terms::PointId;
-use crate::verify::{Finding, Place};
+use crate::verify::{Finding, JudgedStream, Place};
 
 fn options() -> Options {
     Options { version: "1.2.3".into(), ..Options::default() }
@@ -21,6 +21,79 @@ fn written(outcome: &Outcome, options: &Options) -> String {
 #[test]
 fn the_report_of_everything() {
     insta::assert_snapshot!(written(&example::outcome(), &options()));
+}
+
+#[test]
+fn the_report_of_a_call_at_three_points() {
+    insta::assert_snapshot!(written(&example::joined(), &options()));
+}
+
+#[test]
+fn directions_over_different_hops_are_drawn_apart() {
+    let mut outcome = example::joined();
+    outcome.streams[1].record.hops.remove(1);
+    outcome.streams[1].segments.remove(1);
+    insta::assert_snapshot!(paths(&outcome));
+}
+
+#[test]
+fn a_long_path_is_drawn_in_several_rows() {
+    let mut outcome = example::joined();
+    let segment = outcome.streams[0].segments[0].clone();
+    for stream in &mut outcome.streams {
+        let hop = stream.record.hops[1].clone();
+        let more = 6 - stream.record.hops.len();
+        for _ in 0..more {
+            stream.record.hops.insert(1, hop.clone());
+            stream.segments.insert(1, segment.clone());
+            stream.markings.insert(1, stream.markings[1]);
+        }
+    }
+    insta::assert_snapshot!(paths(&outcome));
+}
+
+#[test]
+fn findings_name_both_points_of_a_segment() {
+    let mut outcome = example::joined();
+    let report = written(&outcome, &options());
+    assert!(report.contains("where    point core (TTL 62) → point edge (TTL 61)"), "{report}");
+    // The same tags at other points are another place.
+    let elsewhere = Finding { place: Place::Between(0, 1), ..outcome.findings[0].clone() };
+    outcome.findings.push(elsewhere);
+    let report = written(&outcome, &options());
+    assert!(report.contains("point access (Gi1/0/7, TTL 64) → point core (TTL 62)"), "{report}");
+    assert_eq!(report.matches("  ERROR  ").count(), 2, "{report}");
+}
+
+#[test]
+fn paths_are_bounded_and_left_out_where_nothing_is_to_be_drawn() {
+    let mut outcome = example::joined();
+    let pair: Vec<JudgedStream> = example::joined().streams;
+    for _ in 1..40 {
+        outcome.streams.extend(example::joined().streams);
+    }
+    for (number, stream) in (0..).zip(&mut outcome.streams) {
+        stream.call = number / 2;
+        stream.reverse_of = Some(number ^ 1);
+    }
+    assert_eq!(written(&outcome, &options()).matches("PATH of call").count(), 3);
+    assert_eq!(written(&outcome, &Options { worst: 0, ..options() }).matches("PATH of call").count(), 0);
+    outcome.streams = pair;
+    for stream in &mut outcome.streams {
+        stream.record.hops.truncate(1);
+    }
+    assert_eq!(written(&outcome, &options()).matches("PATH of call").count(), 0);
+    let mut alone = example::joined();
+    alone.streams.truncate(1);
+    assert!(paths(&alone).contains("reverse    not heard"));
+}
+
+/// The sections with pictures of paths.
+fn paths(outcome: &Outcome) -> String {
+    let report = written(outcome, &options());
+    let (_, from) = report.split_once("PATH").unwrap();
+    let (paths, _) = from.split_once("FINDINGS").unwrap();
+    format!("PATH{paths}")
 }
 
 #[test]
@@ -93,6 +166,7 @@ fn long_names() -> Outcome {
 fn no_line_is_wider_than_the_page() {
     for (name, outcome) in [
         ("everything", example::outcome()),
+        ("joined", example::joined()),
         ("long names", long_names()),
         ("no streams", example::no_streams()),
         ("nothing", Outcome::default()),
@@ -141,7 +215,7 @@ fn many_findings_of_one_kind_are_one_paragraph() {
     assert!(report.contains("100,000 streams, 50,000 calls, 5,000,001 packets"), "{report}");
     assert!(report.contains("s78: 10.20.0.44:50004"), "the one with the most packets speaks: {report}");
     assert!(report.contains("So also s1, s2, s3, s4, s5 and 99,994 more."), "{report}");
-    assert!(report.lines().count() < 70, "{report}");
+    assert!(report.lines().count() < 80, "{report}");
 }
 
 #[test]
@@ -167,7 +241,7 @@ fn long_lists_are_cut_and_say_so() {
     ] {
         assert!(report.contains(part), "{part} is not in {report}");
     }
-    assert!(report.lines().count() < 350, "{report}");
+    assert!(report.lines().count() < 370, "{report}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct ClockRelation {
 
 impl ClockRelation {
     /// One clock for both.
-    pub(in crate::verify) const ONE: Self = Self {
+    pub const ONE: Self = Self {
         shared: true,
         offset_seconds: None,
         uncertainty_seconds: None,
