@@ -90,10 +90,17 @@ const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[udp_blocked::check]
 pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     // Joined in a fixed order, so that the same packets are joined alike.
     in_order(&mut material.streams);
+    let views = material.streams.len();
     let (streams, joins) = join::join(material.streams, &material.points, policy);
     material.streams = streams;
-    in_order(&mut material.streams);
-    let clocks = Clocks::of(&material.streams, |a, b| named_clock(&material.points, policy, a, b));
+    if material.streams.len() < views {
+        in_order(&mut material.streams);
+    }
+    let clocks = if material.points.len() > 1 {
+        Clocks::of(&material.streams, |a, b| named_clock(&material.points, policy, a, b))
+    } else {
+        Clocks::default()
+    };
     let recordings = recordings(&material);
     let recording = |point: PointId| recordings.get(usize::from(point.0)).copied().unwrap_or_default();
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));

@@ -42,13 +42,13 @@ pub(super) fn join(
     points: &[String],
     policy: &Policy,
 ) -> (Vec<Box<StreamRecord>>, Vec<Unjoined>) {
-    let mut by_ssrc: Vec<u32> = (0_u32..).take(records.len()).collect();
-    by_ssrc.sort_by_key(|&i| records.get(i as usize).map(|r| (r.ssrc, i)));
+    let mut by_ssrc: Vec<(Ssrc, u32)> = records.iter().map(|r| r.ssrc).zip(0_u32..).collect();
+    by_ssrc.sort_unstable();
     let mut leader: Vec<u32> = (0_u32..).take(records.len()).collect();
     let mut unjoined = Vec::new();
-    let ssrc_of = |i: u32| records.get(i as usize).map(|r| r.ssrc);
-    for group in by_ssrc.chunk_by(|&a, &b| ssrc_of(a) == ssrc_of(b)).filter(|group| group.len() > 1) {
-        join_group(&records, group, &mut leader, &mut unjoined);
+    for group in by_ssrc.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+        let group: Vec<u32> = group.iter().map(|&(_, i)| i).collect();
+        join_group(&records, &group, &mut leader, &mut unjoined);
     }
     if leader.iter().zip(0_u32..).all(|(&l, i)| l == i) {
         return (records, unjoined);
