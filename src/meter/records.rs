@@ -175,7 +175,7 @@ impl Here<'_> {
             ecn,
             other: (!is_bare).then(|| Box::new(other)),
             parts: if self.is_compared { cold.parts } else { Vec::new() },
-            samples: if self.is_compared { cold.samples.into_kept() } else { Vec::new() },
+            samples: cold.samples.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
             octets: cold.octets,
         }
     }

@@ -58,16 +58,29 @@ pub(super) struct Window {
     /// The run of lost numbers that has left the window last.
     open_first: u32,
     open_run: u32,
-    /// Runs of this part that are over.
+    /// What was lost; most streams lose nothing.
+    lost: Option<Box<Lost>>,
+    /// `highest - lowest + 1` of the parts before this one, and how far `lowest` was moved.
+    expected_before: u64,
+}
+
+/// Numbers that were lost for good.
+#[derive(Debug, Clone)]
+struct Lost {
+    /// Runs of this part.
     runs: Vec<MissingRun>,
     /// Numbers in runs for which there was no room.
     unlisted: u64,
     /// How many runs may still be kept, of this part and those to come.
     room: usize,
-    /// Runs of loss by length, of this part and those before.
+    /// Runs by length, of this part and those before.
     bursts: [u32; 6],
-    /// `highest - lowest + 1` of the parts before this one, and how far `lowest` was moved.
-    expected_before: u64,
+}
+
+impl Default for Lost {
+    fn default() -> Self {
+        Self { runs: Vec::new(), unlisted: 0, room: MAX_RUNS, bursts: [0; 6] }
+    }
 }
 
 impl Window {
@@ -79,10 +92,7 @@ impl Window {
             lowest: first,
             open_first: 0,
             open_run: 0,
-            runs: Vec::new(),
-            unlisted: 0,
-            room: MAX_RUNS,
-            bursts: [0; 6],
+            lost: None,
             expected_before: 0,
         }
     }
@@ -170,7 +180,7 @@ impl Window {
     /// Ends the part and begins another. The old one must be closed.
     pub(super) fn restart(&mut self, first: u32) {
         let expected_before = self.expected();
-        *self = Self { bursts: self.bursts, room: self.room, expected_before, ..Self::new(first) };
+        *self = Self { lost: self.lost.take(), expected_before, ..Self::new(first) };
     }
 
     /// Ends the part: what is missing in the window is lost. Gives the runs, and how many numbers lie in runs for
@@ -180,12 +190,14 @@ impl Window {
             self.shift(128, true);
         }
         self.close_run();
-        (std::mem::take(&mut self.runs), std::mem::take(&mut self.unlisted))
+        let taken =
+            |lost: &mut Box<Lost>| (std::mem::take(&mut lost.runs), std::mem::take(&mut lost.unlisted));
+        self.lost.as_mut().map_or_else(Default::default, taken)
     }
 
     /// Runs of loss by length, of all parts that are closed.
-    pub(super) const fn bursts(&self) -> [u32; 6] {
-        self.bursts
+    pub(super) fn bursts(&self) -> [u32; 6] {
+        self.lost.as_ref().map_or([0; 6], |lost| lost.bursts)
     }
 
     /// Moves `n` numbers, all seen or all missing, into the window, and as many of the oldest out of it.
@@ -249,12 +261,13 @@ impl Window {
                 10..=19 => 4,
                 _ => 5,
             };
-            self.bursts[class] += 1;
-            if self.room > 0 {
-                self.room -= 1;
-                self.runs.push(MissingRun { first: self.open_first, length: self.open_run });
+            let lost = self.lost.get_or_insert_default();
+            lost.bursts[class] += 1;
+            if lost.room > 0 {
+                lost.room -= 1;
+                lost.runs.push(MissingRun { first: self.open_first, length: self.open_run });
             } else {
-                self.unlisted += u64::from(self.open_run);
+                lost.unlisted += u64::from(self.open_run);
             }
             self.open_run = 0;
         }

@@ -221,7 +221,9 @@ pub(super) struct Cold {
     pub(super) contest: Option<Box<Contest>>,
     /// Parts before this one.
     pub(super) parts: Vec<super::Part>,
-    pub(super) samples: Samples,
+    pub(super) samples: Option<Box<Samples>>,
+    /// Samples that are kept of a short stream.
+    sample_base: u32,
 }
 
 /// A stream's first packet at a hop.
@@ -250,7 +252,7 @@ pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks, sampling:
         part: Anchor { sequence: highest, timestamp: d.timestamp, arrival: d.arrival },
         clock,
         trial: is_unknown.then(|| Box::new(Trial::new(0.0, ClockIndex::UNKNOWN))),
-        samples: Samples::new(sampling.base),
+        sample_base: sampling.base,
         ..Cold::empty()
     };
     cold.tally(d.path, d.ttl, d.traffic_class, 1);
@@ -340,7 +342,8 @@ impl Cold {
             trial: None,
             contest: None,
             parts: Vec::new(),
-            samples: Samples::default(),
+            samples: None,
+            sample_base: 0,
         }
     }
 
@@ -490,7 +493,8 @@ impl Cold {
         let (ssrc, level) = (hot.key.ssrc(), hot.level());
         if is_chosen(ssrc, d.sequence, level) && self.parts.len() < MAX_PARTS {
             let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
-            let level = self.samples.keep(sample(d, sequence, part), ssrc, level);
+            let samples = self.samples.get_or_insert_with(|| Box::new(Samples::new(self.sample_base)));
+            let level = samples.keep(sample(d, sequence, part), ssrc, level);
             hot.set_level(level);
         }
     }
