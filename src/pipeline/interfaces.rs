@@ -1,9 +1,11 @@
 //! The interfaces of one observation point, over all its files.
 
+use std::collections::HashMap;
+
 use crate::capture::CaptureFile;
 
 /// What tells an interface from others of the same point.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Identity {
     Named(String),
     /// A capture's only interface, or the n-th of several without a name.
@@ -14,6 +16,7 @@ enum Identity {
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     known: Vec<Identity>,
+    numbers: HashMap<Identity, u16>,
 }
 
 /// Interfaces of one point; the ones that come after share the last number.
@@ -27,15 +30,20 @@ impl Interfaces {
                 Some(name) => Identity::Named(name.clone()),
                 None => Identity::Unnamed(u16::try_from(i).unwrap_or(u16::MAX)),
             };
-            let known = self.known.iter().position(|k| *k == identity);
-            let number = known.unwrap_or_else(|| {
-                if self.known.len() < MOST {
-                    self.known.push(identity);
-                }
-                self.known.len() - 1
-            });
-            numbers.push(u16::try_from(number).unwrap_or(u16::MAX));
+            numbers.push(self.number(identity));
         }
+    }
+
+    fn number(&mut self, identity: Identity) -> u16 {
+        if let Some(&known) = self.numbers.get(&identity) {
+            return known;
+        }
+        let number = u16::try_from(self.known.len().min(MOST - 1)).unwrap_or(u16::MAX);
+        if self.known.len() < MOST {
+            self.known.push(identity.clone());
+            self.numbers.insert(identity, number);
+        }
+        number
     }
 
     /// Names by number; none for an interface that has no name.
@@ -55,5 +63,23 @@ impl Interfaces {
         };
         let with_prefix = |name: String| if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
         self.known.iter().map(|identity| with_prefix(name(identity))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_interfaces_have_equal_numbers_and_the_last_number_is_shared() {
+        let mut interfaces = Interfaces::default();
+        let named = |n: usize| Identity::Named(format!("eth{n}"));
+        for n in 0..MOST + 10 {
+            assert_eq!(usize::from(interfaces.number(named(n))), n.min(MOST - 1));
+        }
+        for n in [0, 7, MOST - 1, MOST, MOST + 9, MOST + 10] {
+            assert_eq!(usize::from(interfaces.number(named(n))), n.min(MOST - 1), "again");
+        }
+        assert_eq!(interfaces.names().len(), MOST);
     }
 }
