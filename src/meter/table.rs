@@ -192,13 +192,15 @@ impl Table {
 /// A vector that grows without moving what is in it.
 struct Arena<T> {
     chunks: Vec<Vec<T>>,
+    /// How many of them were looked at when memory was last given back.
+    looked_at: usize,
 }
 
 const CHUNK: usize = 1024;
 
 impl<T> Arena<T> {
     const fn new() -> Self {
-        Self { chunks: Vec::new() }
+        Self { chunks: Vec::new(), looked_at: 0 }
     }
 
     fn push(&mut self, item: T) -> u32 {
@@ -214,6 +216,11 @@ impl<T> Arena<T> {
     /// Drops the chunks before that of `first` in which everything is free.
     fn release_before(&mut self, first: u32, is_free: impl Fn(u32) -> bool) {
         let before = (first as usize / CHUNK).min(self.chunks.len());
+        // Once for each chunk: a chunk in which one item lives on would be looked through for every stream.
+        if before <= self.looked_at {
+            return;
+        }
+        self.looked_at = before;
         for (n, chunk) in self.chunks.iter_mut().enumerate().take(before).rev() {
             if chunk.is_empty() {
                 return;
@@ -231,5 +238,25 @@ impl<T> Arena<T> {
 
     fn get_mut(&mut self, i: u32) -> Option<&mut T> {
         self.chunks.get_mut(i as usize / CHUNK)?.get_mut(i as usize % CHUNK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_in_which_all_is_free_are_given_back() {
+        let mut arena = Arena::new();
+        let chunk = u32::try_from(CHUNK).unwrap();
+        assert!((0..3 * chunk).all(|n| arena.push(n) == n));
+        // One item of the first chunk lives on.
+        arena.release_before(2 * chunk, |i| i != 5);
+        assert_eq!(arena.get(5), Some(&5));
+        assert_eq!((arena.get(chunk), arena.get(2 * chunk)), (None, Some(&(2 * chunk))));
+        arena.release_before(2 * chunk + 7, |_| true);
+        assert_eq!(arena.get(5), Some(&5), "the same chunk is not looked at again");
+        arena.release_before(3 * chunk, |_| true);
+        assert_eq!((arena.get(5), arena.get(2 * chunk)), (Some(&5), None));
     }
 }
