@@ -3,14 +3,14 @@
 use std::hint::black_box;
 
 use hopmark::decode::stun::StunMessage;
-use hopmark::decode::{Decoder, Message, Observation, Options, PathTable};
+use hopmark::decode::{Decoder, Message, Observation, Options, Path, PathTable};
 use hopmark::meter::{ClockSource, Limits, Meter, MeterCounters, StreamRecord, StunRecord};
 use hopmark::policy::static_clock_rate;
 use hopmark::terms::{Frame, PointId};
 
 use crate::laws;
 
-/// Bounds so small that a short input meets them.
+/// Bounds so small that a short input meets them, and one point alone.
 pub const NARROW: Limits = Limits {
     max_streams: 3,
     max_candidates: 4,
@@ -18,6 +18,7 @@ pub const NARROW: Limits = Limits {
     max_transactions: 4,
     max_stun_pairs: 4,
     max_addresses: 6,
+    has_other_points: false,
     stream_timeout_ns: 60_000_000_000,
     stun_timeout_ns: 39_500_000_000,
 };
@@ -80,7 +81,9 @@ impl Listener {
 pub fn finish(mut meter: Meter, paths: &PathTable, rtp_packets: u64) -> Heard {
     let mut streams = meter.take_ended();
     let (stun, counters) = meter.finish(paths, |record| streams.push(record));
-    streams.iter().for_each(|stream| laws::of_stream(stream));
+    for stream in &streams {
+        laws::of_stream(stream);
+    }
     stun.iter().for_each(laws::of_stun);
     laws::of_sum(&streams, &counters, rtp_packets);
     Heard { streams, stun, counters }
@@ -89,7 +92,7 @@ pub fn finish(mut meter: Meter, paths: &PathTable, rtp_packets: u64) -> Heard {
 /// Reads everything that can be read of an observation.
 fn touch(o: &Observation<'_>, paths: &PathTable) {
     let path = paths.path(o.path);
-    black_box((o.flow(), path.and_then(|p| p.pcp()), path.and_then(|p| p.user_priority())));
+    black_box((o.flow(), path.and_then(Path::pcp), path.and_then(Path::user_priority)));
     for layer in path.map_or(&[][..], |p| &p.layers) {
         black_box(layer.to_string());
     }
