@@ -105,7 +105,11 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     let recording = |point: PointId| recordings.get(usize::from(point.0)).copied().unwrap_or_default();
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);
-    let classes: Vec<_> = material.streams.iter().map(|stream| classify(stream, policy)).collect();
+    let mut classes = Vec::with_capacity(material.streams.len());
+    for (i, stream) in material.streams.iter().enumerate() {
+        StreamRecord::fetch_ahead(&material.streams, i);
+        classes.push(classify(stream, policy));
+    }
     let standings = pairing::pair(&material.streams, &classes, policy);
     let mut codecs: Vec<Arc<str>> = Vec::new();
     let streams = material
@@ -159,6 +163,9 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     let context = Context { policy, outcome: &outcome };
     // Stream by stream, so that each is fetched from memory once.
     for stream in (0_u32..).zip(&outcome.streams) {
+        if let Some(next) = outcome.streams.get(stream.0 as usize + 8) {
+            next.record.fetch();
+        }
         for condition in STREAM_CONDITIONS {
             condition(&context, stream, &mut findings);
         }

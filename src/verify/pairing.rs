@@ -44,7 +44,11 @@ fn hosts(stream: &StreamRecord) -> Hosts {
 
 /// How each stream stands to the others. `streams` are in order of time, so that every run decides alike.
 pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Policy) -> Vec<Standing> {
-    let mut order: Vec<(Hosts, u32)> = (0_u32..).zip(streams).map(|(i, s)| (hosts(s), i)).collect();
+    let mut order: Vec<(Hosts, u32)> = Vec::with_capacity(streams.len());
+    for (i, stream) in (0_u32..).zip(streams) {
+        StreamRecord::fetch_ahead(streams, i as usize);
+        order.push((hosts(stream), i));
+    }
     order.sort_unstable();
     let unknown = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
     let mut standings = vec![unknown; streams.len()];

@@ -42,7 +42,11 @@ pub(super) fn join(
     points: &[String],
     policy: &Policy,
 ) -> (Vec<Box<StreamRecord>>, Vec<Unjoined>) {
-    let mut by_ssrc: Vec<(Ssrc, u32)> = records.iter().map(|r| r.ssrc).zip(0_u32..).collect();
+    let mut by_ssrc: Vec<(Ssrc, u32)> = Vec::with_capacity(records.len());
+    for (i, record) in (0_u32..).zip(&records) {
+        StreamRecord::fetch_ahead(&records, i as usize);
+        by_ssrc.push((record.ssrc, i));
+    }
     by_ssrc.sort_unstable();
     let mut leader: Vec<u32> = (0_u32..).take(records.len()).collect();
     let mut unjoined = Vec::new();
