@@ -32,7 +32,7 @@ use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
     MAX_PARTS, MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip,
-    StreamRecord, StunRecord, Way,
+    StreamRecord, StunRecord, TapEvidence, TapGap, Way,
 };
 use records::Paths;
 pub use samples::Sample;

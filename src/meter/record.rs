@@ -406,6 +406,30 @@ pub struct CaptureRecord {
     pub interfaces: Vec<Option<String>>,
 }
 
+/// A time in which frames were lost on their way to the program, and not on the way that is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TapGap {
+    /// The observation point that missed them.
+    pub point: PointId,
+    /// The last moment before them that is known to be whole.
+    pub from: Timestamp,
+    /// The first moment after them.
+    pub to: Timestamp,
+    /// How many frames, where that is known.
+    pub frames: Option<u64>,
+    /// What tells of it.
+    pub evidence: TapEvidence,
+}
+
+/// What tells that frames were lost on their way to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TapEvidence {
+    /// The capturing machine counted frames that it dropped.
+    DropCount,
+    /// Sequence numbers of the mirror's own tunnel (ERSPAN II and III, RFC 2890) are missing.
+    TunnelSequence,
+}
+
 impl MeterCounters {
     /// Adds another meter's.
     pub const fn add(&mut self, other: &Self) {

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::capture::{CaptureFile, OpenError};
-use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord, TapGap};
 use crate::policy::Policy;
 use crate::terms::PointId;
 use crate::verify::{Material, Outcome, judge};
@@ -65,6 +65,8 @@ struct Done {
     /// Names of the interfaces that each point's hops number.
     interfaces: Vec<Option<String>>,
     captures: Vec<CaptureRecord>,
+    /// Times in which its points missed frames.
+    gaps: Vec<TapGap>,
     stun: Vec<StunRecord>,
     counters: MeterCounters,
 }
@@ -160,6 +162,7 @@ fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
         material
             .captures
             .extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
+        material.gaps.extend(one.gaps.into_iter().map(|g| TapGap { point: number_of(g.point), ..g }));
         material.stun.extend(one.stun.into_iter().map(|s| StunRecord { point: number_of(s.point), ..s }));
         material.counters.add(&one.counters);
     }

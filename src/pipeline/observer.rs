@@ -158,6 +158,7 @@ impl Observer {
             points: Vec::new(),
             interfaces: interfaces.names(),
             captures: Vec::new(),
+            gaps: Vec::new(),
             stun: Vec::new(),
             counters: MeterCounters::default(),
         };

@@ -40,7 +40,7 @@ use join::segments::{Recording, segments};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
 use pairing::Standing;
 
-use crate::meter::{CaptureRecord, HopRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::meter::{CaptureRecord, HopRecord, MeterCounters, StreamRecord, StunRecord, TapGap};
 use crate::policy::{Expectation, Policy, Question};
 use crate::terms::PointId;
 
@@ -53,6 +53,8 @@ pub struct Material {
     pub interfaces: Vec<Vec<Option<String>>>,
     /// What was read.
     pub captures: Vec<CaptureRecord>,
+    /// Times in which points missed frames, in any order.
+    pub gaps: Vec<TapGap>,
     /// All streams, in any order.
     pub streams: Vec<Box<StreamRecord>>,
     /// STUN of all points, in any order.
