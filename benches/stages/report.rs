@@ -19,7 +19,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let outcome = with_capture(&scenario, Format::Pcap, |path| {
         let points = vec![PointFiles { name: String::new(), files: vec![path.to_owned()] }];
         let run = Replay { points, interfaces_are_points: false, threads: 1 };
-        let policy = hopmark::config::builtin("teams").expect("a built-in profile");
+        let policy = std::sync::Arc::new(hopmark::config::builtin("teams").expect("a built-in profile"));
         replay(&run, &policy, &Progress::default()).expect("a capture")
     });
     assert_eq!(outcome.streams.len() as u64, STREAMS);

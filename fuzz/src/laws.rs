@@ -140,12 +140,12 @@ fn of_segment(segment: &Segment) {
 
 /// Panics where a verdict contradicts its record, or points to what is not there.
 pub fn of_outcome(outcome: &Outcome) {
-    for (number, stream) in (0_u32..).zip(&outcome.streams) {
+    for (number, stream) in (0_u32..).zip(outcome.streams.iter()) {
         assert_eq!(stream.markings.len(), stream.record.hops.len());
         assert_eq!(stream.segments.len() + 1, stream.record.hops.len());
         stream.segments.iter().for_each(of_segment);
         if let Some(other) = stream.reverse_of {
-            assert_eq!(outcome.streams[other as usize].reverse_of, Some(number));
+            assert_eq!(outcome.streams.get(other).unwrap().reverse_of, Some(number));
         }
         let quality = &stream.quality;
         assert!(quality.loss_ratio.is_none_or(|ratio| (0.0..=1.0).contains(&ratio)), "{quality:?}");

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -120,8 +121,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         interfaces_are_points: args.points == Points::Interface,
         threads: args.threads,
     };
+    let policy = Arc::new(policy);
     let outcome = with_progress(|progress| pipeline::replay(&replay, &policy, progress))?;
-    drop(policy);
     let no_color = std::env::var_os("NO_COLOR");
     let options = report::Options {
         worst: args.worst,

@@ -10,6 +10,7 @@ mod facts;
 mod fragments;
 mod hop;
 mod key;
+mod packed;
 mod prefetch;
 mod proof;
 mod record;
@@ -28,6 +29,7 @@ use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
+pub use packed::{Head, Packed, Packer, Records, Source};
 use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,

@@ -7,12 +7,14 @@ mod interfaces;
 mod observer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::capture::{CaptureFile, OpenError};
-use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord, TapGap};
+use crate::decode::Path;
+use crate::meter::{CaptureRecord, MeterCounters, Packed, Records, Source, StunRecord, TapGap};
 use crate::policy::Policy;
 use crate::terms::PointId;
 use crate::verify::{Material, Outcome, judge};
@@ -51,7 +53,8 @@ pub struct Progress {
 
 /// What an observer sends to the judge.
 enum Message {
-    Streams(Vec<Box<StreamRecord>>),
+    /// Records of streams that have ended, with the observer's place in the list of points.
+    Streams(usize, Packed),
     /// The last message of an observer.
     Done(Box<Done>),
 }
@@ -65,6 +68,8 @@ struct Done {
     /// Names of the interfaces that each point's hops number.
     interfaces: Vec<Option<String>>,
     captures: Vec<CaptureRecord>,
+    /// The paths that its records name by number.
+    paths: Vec<Arc<Path>>,
     /// Times in which its points missed frames.
     gaps: Vec<TapGap>,
     stun: Vec<StunRecord>,
@@ -81,8 +86,8 @@ fn local_point(observer: usize, point: usize) -> PointId {
 const MAX_LOCAL_POINTS: usize = 64;
 /// Observation points of one run.
 pub const MAX_POINTS: usize = 64;
-/// Stream records in one message.
-const BATCH: usize = 256;
+/// Octets of packed records in one message, about.
+const BATCH: usize = 1 << 16;
 
 /// Reads all captures and judges what they hold.
 ///
@@ -90,7 +95,7 @@ const BATCH: usize = 256;
 ///
 /// A file that cannot be opened, or is of a kind that is not read. Damage further on is no error: the outcome
 /// says where a capture broke.
-pub fn replay(replay: &Replay, policy: &Policy, progress: &Progress) -> Result<Outcome, OpenError> {
+pub fn replay(replay: &Replay, policy: &Arc<Policy>, progress: &Progress) -> Result<Outcome, OpenError> {
     let mut opened = Vec::with_capacity(replay.points.len());
     for point in &replay.points {
         let open = |path: &PathBuf| CaptureFile::open(path).map(|file| (path.display().to_string(), file));
@@ -132,12 +137,12 @@ pub fn replay(replay: &Replay, policy: &Policy, progress: &Progress) -> Result<O
 }
 
 /// Gathers what the observers send, and judges it.
-fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
-    let mut streams = Vec::new();
+fn collect(inbox: &Receiver<Message>, policy: &Arc<Policy>) -> Outcome {
+    let mut records = Records::default();
     let mut done = Vec::new();
     for message in inbox {
         match message {
-            Message::Streams(mut some) => streams.append(&mut some),
+            Message::Streams(observer, packed) => records.add(observer, &packed),
             Message::Done(one) => done.push(one),
         }
     }
@@ -158,7 +163,11 @@ fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
         }
     }
     let number_of = |local: PointId| numbers.get(usize::from(local.0)).copied().unwrap_or(local);
+    let mut sources = Vec::with_capacity(done.len());
     for one in done {
+        let own = |i| local_point(one.observer, i);
+        let points = (0..one.points.len()).map(|i| (own(i), number_of(own(i)))).collect();
+        sources.push(Source { paths: one.paths, points });
         material
             .captures
             .extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
@@ -166,13 +175,8 @@ fn collect(inbox: &Receiver<Message>, policy: &Policy) -> Outcome {
         material.stun.extend(one.stun.into_iter().map(|s| StunRecord { point: number_of(s.point), ..s }));
         material.counters.add(&one.counters);
     }
-    for stream in &mut streams {
-        stream.point = number_of(stream.point);
-        for hop in &mut stream.hops {
-            hop.point = stream.point;
-        }
-    }
-    material.streams = streams;
+    records.close(sources);
+    material.records = records;
     judge(material, policy)
 }
 

@@ -1,5 +1,6 @@
 //! An observer: reads, decodes and meters the files of one point.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Sender;
@@ -7,8 +8,8 @@ use crossbeam_channel::Sender;
 use super::interfaces::Interfaces;
 use super::{BATCH, Done, MAX_LOCAL_POINTS, Message, Progress, UNNAMED_POINT, local_point};
 use crate::capture::CaptureFile;
-use crate::decode::{Decoder, Options, Undecoded};
-use crate::meter::{CaptureRecord, ClockSource, Limits, Meter, MeterCounters, StreamRecord};
+use crate::decode::{Decoder, Options, Path, Undecoded};
+use crate::meter::{CaptureRecord, ClockSource, Limits, Meter, MeterCounters, Packer, StreamRecord};
 use crate::policy::{Policy, static_clock_rate};
 use crate::terms::{ClockRate, Frame};
 
@@ -132,6 +133,7 @@ impl Observer {
                 }
             })
             .collect();
+        let mut outbox = Outbox { observer: self.number, packer: Packer::default(), records };
         let mut frames = 0_u64;
         while let Some(next) = next_file(&mut readings) {
             let Some(reading) = readings.get_mut(next) else { break };
@@ -144,7 +146,9 @@ impl Observer {
                     reading.announce(progress);
                 }
                 for meter in &mut meters.all {
-                    send(meter.take_ended(), records);
+                    for record in meter.take_ended() {
+                        outbox.add(&record);
+                    }
                 }
             }
         }
@@ -158,6 +162,7 @@ impl Observer {
             points: Vec::new(),
             interfaces: interfaces.names(),
             captures: Vec::new(),
+            paths: Vec::new(),
             gaps: Vec::new(),
             stun: Vec::new(),
             counters: MeterCounters::default(),
@@ -170,17 +175,11 @@ impl Observer {
             vec![self.name]
         };
         for meter in meters.all {
-            let mut batch = Vec::with_capacity(BATCH);
-            let (stun, counters) = meter.finish(decoder.paths(), |record| {
-                batch.push(record);
-                if batch.len() == BATCH {
-                    send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)), records);
-                }
-            });
-            send(batch, records);
+            let (stun, counters) = meter.finish(decoder.paths(), |record| outbox.add(&record));
             done.stun.extend(stun);
             done.counters.add(&counters);
         }
+        done.paths = outbox.close();
         // One table of paths serves all meters of the observer.
         done.counters.paths_overflowed = decoder.paths().overflowed();
         readings.sort_by_key(|reading| reading.place);
@@ -189,9 +188,32 @@ impl Observer {
     }
 }
 
-fn send(batch: Vec<Box<StreamRecord>>, records: &Sender<Message>) {
-    if !batch.is_empty() {
-        let _ = records.send(Message::Streams(batch));
+/// Packs records and sends them when there are enough.
+struct Outbox<'a> {
+    observer: usize,
+    packer: Packer,
+    records: &'a Sender<Message>,
+}
+
+impl Outbox<'_> {
+    fn add(&mut self, record: &StreamRecord) {
+        self.packer.add(record);
+        if self.packer.size() >= BATCH {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let packed = self.packer.take();
+        if !packed.is_empty() {
+            let _ = self.records.send(Message::Streams(self.observer, packed));
+        }
+    }
+
+    /// Sends what is left; gives the paths that all records name.
+    fn close(mut self) -> Vec<Arc<Path>> {
+        self.send();
+        self.packer.into_paths()
     }
 }
 

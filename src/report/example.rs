@@ -395,6 +395,7 @@ pub(super) fn outcome() -> Outcome {
             },
         ],
         streams: streams().into_iter().map(with_its_flow).collect(),
+        span: span(&streams()),
         joins: Vec::new(),
         stun: stun(),
         findings: findings(),
@@ -461,7 +462,8 @@ pub(super) fn joined() -> Outcome {
         interfaces: vec![vec![None, Some("Gi1/0/7".into())], vec![None], vec![None]],
         classes: vec!["audio".into()],
         captures: vec![capture("access.pcapng")],
-        streams: vec![there, back],
+        span: span(&[there.clone(), back.clone()]),
+        streams: vec![there, back].into(),
         findings: vec![Finding { stream: Some(0), call: Some(0), place: Place::Between(1, 2), ..finding() }],
         ..Outcome::default()
     }
@@ -470,9 +472,14 @@ pub(super) fn joined() -> Outcome {
 /// Frames, but no stream.
 pub(super) fn no_streams() -> Outcome {
     let mut outcome = outcome();
-    outcome.streams.clear();
+    outcome.streams.whole().clear();
     outcome.findings.clear();
     outcome.stun.retain(|s| s.responses == 0);
     outcome.captures.truncate(1);
     outcome
+}
+
+fn span(streams: &[JudgedStream]) -> Option<(Timestamp, Timestamp)> {
+    let records = || streams.iter().map(|s| &s.record);
+    Some((records().map(|r| r.first).min()?, records().map(|r| r.last).max()?))
 }

@@ -50,8 +50,8 @@ impl Summary {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let mut summary = Self::default();
         let mut calls: hashbrown::HashMap<u32, Call> = hashbrown::HashMap::new();
-        for stream in &outcome.streams {
-            let conformant = stream.is_conformant();
+        for (_, stream) in outcome.streams.notes() {
+            let conformant = stream.is_conformant;
             let (tally, way) = match stream.direction {
                 Direction::Forward => (&mut summary.forward, 0),
                 Direction::Reverse => (&mut summary.reverse, 1),
@@ -59,8 +59,8 @@ impl Summary {
             tally.add(conformant);
             summary.all.add(conformant);
             summary.by_class.entry(stream.class).or_default().add(conformant);
-            summary.by_point.entry(stream.record.point).or_default().add(conformant);
-            match stream.quality.verdict {
+            summary.by_point.entry(stream.point).or_default().add(conformant);
+            match stream.quality {
                 QualityVerdict::Good => summary.good += 1,
                 QualityVerdict::Poor => summary.poor += 1,
                 QualityVerdict::Unclassified => summary.unclassified += 1,
@@ -68,7 +68,7 @@ impl Summary {
             let call = calls.entry(stream.call).or_default();
             call.heard[way] = true;
             call.conformant[way] |= conformant;
-            call.wrong |= stream.is_marked_wrong();
+            call.wrong |= stream.is_marked_wrong;
         }
         summary.calls = calls.len() as u64;
         for call in calls.values().filter(|c| c.heard == [true; 2]) {
@@ -96,7 +96,7 @@ mod tests {
                 let mut stream = example::stream(0);
                 stream.direction = direction;
                 stream.markings = [marking].into_iter().collect();
-                outcome.streams.push(stream);
+                outcome.streams.whole().push(stream);
             }
             let summary = Summary::of(&outcome);
             (summary.calls, summary.two_way_calls, summary.conformant_calls)

@@ -3,17 +3,16 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::terms::Dscp;
-use crate::verify::{JudgedStream, Marking, Outcome, Severity};
+use crate::verify::{Note, Outcome, Severity, WorstMarking};
 
 /// How bad a stream is, compared field after field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Badness {
     /// The most severe finding on it.
     severity: Option<Severity>,
-    verdict: Verdict,
-    loss_ratio: f64,
-    jitter_seconds: f64,
+    verdict: WorstMarking,
+    loss_ratio: f32,
+    jitter_seconds: f32,
     packets: u64,
     number: u32,
 }
@@ -22,7 +21,7 @@ impl Badness {
     /// Whether nothing is wrong with it.
     fn is_fine(&self) -> bool {
         self.severity < Some(Severity::Warning)
-            && matches!(self.verdict, Verdict::Conformant | Verdict::Unclassified)
+            && matches!(self.verdict, WorstMarking::Conformant | WorstMarking::Unclassified)
     }
 }
 
@@ -45,74 +44,6 @@ impl PartialOrd for Badness {
     }
 }
 
-/// A stream's marking over all its hops, the least bad first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Verdict {
-    Conformant,
-    Unclassified,
-    Inherited,
-    Unexpected,
-    Unmarked,
-    Mixed,
-    Remarked,
-    Bleached,
-}
-
-impl Verdict {
-    /// The worst of the verdicts at the stream's hops.
-    pub(super) fn of(stream: &JudgedStream) -> Self {
-        let at_hops = stream.markings.iter().enumerate().map(|(hop, marking)| match marking {
-            Marking::Conformant => Self::Conformant,
-            Marking::Unclassified => Self::Unclassified,
-            Marking::Inherited => Self::Inherited,
-            Marking::Unexpected => Self::Unexpected,
-            Marking::Unmarked => Self::Unmarked,
-            Marking::Mixed => Self::Mixed,
-            Marking::Remarked if main_dscp(stream, hop) == Some(Dscp::DF.value()) => Self::Bleached,
-            Marking::Remarked => Self::Remarked,
-        });
-        at_hops.max().unwrap_or(Self::Unclassified)
-    }
-
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Conformant => "conformant",
-            Self::Unclassified => "unclassified",
-            Self::Inherited => "inherited",
-            Self::Unexpected => "unexpected",
-            Self::Unmarked => "unmarked",
-            Self::Mixed => "mixed",
-            Self::Remarked => "remarked",
-            Self::Bleached => "bleached",
-        }
-    }
-}
-
-/// The most frequent codepoint at a hop.
-pub(super) fn main_dscp(stream: &JudgedStream, hop: usize) -> Option<u8> {
-    let counts = &stream.record.hops.get(hop)?.dscp;
-    counts.iter().max_by_key(|(value, packets)| (*packets, Reverse(*value))).map(|(value, _)| *value)
-}
-
-/// Lost of expected, 0 to 1: as judged, else as counted at the last hop.
-pub(super) fn loss_ratio(stream: &JudgedStream) -> Option<f64> {
-    stream.quality.loss_ratio.or_else(|| {
-        let hop = stream.record.hops.last()?;
-        #[allow(clippy::cast_precision_loss, reason = "packets of one stream are far below 2^53")]
-        (hop.expected > 0).then(|| hop.lost() as f64 / hop.expected as f64)
-    })
-}
-
-/// Mean jitter: as judged, else as measured at the last hop.
-pub(super) fn jitter_seconds(stream: &JudgedStream) -> Option<f64> {
-    stream.quality.jitter_seconds.or_else(|| Some(stream.record.hops.last()?.jitter?.mean))
-}
-
-/// Packets at the hop that saw most of them.
-pub(super) fn packets(stream: &JudgedStream) -> u64 {
-    stream.record.hops.iter().map(|h| h.packets).max().unwrap_or(0)
-}
-
 /// The numbers of the `count` worst streams: by the most severe finding, the marking, loss, jitter, packets.
 ///
 /// Holds `count` streams at a time, however many there are.
@@ -130,17 +61,13 @@ pub(super) fn worst(outcome: &Outcome, count: usize) -> Vec<u32> {
 /// The worst stream of each of the `count` worst calls, among the streams that are wanted.
 ///
 /// Calls with nothing wrong are left out, but for the first of all. Holds `count` streams at a time.
-pub(super) fn worst_of_calls(
-    outcome: &Outcome,
-    count: usize,
-    is_wanted: impl Fn(&JudgedStream) -> bool,
-) -> Vec<u32> {
+pub(super) fn worst_of_calls(outcome: &Outcome, count: usize, is_wanted: impl Fn(&Note) -> bool) -> Vec<u32> {
     let mut calls: Vec<(Badness, u32)> = Vec::with_capacity(count + 1);
-    for (badness, stream) in rated(outcome).filter(|(_, stream)| is_wanted(stream)) {
-        match calls.iter_mut().find(|(_, call)| *call == stream.call) {
+    for (badness, Note { call, .. }) in rated(outcome).filter(|(_, note)| is_wanted(note)) {
+        match calls.iter_mut().find(|(_, known)| *known == call) {
             Some((worst, _)) if *worst >= badness => continue,
             Some((worst, _)) => *worst = badness,
-            None => calls.push((badness, stream.call)),
+            None => calls.push((badness, call)),
         }
         calls.sort_by_key(|call| Reverse(*call));
         calls.truncate(count);
@@ -151,7 +78,7 @@ pub(super) fn worst_of_calls(
 }
 
 /// All streams, with how bad they are.
-fn rated(outcome: &Outcome) -> impl Iterator<Item = (Badness, &JudgedStream)> {
+fn rated(outcome: &Outcome) -> impl Iterator<Item = (Badness, Note)> {
     let mut severities: Vec<Option<Severity>> = vec![None; outcome.streams.len()];
     for finding in &outcome.findings {
         let slot = finding.stream.and_then(|number| severities.get_mut(usize::try_from(number).ok()?));
@@ -159,16 +86,9 @@ fn rated(outcome: &Outcome) -> impl Iterator<Item = (Badness, &JudgedStream)> {
             *slot = (*slot).max(Some(finding.severity));
         }
     }
-    (0..).zip(&outcome.streams).zip(severities).map(|((number, stream), severity)| {
-        let badness = Badness {
-            severity,
-            verdict: Verdict::of(stream),
-            loss_ratio: loss_ratio(stream).unwrap_or(0.0),
-            jitter_seconds: jitter_seconds(stream).unwrap_or(0.0),
-            packets: packets(stream),
-            number,
-        };
-        (badness, stream)
+    outcome.streams.notes().zip(severities).map(|((number, note), severity)| {
+        let Note { worst, loss_ratio, jitter_seconds, packets, .. } = note;
+        (Badness { severity, verdict: worst, loss_ratio, jitter_seconds, packets, number }, note)
     })
 }
 
@@ -176,6 +96,7 @@ fn rated(outcome: &Outcome) -> impl Iterator<Item = (Badness, &JudgedStream)> {
 mod tests {
     use super::*;
     use crate::report::example;
+    use crate::verify::{JudgedStream, Marking, Streams};
 
     fn marked(marking: Marking, codepoint: u8, loss_ratio: f64) -> JudgedStream {
         let mut stream = example::stream(0);
@@ -188,14 +109,14 @@ mod tests {
     #[test]
     fn marking_comes_before_loss() {
         let outcome = Outcome {
-            streams: vec![
+            streams: Streams::from(vec![
                 marked(Marking::Conformant, 46, 0.0),
                 marked(Marking::Conformant, 46, 0.3),
                 marked(Marking::Unmarked, 0, 0.0),
                 marked(Marking::Remarked, 0, 0.0),
                 marked(Marking::Remarked, 8, 0.0),
                 marked(Marking::Remarked, 8, 0.1),
-            ],
+            ]),
             ..Outcome::default()
         };
         assert_eq!(worst(&outcome, 10), [3, 5, 4, 2, 1, 0]);

@@ -9,6 +9,7 @@ mod context;
 mod finding;
 mod jitter;
 mod join;
+mod judge;
 mod loss;
 mod marking;
 mod mid_call;
@@ -22,6 +23,7 @@ mod quality;
 mod round_trip;
 mod segment;
 mod source;
+mod streams;
 mod tcp;
 #[cfg(test)]
 mod tests_support;
@@ -34,15 +36,16 @@ use context::Context;
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use join::Unjoined;
 pub use join::clock::ClockRelation;
-use join::clock::Clocks;
+use join::clock::Heard;
+use join::segments::Recording;
 pub use join::segments::{Delay, Remarked, Segment, Variation};
-use join::segments::{Recording, segments};
+use judge::{Judge, classify, ends};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
-use pairing::Standing;
+pub use streams::{Note, Streams, WorstMarking};
 
-use crate::meter::{CaptureRecord, HopRecord, MeterCounters, StreamRecord, StunRecord, TapGap};
-use crate::policy::{Expectation, Policy, Question};
-use crate::terms::PointId;
+use crate::meter::{CaptureRecord, MeterCounters, Records, StunRecord, TapGap};
+use crate::policy::Policy;
+use crate::terms::{PointId, Timestamp};
 
 /// Everything that the observers of a run have sent.
 #[derive(Debug, Default)]
@@ -55,8 +58,8 @@ pub struct Material {
     pub captures: Vec<CaptureRecord>,
     /// Times in which points missed frames, in any order.
     pub gaps: Vec<TapGap>,
-    /// All streams, in any order.
-    pub streams: Vec<Box<StreamRecord>>,
+    /// The records of all streams, in order.
+    pub records: Records,
     /// STUN of all points, in any order.
     pub stun: Vec<StunRecord>,
     /// Added up over all observers.
@@ -71,7 +74,6 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
     source::check,
     changed::check,
     mid_call::check,
-    asymmetric::check,
     priority::check,
     segment::check,
     loss::check,
@@ -85,93 +87,62 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
 ];
 
 /// The conditions on everything that was heard.
-const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[udp_blocked::check];
+const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[asymmetric::check, udp_blocked::check];
 
 /// Judges a finished replay.
+///
+/// Streams stay packed: each is taken out to be joined, once more to be judged, and then when a report asks for it.
 #[must_use]
-pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
-    // Joined in a fixed order, so that the same packets are joined alike.
-    in_order(&mut material.streams);
-    let views = material.streams.len();
-    let (streams, joins) = join::join(material.streams, &material.points, policy);
-    material.streams = streams;
-    if material.streams.len() < views {
-        in_order(&mut material.streams);
-    }
-    let clocks = if material.points.len() > 1 {
-        Clocks::of(&material.streams, |a, b| named_clock(&material.points, policy, a, b))
-    } else {
-        Clocks::default()
-    };
+pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
     let recordings = recordings(&material);
-    let recording = |point: PointId| recordings.get(usize::from(point.0)).copied().unwrap_or_default();
+    let Material { points, interfaces, captures, gaps: _, records, counters, .. } = material;
+    let mut heard = Heard::default();
+    let (joined, joins) = join::join(&records, &points, policy, |stream| heard.add(stream));
+    let clocks = heard.clocks(|a, b| named_clock(&points, policy, a, b));
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);
-    let mut classes = Vec::with_capacity(material.streams.len());
-    for (i, stream) in material.streams.iter().enumerate() {
-        StreamRecord::fetch_ahead(&material.streams, i);
-        classes.push(classify(stream, policy));
-    }
-    let standings = pairing::pair(&material.streams, &classes, policy);
-    let mut codecs: Vec<Arc<str>> = Vec::new();
-    let streams = material
-        .streams
-        .into_iter()
-        .zip(classes)
-        .zip(standings)
-        .map(|((record, (class, evidence)), Standing { direction, reverse_of, call })| {
-            let from_outside = record.hops.iter().any(|h| policy.is_managed(h.flow.destination.ip()))
-                && !record.hops.iter().any(|h| policy.is_managed(h.flow.source.ip()));
-            let expectation_at = |hop: &HopRecord| {
-                let point = material.points.get(usize::from(hop.point.0)).map_or("", String::as_str);
-                policy.expectation(point, direction, from_outside)
-            };
-            let expectation = record.hops.first().map_or(Expectation::Any, expectation_at);
-            let accepted = class.map_or(&[][..], |class| policy.accepted(class));
-            let markings = marking::verdicts(&record, expectation_at, accepted, &policy.thresholds);
-            let segments = segments(&record, &clocks, recording);
-            let kind = record.payload_types.first();
-            let codec =
-                kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
-            let quality = quality::of(&record, class, codec.as_deref(), &round_trips, policy);
-            JudgedStream {
-                direction,
-                reverse_of,
-                call,
-                class,
-                evidence,
-                codec,
-                expectation,
-                expected: marking::expected(expectation, accepted),
-                markings,
-                segments,
-                quality,
-                record,
-            }
-        })
-        .collect();
+    let streams = u32::try_from(joined.len()).unwrap_or(u32::MAX);
+    let classes: Vec<_> = (0..streams).map(|i| classify(&joined.heads(i, &records), policy)).collect();
+    let standings = pairing::pair(|i| ends(&joined.heads(i, &records), policy), &classes, policy);
+    let judge = Judge {
+        policy: Arc::clone(policy),
+        points: points.clone(),
+        records,
+        joined,
+        clocks,
+        recordings,
+        round_trips,
+        classes,
+        standings,
+    };
     let mut outcome = Outcome {
-        points: material.points,
-        interfaces: material.interfaces,
+        points,
+        interfaces,
         classes: policy.classes.iter().map(|c| c.name.clone()).collect(),
-        captures: material.captures,
-        streams,
+        captures,
+        streams: Streams::packed(judge),
+        span: None,
         joins,
         stun: material.stun,
         findings: Vec::new(),
-        counters: material.counters,
+        counters,
     };
     let mut findings = Vec::new();
-    let context = Context { policy, outcome: &outcome };
-    // Stream by stream, so that each is fetched from memory once.
-    for stream in (0_u32..).zip(&outcome.streams) {
-        if let Some(next) = outcome.streams.get(stream.0 as usize + 8) {
-            next.record.fetch();
-        }
+    let mut notes = Vec::with_capacity(streams as usize);
+    let mut span: Option<(Timestamp, Timestamp)> = None;
+    for number in 0..streams {
+        let Some(stream) = outcome.streams.get(number) else { continue };
+        let (first, last) = (stream.record.first, stream.record.last);
+        span = Some(span.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
+        notes.push(Note::of(&stream));
+        let context = Context { policy, outcome: &outcome };
         for condition in STREAM_CONDITIONS {
-            condition(&context, stream, &mut findings);
+            condition(&context, (number, &stream), &mut findings);
         }
     }
+    outcome.span = span;
+    outcome.streams.set_notes(notes);
+    let context = Context { policy, outcome: &outcome };
     for condition in CONDITIONS {
         condition(&context, &mut findings);
     }
@@ -201,36 +172,4 @@ fn recordings(material: &Material) -> Vec<Recording> {
         }
     }
     all
-}
-
-/// Puts streams in order of time, then of point, flow and SSRC. Times apart, so that few streams need a look.
-fn in_order(streams: &mut Vec<Box<StreamRecord>>) {
-    let mut timed: Vec<_> = std::mem::take(streams).into_iter().map(|s| (s.first, s)).collect();
-    timed.sort_unstable_by(|(first, a), (other, b)| {
-        let rest = |s: &StreamRecord| (s.point, s.flow, s.ssrc, s.last);
-        first.cmp(other).then_with(|| rest(a).cmp(&rest(b)))
-    });
-    streams.extend(timed.into_iter().map(|(_, stream)| stream));
-}
-
-/// One of a few names, kept once.
-fn shared(names: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
-    if let Some(known) = names.iter().find(|n| ***n == *name) {
-        return Arc::clone(known);
-    }
-    let new: Arc<str> = Arc::from(name);
-    names.push(Arc::clone(&new));
-    new
-}
-
-fn classify(stream: &StreamRecord, policy: &Policy) -> (Option<u8>, crate::policy::Evidence) {
-    let kind = stream.payload_types.first();
-    policy.classify(&Question {
-        flow: stream.flow,
-        modality: stream.facts.as_ref().and_then(|facts| facts.modality),
-        payload_type: kind.map(|p| p.number),
-        clock_rate: kind.and_then(|p| p.clock_rate),
-        packet_interval_seconds: stream.packet_interval_seconds,
-        mean_octets: stream.mean_octets,
-    })
 }

@@ -1,5 +1,6 @@
 //! What the judge hands to reports: verdicts and findings.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -7,9 +8,10 @@ use smallvec::SmallVec;
 use super::finding::Finding;
 use super::join::Unjoined;
 use super::join::segments::Segment;
+use super::streams::Streams;
 use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
 use crate::policy::{Evidence, Expectation};
-use crate::terms::{Direction, Dscp};
+use crate::terms::{Direction, Dscp, Timestamp};
 
 /// Everything that a replay found, in a fixed order: the same packets give the same outcome.
 #[derive(Debug, Default)]
@@ -23,7 +25,9 @@ pub struct Outcome {
     /// What was read.
     pub captures: Vec<CaptureRecord>,
     /// By first packet, then by point, flow and SSRC. A stream's place in this list is its number.
-    pub streams: Vec<JudgedStream>,
+    pub streams: Streams,
+    /// First and last packet of all streams.
+    pub span: Option<(Timestamp, Timestamp)>,
     /// What could not be joined, and why.
     pub joins: Vec<Unjoined>,
     /// By first message.
@@ -35,7 +39,7 @@ pub struct Outcome {
 }
 
 /// One RTP stream with everything that was decided about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct JudgedStream {
     /// What was counted.
     pub record: Box<StreamRecord>,
@@ -83,6 +87,35 @@ impl JudgedStream {
     pub fn is_conformant(&self) -> bool {
         let markings = self.binding_markings();
         !markings.is_empty() && markings.iter().all(|m| *m == Marking::Conformant)
+    }
+
+    /// Lost of expected, 0 to 1: as judged, else as counted at the last hop.
+    #[must_use]
+    pub fn loss_ratio(&self) -> Option<f64> {
+        self.quality.loss_ratio.or_else(|| {
+            let hop = self.record.hops.last()?;
+            #[allow(clippy::cast_precision_loss, reason = "packets of one stream are far below 2^53")]
+            (hop.expected > 0).then(|| hop.lost() as f64 / hop.expected as f64)
+        })
+    }
+
+    /// Mean jitter in seconds: as judged, else as measured at the last hop.
+    #[must_use]
+    pub fn jitter_seconds(&self) -> Option<f64> {
+        self.quality.jitter_seconds.or_else(|| Some(self.record.hops.last()?.jitter?.mean))
+    }
+
+    /// The most frequent codepoint at a hop.
+    #[must_use]
+    pub fn main_dscp(&self, hop: usize) -> Option<u8> {
+        let counts = &self.record.hops.get(hop)?.dscp;
+        counts.iter().max_by_key(|(value, packets)| (*packets, Reverse(*value))).map(|(value, _)| *value)
+    }
+
+    /// Packets at the hop that saw most of them.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.record.hops.iter().map(|h| h.packets).max().unwrap_or(0)
     }
 
     /// Whether it is marked wrong at a hop where that can be told.

@@ -4,10 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::join::told_direction;
-use crate::meter::StreamRecord;
 use crate::policy::{Evidence, Policy};
-use crate::terms::{Direction, FlowKey, PointId};
+use crate::terms::{Direction, FlowKey, PointId, Timestamp};
 
 /// What each stream was classed as, in the order of the streams.
 type Classes = [(Option<u8>, Evidence)];
@@ -28,53 +26,51 @@ pub(super) struct Standing {
 /// neighbours, and calls are no longer put together: it would be guessing.
 const MOST_IN_GROUP: usize = 512;
 
-/// Where a stream is compared with others: the point that was named first, of those that saw it. Both directions of a
-/// call have the same addresses there, whatever is translated or relayed further on.
-fn view(stream: &StreamRecord) -> (PointId, FlowKey) {
-    let first_named = stream.hops.iter().min_by_key(|hop| (hop.point, hop.flow.biflow()));
-    first_named.map_or((stream.point, stream.flow), |hop| (hop.point, hop.flow))
+/// Where a stream is compared with others, and when it ran.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) point: PointId,
+    /// The 5-tuple there.
+    pub(super) flow: FlowKey,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    /// Which way it goes, where one of its hops tells.
+    pub(super) told: Option<Direction>,
 }
 
 /// The two hosts of a flow at a point, whichever sends.
-fn hosts(stream: &StreamRecord) -> Hosts {
-    let (point, flow) = view(stream);
-    let (a, b) = (flow.source.ip(), flow.destination.ip());
-    (point, a.min(b), a.max(b))
+fn hosts(ends: &Ends) -> Hosts {
+    let (a, b) = (ends.flow.source.ip(), ends.flow.destination.ip());
+    (ends.point, a.min(b), a.max(b))
 }
 
-/// How each stream stands to the others. `streams` are in order of time, so that every run decides alike.
-pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Policy) -> Vec<Standing> {
-    let mut order: Vec<(Hosts, u32)> = Vec::with_capacity(streams.len());
-    for (i, stream) in (0_u32..).zip(streams) {
-        StreamRecord::fetch_ahead(streams, i as usize);
-        order.push((hosts(stream), i));
-    }
+/// How each stream stands to the others. Streams are numbered in order of time, so that every run decides alike;
+/// each is asked for once or twice.
+pub(super) fn pair(
+    ends_of: impl Fn(u32) -> Option<Ends>,
+    classes: &Classes,
+    policy: &Policy,
+) -> Vec<Standing> {
+    let streams = classes.len();
+    let mut order: Vec<(Hosts, u32)> = Vec::with_capacity(streams);
+    order.extend((0_u32..).take(streams).filter_map(|i| Some((hosts(&ends_of(i)?), i))));
     order.sort_unstable();
     let unknown = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
-    let mut standings = vec![unknown; streams.len()];
+    let mut standings = vec![unknown; streams];
     // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
-    let mut call_of: Vec<u32> = vec![0; streams.len()];
+    let mut call_of: Vec<u32> = (0_u32..).take(streams).collect();
     for group in order.chunk_by(|a, b| a.0 == b.0) {
-        if let [(_, number)] = *group {
-            if let Some((standing, stream)) =
-                standings.get_mut(number as usize).zip(streams.get(number as usize))
-            {
-                let alone = Member { number, stream, flow: view(stream).1, class: None };
-                standing.direction = directions(&[alone], policy)[0];
-                call_of[number as usize] = number;
-            }
-            continue;
-        }
-        let members: Vec<Member<'_>> = group
+        let members: Vec<Member> = group
             .iter()
             .filter_map(|&(_, number)| {
-                let i = number as usize;
-                let stream = streams.get(i)?;
-                Some(Member { number, stream, flow: view(stream).1, class: classes.get(i)?.0 })
+                Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
             })
             .collect();
         for (member, direction) in members.iter().zip(directions(&members, policy)) {
             standings[member.number as usize].direction = direction;
+        }
+        if members.len() < 2 {
+            continue;
         }
         for (a, b) in reverses(&members) {
             standings[a as usize].reverse_of = Some(b);
@@ -99,18 +95,16 @@ pub(super) fn pair(streams: &[Box<StreamRecord>], classes: &Classes, policy: &Po
 
 /// A stream between two hosts.
 #[derive(Clone, Copy)]
-struct Member<'a> {
+struct Member {
     number: u32,
-    stream: &'a StreamRecord,
-    /// The 5-tuple where it is compared.
-    flow: FlowKey,
+    ends: Ends,
     class: Option<u8>,
 }
 
 /// Forward is from the managed side to the far side; where both or neither are managed, it is the way of the
 /// first stream between the two hosts.
-fn directions(members: &[Member<'_>], policy: &Policy) -> Vec<Direction> {
-    let Some(first) = members.first().map(|m| m.flow) else { return Vec::new() };
+fn directions(members: &[Member], policy: &Policy) -> Vec<Direction> {
+    let Some(first) = members.first().map(|m| m.ends.flow) else { return Vec::new() };
     let by_address = match (policy.is_managed(first.source.ip()), policy.is_managed(first.destination.ip())) {
         (true, false) => Some(first.source.ip()),
         (false, true) => Some(first.destination.ip()),
@@ -121,29 +115,29 @@ fn directions(members: &[Member<'_>], policy: &Policy) -> Vec<Direction> {
         Some(near) => flow.source.ip() == near,
         None => flow.source.port() == first.source.port(),
     };
-    let direction = |m: &Member<'_>| {
-        let by_first = if is_forward(m.flow) { Direction::Forward } else { Direction::Reverse };
-        told_direction(&m.stream.hops, policy).unwrap_or(by_first)
+    let direction = |m: &Member| {
+        let by_first = if is_forward(m.ends.flow) { Direction::Forward } else { Direction::Reverse };
+        m.ends.told.unwrap_or(by_first)
     };
     members.iter().map(direction).collect()
 }
 
 /// How long two streams ran at the same time, in nanoseconds; negative: how far they are apart.
-fn overlap(a: &StreamRecord, b: &StreamRecord) -> i64 {
+fn overlap(a: &Ends, b: &Ends) -> i64 {
     a.last.min(b.last).nanos_since(a.first.max(b.first))
 }
 
 /// Pairs of directions: the 5-tuple reversed, else the same two hosts and class; of several, those that ran
 /// longest at the same time.
-fn reverses(members: &[Member<'_>]) -> Vec<(u32, u32)> {
+fn reverses(members: &[Member]) -> Vec<(u32, u32)> {
     if members.len() < 2 {
         return Vec::new();
     }
-    let mut by_tuple: Vec<Member<'_>> = members.to_vec();
-    by_tuple.sort_by_key(|m| m.flow.biflow());
+    let mut by_tuple: Vec<Member> = members.to_vec();
+    by_tuple.sort_by_key(|m| m.ends.flow.biflow());
     let mut pairs = Vec::new();
     let mut taken = HashSet::new();
-    for group in by_tuple.chunk_by(|a, b| a.flow.biflow() == b.flow.biflow()) {
+    for group in by_tuple.chunk_by(|a, b| a.ends.flow.biflow() == b.ends.flow.biflow()) {
         pair_up(group, true, &mut taken, &mut pairs);
     }
     if members.len() <= MOST_IN_GROUP {
@@ -155,22 +149,17 @@ fn reverses(members: &[Member<'_>]) -> Vec<(u32, u32)> {
 /// Pairs the streams of one class that run in opposite directions at the same time, longest time first.
 ///
 /// Work and memory grow with the streams, not with their pairs: the more there are, the nearer a pair has to stand.
-fn pair_up(
-    members: &[Member<'_>],
-    is_same_tuple: bool,
-    taken: &mut HashSet<u32>,
-    pairs: &mut Vec<(u32, u32)>,
-) {
+fn pair_up(members: &[Member], is_same_tuple: bool, taken: &mut HashSet<u32>, pairs: &mut Vec<(u32, u32)>) {
     let near = (MOST_IN_GROUP * MOST_IN_GROUP / members.len().max(1)).clamp(1, MOST_IN_GROUP);
     let mut found = Vec::new();
     for (n, a) in members.iter().enumerate() {
         for b in members.iter().skip(n + 1).take(near) {
             let is_opposite = if is_same_tuple {
-                a.flow == b.flow.reversed()
+                a.ends.flow == b.ends.flow.reversed()
             } else {
-                a.flow.source.ip() == b.flow.destination.ip()
+                a.ends.flow.source.ip() == b.ends.flow.destination.ip()
             };
-            let time = overlap(a.stream, b.stream);
+            let time = overlap(&a.ends, &b.ends);
             if is_opposite && a.class == b.class && time > 0 {
                 found.push((Reverse(time), a.number.min(b.number), a.number.max(b.number)));
             }
@@ -189,7 +178,7 @@ fn pair_up(
 ///
 /// Streams of one biflow are one call. Biflows between the same two hosts at the same time are one call as long
 /// as no class stands in both: audio beside video is one call, audio beside audio is two calls on a trunk.
-fn calls(members: &[Member<'_>]) -> Vec<u32> {
+fn calls(members: &[Member]) -> Vec<u32> {
     struct Call {
         number: u32,
         last: i64,
@@ -200,7 +189,7 @@ fn calls(members: &[Member<'_>]) -> Vec<u32> {
     let may_join = members.len() <= MOST_IN_GROUP;
     let mut numbers = Vec::with_capacity(members.len());
     for member in members {
-        let (stream, biflow) = (member.stream, member.flow.biflow());
+        let (stream, biflow) = (&member.ends, member.ends.flow.biflow());
         let known = of_biflow.get(&biflow).copied();
         let joined = || {
             let fits = |call: &Call| {
@@ -225,10 +214,22 @@ fn calls(members: &[Member<'_>]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::tests_support::{between, hop, stream};
+    use crate::terms::Transport;
 
-    fn streams(flows: &[(&str, &str)]) -> Vec<Box<StreamRecord>> {
-        flows.iter().map(|(a, b)| Box::new(between(a, b, stream([hop(64, &[(46, 500)])])))).collect()
+    fn paired(flows: &[(&str, &str)], classes: &Classes) -> Vec<Standing> {
+        let policy = Policy::default();
+        let ends = |number: u32| {
+            let (source, destination) = flows[number as usize];
+            let flow = FlowKey {
+                source: source.parse().unwrap(),
+                destination: destination.parse().unwrap(),
+                transport: Transport::Udp,
+            };
+            let told = crate::verify::join::told_direction(std::iter::once(flow), &policy);
+            let (first, last) = (Timestamp(0), Timestamp(10_000_000_000));
+            Some(Ends { point: PointId(0), flow, first, last, told })
+        };
+        pair(ends, classes, &policy)
     }
 
     const AUDIO: (Option<u8>, Evidence) = (Some(0), Evidence::None);
@@ -236,13 +237,13 @@ mod tests {
 
     #[test]
     fn forward_is_from_the_managed_side() {
-        let streams = streams(&[
+        let flows = [
             ("52.112.0.1:3479", "10.0.0.1:50000"),
             ("10.0.0.1:50000", "52.112.0.1:3479"),
             ("10.0.0.2:1", "10.0.0.1:2"),
             ("10.0.0.1:2", "10.0.0.2:1"),
-        ]);
-        let standings = pair(&streams, &[AUDIO; 4], &Policy::default());
+        ];
+        let standings = paired(&flows, &[AUDIO; 4]);
         let directions: Vec<_> = standings.iter().map(|s| s.direction).collect();
         let (forward, reverse) = (Direction::Forward, Direction::Reverse);
         assert_eq!(directions, [reverse, forward, forward, reverse]);
@@ -250,27 +251,27 @@ mod tests {
 
     #[test]
     fn the_reversed_tuple_wins_over_the_same_hosts() {
-        let streams = streams(&[
+        let flows = [
             ("10.0.0.1:50000", "10.0.0.2:50002"),
             ("10.0.0.2:40000", "10.0.0.1:40002"),
             ("10.0.0.2:50002", "10.0.0.1:50000"),
             ("10.0.0.1:6", "10.0.0.2:8"),
-        ]);
-        let standings = pair(&streams, &[AUDIO; 4], &Policy::default());
+        ];
+        let standings = paired(&flows, &[AUDIO; 4]);
         let reverse_of: Vec<_> = standings.iter().map(|s| s.reverse_of).collect();
         assert_eq!(reverse_of, [Some(2), Some(3), Some(0), Some(1)]);
     }
 
     #[test]
     fn audio_beside_video_is_one_call_and_beside_audio_two() {
-        let streams = streams(&[
+        let flows = [
             ("10.0.0.1:50000", "10.0.0.2:50000"),
             ("10.0.0.1:50020", "10.0.0.2:50020"),
             ("10.0.0.2:50000", "10.0.0.1:50000"),
             ("10.0.0.1:50004", "10.0.0.2:50004"),
             ("10.0.0.1:50000", "10.0.0.3:50000"),
-        ]);
-        let standings = pair(&streams, &[AUDIO, VIDEO, AUDIO, AUDIO, AUDIO], &Policy::default());
+        ];
+        let standings = paired(&flows, &[AUDIO, VIDEO, AUDIO, AUDIO, AUDIO]);
         let calls: Vec<_> = standings.iter().map(|s| s.call).collect();
         assert_eq!(calls, [0, 0, 0, 1, 2]);
     }
@@ -279,8 +280,7 @@ mod tests {
     fn a_flow_of_many_streams_is_paired_among_neighbours() {
         let there_and_back =
             [("10.0.0.1:50000", "10.0.0.2:50002"), ("10.0.0.2:50002", "10.0.0.1:50000")].repeat(20_000);
-        let streams = streams(&there_and_back);
-        let standings = pair(&streams, &vec![AUDIO; streams.len()], &Policy::default());
+        let standings = paired(&there_and_back, &vec![AUDIO; there_and_back.len()]);
         assert!(standings.iter().all(|s| s.reverse_of.is_some()));
     }
 }

@@ -67,11 +67,3 @@ pub(super) fn stream(hops: impl IntoIterator<Item = HopRecord>) -> StreamRecord 
         facts: None,
     }
 }
-
-/// The same stream between two other ends.
-pub(super) fn between(source: &str, destination: &str, stream: StreamRecord) -> StreamRecord {
-    let end = |text: &str| text.parse().unwrap();
-    let flow = FlowKey { source: end(source), destination: end(destination), transport: Transport::Udp };
-    let hops = stream.hops.into_iter().map(|hop| HopRecord { flow, ..hop }).collect();
-    StreamRecord { flow, hops, ..stream }
-}

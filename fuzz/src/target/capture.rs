@@ -1,7 +1,7 @@
 //! Capture files: read, decoded, metered, judged, reported.
 
 use std::io::{self, Cursor, Read};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use hopmark::capture::{CaptureFile, Summary};
 use hopmark::config;
@@ -14,8 +14,8 @@ use hopmark::verify::{Material, Outcome, judge};
 use crate::laws;
 use crate::listener::{Heard, Listener, NARROW};
 
-static POLICY: LazyLock<Policy> =
-    LazyLock::new(|| config::builtin("teams").expect("the profile is built in"));
+static POLICY: LazyLock<Arc<Policy>> =
+    LazyLock::new(|| Arc::new(config::builtin("teams").expect("the profile is built in")));
 
 /// A reader that gives a few octets at a time.
 struct Drops<R>(R);
@@ -141,6 +141,7 @@ fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
         interfaces: POINTS.map(|_| interfaces.clone()).to_vec(),
         ..Material::default()
     };
+    let mut streams = Vec::new();
     for (point, heard) in (0..).map(PointId).zip(heard) {
         material.captures.push(CaptureRecord {
             file: "fuzz.pcap".to_owned(),
@@ -155,10 +156,11 @@ fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
             dropped: summary.dropped,
             interfaces: interfaces.clone(),
         });
-        material.streams.extend(heard.streams);
+        streams.extend(heard.streams.into_iter().map(|stream| *stream));
         material.stun.extend(heard.stun);
         material.counters.add(&heard.counters);
     }
+    material.records = streams.into_iter().collect();
     let outcome = judge(material, &POLICY);
     laws::of_outcome(&outcome);
     Some(outcome)

@@ -56,8 +56,11 @@ impl Serialize for Report<'_> {
             "captures",
             &Each(|| outcome.captures.iter().map(|c| source::Capture::of(c, view))),
         )?;
-        let streams = || (0..).zip(&outcome.streams).map(|(number, s)| stream::Stream::of(number, s, view));
-        map.serialize_entry("streams", &Each(streams))?;
+        let streams = &outcome.streams;
+        map.serialize_entry(
+            "streams",
+            &Each(|| streams.numbers().map(|number| stream::Numbered(number, view))),
+        )?;
         map.serialize_entry("stun", &Each(|| outcome.stun.iter().map(|s| stun::Stun::of(s, view))))?;
         map.serialize_entry("joins", &Each(|| outcome.joins.iter().map(|j| segment::Apart::of(j, view))))?;
         map.serialize_entry(

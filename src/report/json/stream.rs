@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Text;
 use super::hop::Hop;
@@ -12,9 +12,20 @@ use crate::report::view::{CallId, EvidenceWords, StreamId, View};
 use crate::terms::{Direction, Ssrc, Timestamp, Transport};
 use crate::verify::{JudgedStream, Quality};
 
+/// The stream of a number: taken out when it is written.
+pub(super) struct Numbered<'a>(pub(super) u32, pub(super) &'a View<'a>);
+
+impl Serialize for Numbered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(number, view) = *self;
+        let stream = view.outcome.streams.get(number);
+        stream.as_deref().map(|stream| Stream::of(number, stream, view)).serialize(serializer)
+    }
+}
+
 /// One item of `streams`.
 #[derive(Serialize)]
-pub(super) struct Stream<'a> {
+struct Stream<'a> {
     id: Text<StreamId>,
     ssrc: Text<Ssrc>,
     source: SocketAddr,
@@ -84,7 +95,7 @@ impl std::fmt::Display for Modality {
 }
 
 impl<'a> Stream<'a> {
-    pub(super) fn of(number: u32, stream: &'a JudgedStream, view: &'a View<'a>) -> Self {
+    fn of(number: u32, stream: &'a JudgedStream, view: &'a View<'a>) -> Self {
         let record = &stream.record;
         let main = record.payload_types.first();
         Self {

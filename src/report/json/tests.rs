@@ -111,7 +111,7 @@ fn values_have_the_promised_form() {
 #[test]
 fn histograms_ascend_by_number() {
     let mut outcome = example::outcome();
-    outcome.streams[0].record.hops[0].dscp = [(46, 1), (8, 2), (10, 3)].into_iter().collect();
+    outcome.streams.whole()[0].record.hops[0].dscp = [(46, 1), (8, 2), (10, 3)].into_iter().collect();
     assert!(written(&outcome, &options()).contains(r#""dscp":{"8":2,"10":3,"46":1}"#));
 }
 

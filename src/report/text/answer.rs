@@ -36,9 +36,7 @@ pub(super) fn write(
 }
 
 fn found(view: &View<'_>, summary: &Summary) -> String {
-    let streams = &view.outcome.streams;
-    let first = streams.iter().map(|s| s.record.first).min().unwrap_or_default();
-    let last = streams.iter().map(|s| s.record.last).max().unwrap_or_default();
+    let (first, last) = view.outcome.span.unwrap_or_default();
     let (streams, calls) = (counted(summary.all.streams, "RTP stream"), counted(summary.calls, "call"));
     format!("Hopmark {}: {streams} in {calls}, {} UTC", view.options.version, span(first, last))
 }

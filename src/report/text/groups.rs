@@ -65,12 +65,12 @@ pub(super) fn groups<'a>(view: &View<'a>) -> Vec<Group<'a>> {
 }
 
 fn likeness(finding: &Finding, view: &View<'_>) -> (Likeness, Option<(u8, u8)>) {
-    let stream = finding.stream.and_then(|number| view.outcome.streams.get(usize::try_from(number).ok()?));
+    let note = finding.stream.and_then(|number| view.outcome.streams.note(number));
     let (spot, ttls) = Spot::of(finding, view);
     let like = Likeness {
         kind: finding.kind,
         severity: finding.severity,
-        class: stream.and_then(|s| s.class),
+        class: note.and_then(|note| note.class),
         direction: finding.direction,
         from: finding.from,
         to: finding.to,

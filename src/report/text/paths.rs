@@ -11,7 +11,7 @@ use super::streams::at_hop;
 use crate::meter::HopRecord;
 use crate::policy::Expectation;
 use crate::report::view::{CallId, StreamId, View};
-use crate::report::worst::{main_dscp, worst_of_calls};
+use crate::report::worst::worst_of_calls;
 use crate::terms::Direction;
 use crate::verify::{JudgedStream, Marking, Segment};
 
@@ -27,16 +27,17 @@ const DOUBTS: usize = 4;
 /// Draws the worst calls of which a stream was seen at several hops.
 pub(super) fn write(view: &View<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let calls = CALLS.min(view.options.worst);
-    let worst = worst_of_calls(view.outcome, calls, |stream| stream.record.hops.len() > 1);
+    let worst = worst_of_calls(view.outcome, calls, |note| note.has_segments);
     let mut legend = Legend::default();
     for number in &worst {
-        let Some(stream) = stream(*number, view) else { continue };
+        let Some(stream) = view.outcome.streams.get(*number) else { continue };
         let class = view.class(stream.class).map(|class| format!(", {class}")).unwrap_or_default();
         page.heading(&format!("PATH of call {}{class}", CallId(stream.call)))?;
-        let back = stream.reverse_of.and_then(|number| Some((number, self::stream(number, view)?)));
+        let back = stream.reverse_of.and_then(|number| Some((number, view.outcome.streams.get(number)?)));
+        let back = back.as_ref().map(|(number, stream)| (*number, &**stream));
         let (forward, reverse) = match stream.direction {
-            Direction::Forward => (Some((*number, stream)), back),
-            Direction::Reverse => (back, Some((*number, stream))),
+            Direction::Forward => (Some((*number, &*stream)), back),
+            Direction::Reverse => (back, Some((*number, &*stream))),
         };
         write_call(view, forward, reverse, &mut legend, page)?;
     }
@@ -44,10 +45,6 @@ pub(super) fn write(view: &View<'_>, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 type Numbered<'a> = (u32, &'a JudgedStream);
-
-fn stream<'a>(number: u32, view: &View<'a>) -> Option<&'a JudgedStream> {
-    view.outcome.streams.get(usize::try_from(number).ok()?)
-}
 
 fn write_call(
     view: &View<'_>,
@@ -117,7 +114,7 @@ fn lane((number, stream): Numbered<'_>, legend: &mut Legend) -> Lane {
         ttl: format!("TTL {}", hop.ttl()),
     });
     let links = hops.iter().zip(hops.iter().skip(1)).enumerate().map(|(at, (before, after))| {
-        let is_changed = main_dscp(stream, at) != main_dscp(stream, at + 1);
+        let is_changed = stream.main_dscp(at) != stream.main_dscp(at + 1);
         let segment = stream.segments.get(at);
         link(segment, is_changed, marking(at + 1) == Marking::Conformant, before.flow != after.flow, legend)
     });

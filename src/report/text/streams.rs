@@ -7,9 +7,9 @@ use super::numbers::{NOT_KNOWN, count, millis, percent};
 use super::page::{Look, Page, left, right};
 use crate::meter::HopRecord;
 use crate::report::view::{CallId, StreamId, View};
-use crate::report::worst::{Verdict, jitter_seconds, loss_ratio, packets, worst};
+use crate::report::worst::worst;
 use crate::terms::Dscp;
-use crate::verify::{JudgedStream, QualityVerdict};
+use crate::verify::{JudgedStream, QualityVerdict, WorstMarking};
 
 /// Stands in the cell of codepoints that do not fit it.
 const BELOW: &str = "below";
@@ -35,9 +35,7 @@ pub(super) fn write(view: &View<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let all = view.outcome.streams.len();
     let rows: Vec<Row> = worst(view.outcome, view.options.worst)
         .into_iter()
-        .filter_map(|number| {
-            Some(Row::of(number, view.outcome.streams.get(usize::try_from(number).ok()?)?, view))
-        })
+        .filter_map(|number| Some(Row::of(number, &*view.outcome.streams.get(number)?, view)))
         .collect();
     if rows.is_empty() {
         return Ok(());
@@ -98,7 +96,7 @@ impl Row {
 
     fn of(number: u32, stream: &JudgedStream, view: &View<'_>) -> Self {
         let record = &stream.record;
-        let verdict = Verdict::of(stream);
+        let verdict = WorstMarking::of(stream);
         let poor = stream.quality.verdict == QualityVerdict::Poor;
         let mut names = format!("{}, call {}", record.ssrc, CallId(stream.call));
         if let Some(codec) = &stream.codec {
@@ -111,15 +109,15 @@ impl Row {
             id: StreamId(number).to_string(),
             class: view.class(stream.class).unwrap_or(NOT_KNOWN).to_owned(),
             direction: stream.direction.to_string(),
-            packets: count(packets(stream)),
-            loss: loss_ratio(stream).map_or_else(|| NOT_KNOWN.into(), percent),
-            jitter: jitter_seconds(stream).map_or_else(|| NOT_KNOWN.into(), millis),
+            packets: count(stream.packets()),
+            loss: stream.loss_ratio().map_or_else(|| NOT_KNOWN.into(), percent),
+            jitter: stream.jitter_seconds().map_or_else(|| NOT_KNOWN.into(), millis),
             dscp: codepoints(&record.hops),
             verdict: format!("{}{}", verdict.as_str(), if poor { ", poor" } else { "" }),
             look: match verdict {
-                Verdict::Conformant if !poor => Look::Good,
-                Verdict::Unclassified if !poor => Look::Plain,
-                Verdict::Bleached | Verdict::Remarked | Verdict::Unmarked => Look::Bad,
+                WorstMarking::Conformant if !poor => Look::Good,
+                WorstMarking::Unclassified if !poor => Look::Plain,
+                WorstMarking::Bleached | WorstMarking::Remarked | WorstMarking::Unmarked => Look::Bad,
                 _ => Look::Warning,
             },
             from: view.address(record.flow.source).to_string(),

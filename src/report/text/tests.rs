@@ -31,16 +31,16 @@ fn the_report_of_a_call_at_three_points() {
 #[test]
 fn directions_over_different_hops_are_drawn_apart() {
     let mut outcome = example::joined();
-    outcome.streams[1].record.hops.remove(1);
-    outcome.streams[1].segments.remove(1);
+    outcome.streams.whole()[1].record.hops.remove(1);
+    outcome.streams.whole()[1].segments.remove(1);
     insta::assert_snapshot!(paths(&outcome));
 }
 
 #[test]
 fn a_long_path_is_drawn_in_several_rows() {
     let mut outcome = example::joined();
-    let segment = outcome.streams[0].segments[0].clone();
-    for stream in &mut outcome.streams {
+    let segment = outcome.streams.whole()[0].segments[0].clone();
+    for stream in outcome.streams.whole() {
         let hop = stream.record.hops[1].clone();
         let more = 6 - stream.record.hops.len();
         for _ in 0..more {
@@ -68,23 +68,23 @@ fn findings_name_both_points_of_a_segment() {
 #[test]
 fn paths_are_bounded_and_left_out_where_nothing_is_to_be_drawn() {
     let mut outcome = example::joined();
-    let pair: Vec<JudgedStream> = example::joined().streams;
+    let pair: Vec<JudgedStream> = example::joined().streams.whole().clone();
     for _ in 1..40 {
-        outcome.streams.extend(example::joined().streams);
+        outcome.streams.whole().extend(pair.iter().cloned());
     }
-    for (number, stream) in (0..).zip(&mut outcome.streams) {
+    for (number, stream) in (0..).zip(outcome.streams.whole()) {
         stream.call = number / 2;
         stream.reverse_of = Some(number ^ 1);
     }
     assert_eq!(written(&outcome, &options()).matches("PATH of call").count(), 3);
     assert_eq!(written(&outcome, &Options { worst: 0, ..options() }).matches("PATH of call").count(), 0);
-    outcome.streams = pair;
-    for stream in &mut outcome.streams {
+    outcome.streams = pair.into();
+    for stream in outcome.streams.whole() {
         stream.record.hops.truncate(1);
     }
     assert_eq!(written(&outcome, &options()).matches("PATH of call").count(), 0);
     let mut alone = example::joined();
-    alone.streams.truncate(1);
+    alone.streams.whole().truncate(1);
     assert!(paths(&alone).contains("reverse    not heard"));
 }
 
@@ -109,7 +109,7 @@ fn the_report_of_nothing() {
 #[test]
 fn the_report_when_all_is_well() {
     let mut outcome = example::outcome();
-    outcome.streams.truncate(2);
+    outcome.streams.whole().truncate(2);
     outcome.findings.clear();
     outcome.stun.clear();
     outcome.captures.truncate(1);
@@ -139,7 +139,7 @@ fn long_names() -> Outcome {
         capture.damage = Some("x".repeat(500));
         capture.interfaces = vec![Some(long.clone()), Some("y".repeat(200)), Some("\u{202e}z\n".into())];
     }
-    for stream in &mut outcome.streams {
+    for stream in outcome.streams.whole() {
         stream.record.flow.source = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535".parse().unwrap();
         stream.record.flow.destination = "[2001:db8:1111:2222:3333:4444:5555:7777]:65535".parse().unwrap();
         stream.codec = Some("a-codec-with-a-long-name".into());
@@ -201,7 +201,7 @@ fn many_findings_of_one_kind_are_one_paragraph() {
             [example::hop(0, &[], ttl, &[(46, 50)]), example::hop(0, &[], ttl - 1, &[(0, 50)])]
                 .into_iter()
                 .collect();
-        outcome.streams.push(stream);
+        outcome.streams.whole().push(stream);
         outcome.findings.push(Finding {
             stream: Some(number),
             call: Some(number / 2),

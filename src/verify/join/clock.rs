@@ -62,30 +62,34 @@ const LONGEST_NS: i64 = 1_000_000_000;
 /// Delays of one pair of points that are kept.
 const MOST: usize = 100_000;
 
-impl Clocks {
-    /// From all packets that two points heard. `named` says by configuration whether two points share a clock.
-    pub(in crate::verify) fn of(
-        streams: &[Box<StreamRecord>],
-        named: impl Fn(PointId, PointId) -> Option<bool>,
-    ) -> Self {
-        let mut heard: BTreeMap<(PointId, PointId), Both> = BTreeMap::new();
-        for stream in streams {
-            for (a, b) in
-                stream.hops.iter().zip(stream.hops.iter().skip(1)).filter(|(a, b)| a.point != b.point)
-            {
-                let is_up = a.point < b.point;
-                let key = if is_up { (a.point, b.point) } else { (b.point, a.point) };
-                let both = heard.entry(key).or_default();
-                let way = if is_up { &mut both.up } else { &mut both.down };
-                if way.len() < MOST {
-                    way.extend(timed(a, b));
-                }
+/// What points heard of each other's packets, to tell their clocks by.
+#[derive(Debug, Default)]
+pub(in crate::verify) struct Heard {
+    pairs: BTreeMap<(PointId, PointId), Both>,
+}
+
+impl Heard {
+    /// Takes in the packets of a stream that neighbouring points chose alike.
+    pub(in crate::verify) fn add(&mut self, stream: &StreamRecord) {
+        for (a, b) in stream.hops.iter().zip(stream.hops.iter().skip(1)).filter(|(a, b)| a.point != b.point) {
+            let is_up = a.point < b.point;
+            let key = if is_up { (a.point, b.point) } else { (b.point, a.point) };
+            let both = self.pairs.entry(key).or_default();
+            let way = if is_up { &mut both.up } else { &mut both.down };
+            if way.len() < MOST {
+                way.extend(timed(a, b));
             }
         }
-        let relation = |(key, both): ((PointId, PointId), Both)| (key, both.relation(named(key.0, key.1)));
-        Self { relations: heard.into_iter().map(relation).collect() }
     }
 
+    /// How the clocks stand. `named` says by configuration whether two points share one.
+    pub(in crate::verify) fn clocks(self, named: impl Fn(PointId, PointId) -> Option<bool>) -> Clocks {
+        let relation = |(key, both): ((PointId, PointId), Both)| (key, both.relation(named(key.0, key.1)));
+        Clocks { relations: self.pairs.into_iter().map(relation).collect() }
+    }
+}
+
+impl Clocks {
     /// How the clock of `b` stands to that of `a`.
     pub(in crate::verify) fn between(&self, a: PointId, b: PointId) -> ClockRelation {
         if a == b {

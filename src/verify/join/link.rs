@@ -1,7 +1,7 @@
 //! Which records are views of one stream.
 
+use super::View;
 use super::identity::matches;
-use crate::meter::StreamRecord;
 
 /// By what two records are one stream, the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +30,8 @@ const PROOF: usize = 2;
 const LONGEST_AT_ONE_POINT_NS: i64 = 1_000_000_000;
 
 /// How two records of one SSRC hang together; `None` where they do not.
-pub(super) fn link(records: &[Box<StreamRecord>], one: usize, other: usize) -> Option<Link> {
-    let (a, b) = (records.get(one)?, records.get(other)?);
+pub(super) fn link(views: &[View], one: usize, other: usize) -> Option<Link> {
+    let (a, b) = (&views.get(one)?.record, &views.get(other)?.record);
     let has_common_type =
         a.payload_types.iter().any(|p| b.payload_types.iter().any(|q| p.number == q.number));
     let is_one_point = a.point == b.point;

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::identity::matches;
+use super::joined::Placed;
 use crate::meter::HopRecord;
 use crate::policy::Policy;
 use crate::terms::{Direction, FlowKey};
@@ -11,11 +12,12 @@ use crate::terms::{Direction, FlowKey};
 const LONGEST_NS: i64 = 1_000_000_000;
 
 /// Puts hops into the order of travel.
-pub(super) fn by_travel(hops: &mut Vec<HopRecord>, points: &[String], policy: &Policy) {
-    let direction = told_direction(hops, policy).unwrap_or(Direction::Forward);
-    let mut legs: Vec<Vec<HopRecord>> = Vec::new();
+pub(super) fn by_travel(hops: &mut Vec<Placed>, points: &[String], policy: &Policy) {
+    let direction = told_direction(hops.iter().map(|h| h.counted.flow), policy).unwrap_or(Direction::Forward);
+    let mut legs: Vec<Vec<Placed>> = Vec::new();
     for hop in std::mem::take(hops) {
-        match legs.iter_mut().find(|leg| leg.first().is_some_and(|h| h.flow == hop.flow)) {
+        let flow = hop.counted.flow;
+        match legs.iter_mut().find(|leg| leg.first().is_some_and(|h| h.counted.flow == flow)) {
             Some(leg) => leg.push(hop),
             None => legs.push(vec![hop]),
         }
@@ -34,12 +36,10 @@ pub(super) fn by_travel(hops: &mut Vec<HopRecord>, points: &[String], policy: &P
             .then_with(|| by_path(a, b).or_else(|| by_time(a, b)).unwrap_or_else(|| as_named(a, b)))
     };
     for leg in &mut legs {
-        insertion_sort(leg, within_leg);
+        insertion_sort(leg, |a, b| within_leg(&a.counted, &b.counted));
     }
-    let between_legs = |a: &Vec<HopRecord>, b: &Vec<HopRecord>| {
-        let (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) =
-            (a.first(), b.first(), a.last(), b.last())
-        else {
+    let between_legs = |a: &Vec<Placed>, b: &Vec<Placed>| {
+        let (Some((a_first, a_last)), Some((b_first, b_last))) = (ends(a), ends(b)) else {
             return Ordering::Equal;
         };
         relayed(a_first.flow, b_first.flow)
@@ -50,6 +50,10 @@ pub(super) fn by_travel(hops: &mut Vec<HopRecord>, points: &[String], policy: &P
     };
     insertion_sort(&mut legs, between_legs);
     hops.extend(legs.into_iter().flatten());
+}
+
+fn ends(leg: &[Placed]) -> Option<(&HopRecord, &HopRecord)> {
+    Some((&leg.first()?.counted, &leg.last()?.counted))
 }
 
 /// A few items by a comparison that need not be an order of all of them.
@@ -64,11 +68,12 @@ fn insertion_sort<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
 }
 
 /// Forward is from the managed side, at the first hop that tells; none where no hop does.
-pub(in crate::verify) fn told_direction(hops: &[HopRecord], policy: &Policy) -> Option<Direction> {
-    let sides = hops
-        .iter()
-        .map(|h| (policy.is_managed(h.flow.source.ip()), policy.is_managed(h.flow.destination.ip())));
-    let (is_from_managed, _) = sides.into_iter().find(|(source, destination)| source != destination)?;
+pub(in crate::verify) fn told_direction(
+    flows: impl Iterator<Item = FlowKey>,
+    policy: &Policy,
+) -> Option<Direction> {
+    let mut sides = flows.map(|f| (policy.is_managed(f.source.ip()), policy.is_managed(f.destination.ip())));
+    let (is_from_managed, _) = sides.find(|(source, destination)| source != destination)?;
     Some(if is_from_managed { Direction::Forward } else { Direction::Reverse })
 }
 

@@ -1,0 +1,373 @@
+//! What was counted at one hop, as octets and back.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::octets::{Reader, Writer};
+use super::{Head, PathBook};
+use crate::decode::Path;
+use crate::meter::{
+    Anchor, DscpChange, Histogram, HopRecord, Jitter, MissingRun, OtherMarkings, Part, Sample, Way,
+};
+use crate::terms::{Dscp, RtpTime, Timestamp, TrafficClass};
+
+/// What a hop has besides what all have; one bit each.
+mod has {
+    pub(super) const UNIQUE: u64 = 1;
+    pub(super) const LOSS: u64 = 1 << 1;
+    pub(super) const DUPLICATES: u64 = 1 << 2;
+    pub(super) const STRAY: u64 = 1 << 3;
+    pub(super) const REORDERED: u64 = 1 << 4;
+    pub(super) const RESETS: u64 = 1 << 5;
+    pub(super) const OUTAGES: u64 = 1 << 6;
+    pub(super) const JITTER: u64 = 1 << 7;
+    pub(super) const BURSTS: u64 = 1 << 8;
+    pub(super) const CHANGES: u64 = 1 << 9;
+    pub(super) const OTHER: u64 = 1 << 10;
+    pub(super) const SEVERAL_DSCP: u64 = 1 << 11;
+    pub(super) const SEVERAL_ECN: u64 = 1 << 12;
+}
+
+pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mut Writer) {
+    let HopRecord {
+        point: _,
+        flow: _,
+        path,
+        ways,
+        first,
+        last,
+        packets,
+        unique,
+        expected,
+        duplicates,
+        stray,
+        reordered,
+        resets,
+        outages,
+        jitter,
+        loss_bursts,
+        dscp,
+        dscp_changes,
+        dscp_change_count,
+        ecn,
+        other,
+        parts,
+        samples,
+        octets,
+    } = hop;
+    let is_only = |histogram: &Histogram| matches!(**histogram, [(_, all)] if all == *packets);
+    let flags = [
+        (*unique != packets.wrapping_sub(*duplicates).wrapping_sub(*stray), has::UNIQUE),
+        (expected != unique, has::LOSS),
+        (*duplicates > 0, has::DUPLICATES),
+        (*stray > 0, has::STRAY),
+        (*reordered > 0, has::REORDERED),
+        (*resets > 0, has::RESETS),
+        (*outages > 0, has::OUTAGES),
+        (jitter.is_some(), has::JITTER),
+        (*loss_bursts != [0; 6], has::BURSTS),
+        (*dscp_change_count > 0 || !dscp_changes.is_empty(), has::CHANGES),
+        (other.is_some(), has::OTHER),
+        (!is_only(dscp), has::SEVERAL_DSCP),
+        (!is_only(ecn), has::SEVERAL_ECN),
+    ];
+    let flags = flags.into_iter().filter(|f| f.0).fold(0, |all, f| all | f.1);
+    out.number(flags);
+    paths.write(path.as_ref(), out);
+    out.count(ways.len());
+    for way in ways {
+        out.octet(way.ttl);
+        out.number(way.packets);
+        paths.write(way.path.as_ref(), out);
+    }
+    out.moment(*first, head.first);
+    out.moment(*last, head.last);
+    out.number(*packets);
+    out.number(*octets);
+    for (flag, value) in [
+        (has::UNIQUE, *unique),
+        (has::LOSS, *expected),
+        (has::DUPLICATES, *duplicates),
+        (has::STRAY, *stray),
+        (has::REORDERED, *reordered),
+        (has::RESETS, u64::from(*resets)),
+        (has::OUTAGES, u64::from(*outages)),
+    ] {
+        if flags & flag != 0 {
+            out.number(value);
+        }
+    }
+    if let Some(Jitter { last, mean, max, updates }) = *jitter {
+        for value in [last, mean, max] {
+            write_float(value, out);
+        }
+        out.number(updates);
+    }
+    if flags & has::BURSTS != 0 {
+        for &runs in loss_bursts {
+            out.number(runs);
+        }
+    }
+    if flags & has::CHANGES != 0 {
+        write_changes(dscp_changes, *dscp_change_count, *first, out);
+    }
+    write_histogram(dscp, flags & has::SEVERAL_DSCP != 0, out);
+    write_histogram(ecn, flags & has::SEVERAL_ECN != 0, out);
+    if let Some(other) = other {
+        let OtherMarkings { pcp, user_priority, mpls_tc, outer_dscp, fragments } = &**other;
+        for histogram in [pcp, user_priority, mpls_tc, outer_dscp, fragments] {
+            write_histogram(histogram, true, out);
+        }
+    }
+    write_parts(parts, *first, out);
+    write_samples(samples, *first, out);
+}
+
+pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> HopRecord {
+    let flags = from.number();
+    let path = PathBook::read(paths, from);
+    let ways = from.count();
+    let ways: SmallVec<[Way; 1]> = (0..ways)
+        .map(|_| Way { ttl: from.octet(), packets: from.number(), path: PathBook::read(paths, from) })
+        .collect();
+    let first = from.moment(head.first);
+    let last = from.moment(head.last);
+    let packets = from.number();
+    let octets = from.number();
+    let mut written = |flag: u64| (flags & flag != 0).then(|| from.number());
+    let (unique, expected) = (written(has::UNIQUE), written(has::LOSS));
+    let duplicates = written(has::DUPLICATES).unwrap_or(0);
+    let stray = written(has::STRAY).unwrap_or(0);
+    let reordered = written(has::REORDERED).unwrap_or(0);
+    let mut small = |flag| written(flag).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    let (resets, outages) = (small(has::RESETS), small(has::OUTAGES));
+    let unique = unique.unwrap_or_else(|| packets.wrapping_sub(duplicates).wrapping_sub(stray));
+    let jitter = (flags & has::JITTER != 0).then(|| Jitter {
+        last: read_float(from),
+        mean: read_float(from),
+        max: read_float(from),
+        updates: from.number(),
+    });
+    let mut loss_bursts = [0; 6];
+    if flags & has::BURSTS != 0 {
+        loss_bursts.fill_with(|| from.number());
+    }
+    let (dscp_changes, dscp_change_count) =
+        if flags & has::CHANGES == 0 { (Vec::new(), 0) } else { read_changes(first, from) };
+    let dscp = read_histogram(flags & has::SEVERAL_DSCP != 0, packets, from);
+    let ecn = read_histogram(flags & has::SEVERAL_ECN != 0, packets, from);
+    let other = (flags & has::OTHER != 0).then(|| {
+        let mut histogram = || read_histogram(true, 0, from);
+        Box::new(OtherMarkings {
+            pcp: histogram(),
+            user_priority: histogram(),
+            mpls_tc: histogram(),
+            outer_dscp: histogram(),
+            fragments: histogram(),
+        })
+    });
+    HopRecord {
+        point: head.point,
+        flow: head.flow,
+        path,
+        ways,
+        first,
+        last,
+        packets,
+        unique,
+        expected: expected.unwrap_or(unique),
+        duplicates,
+        stray,
+        reordered,
+        resets,
+        outages,
+        jitter,
+        loss_bursts,
+        dscp,
+        dscp_changes,
+        dscp_change_count,
+        ecn,
+        other,
+        parts: read_parts(first, from),
+        samples: read_samples(first, from),
+        octets,
+    }
+}
+
+/// A figure of the jitter: they are kept in single precision mostly.
+#[allow(clippy::cast_possible_truncation, reason = "looked at: only where nothing is lost")]
+fn write_float(value: f64, out: &mut Writer) {
+    let short = value as f32;
+    let is_short = f64::from(short).to_bits() == value.to_bits();
+    match value.to_bits() {
+        0 => out.octet(0),
+        _ if is_short => {
+            out.octet(1);
+            out.whole(&short.to_le_bytes());
+        }
+        _ => {
+            out.octet(2);
+            out.whole(&value.to_le_bytes());
+        }
+    }
+}
+
+fn read_float(from: &mut Reader<'_>) -> f64 {
+    match from.octet() {
+        0 => 0.0,
+        1 => f32::from_le_bytes(from.whole()).into(),
+        _ => f64::from_le_bytes(from.whole()),
+    }
+}
+
+fn write_histogram(histogram: &Histogram, is_whole: bool, out: &mut Writer) {
+    if is_whole {
+        out.count(histogram.len());
+    }
+    for &(value, packets) in histogram {
+        out.octet(value);
+        if is_whole {
+            out.number(packets);
+        }
+    }
+}
+
+fn read_histogram(is_whole: bool, packets: u64, from: &mut Reader<'_>) -> Histogram {
+    if !is_whole {
+        return std::iter::once((from.octet(), packets)).collect();
+    }
+    let values = from.count();
+    (0..values).map(|_| (from.octet(), from.number())).collect()
+}
+
+fn write_changes(changes: &[DscpChange], count: u64, first: Timestamp, out: &mut Writer) {
+    out.number(count);
+    out.count(changes.len());
+    for &DscpChange { at, from, to, sequence, part } in changes {
+        out.moment(at, first);
+        out.octet(from.value());
+        out.octet(to.value());
+        out.number(sequence.into());
+        out.number(part.into());
+    }
+}
+
+fn read_changes(first: Timestamp, from: &mut Reader<'_>) -> (Vec<DscpChange>, u64) {
+    let count = from.number();
+    let kept = from.count();
+    let dscp = |value| Dscp::try_from(value).unwrap_or_default();
+    let changes = (0..kept).map(|_| DscpChange {
+        at: from.moment(first),
+        from: dscp(from.octet()),
+        to: dscp(from.octet()),
+        sequence: from.small(),
+        part: from.short(),
+    });
+    (changes.collect(), count)
+}
+
+fn write_parts(parts: &[Part], first: Timestamp, out: &mut Writer) {
+    out.count(parts.len());
+    let mut known = first;
+    for Part { lowest, highest, begin, end, missing, missing_unlisted } in parts {
+        out.number((*lowest).into());
+        out.signed(i64::from(*highest) - i64::from(*lowest));
+        out.signed(i64::from(begin.sequence) - i64::from(*lowest));
+        out.whole(&begin.timestamp.0.to_le_bytes());
+        out.moment(begin.arrival, known);
+        out.signed(i64::from(end.sequence) - i64::from(*highest));
+        out.signed(end.timestamp.since(begin.timestamp).into());
+        out.moment(end.arrival, begin.arrival);
+        out.number(*missing_unlisted);
+        out.count(missing.len());
+        let mut next = *lowest;
+        for run in missing {
+            out.signed(i64::from(run.first) - i64::from(next));
+            out.number(run.length.into());
+            next = run.first.wrapping_add(run.length);
+        }
+        known = end.arrival;
+    }
+}
+
+/// A number that differs from another by so much.
+fn beside(known: u32, difference: i64) -> u32 {
+    u32::try_from(i64::from(known).wrapping_add(difference) & i64::from(u32::MAX)).unwrap_or(known)
+}
+
+fn read_parts(first: Timestamp, from: &mut Reader<'_>) -> Vec<Part> {
+    let count = from.count();
+    let mut known = first;
+    let mut parts = Vec::with_capacity(count.min(crate::meter::MAX_PARTS));
+    for _ in 0..count {
+        let lowest = from.small();
+        let highest = beside(lowest, from.signed());
+        let sequence = beside(lowest, from.signed());
+        let timestamp = RtpTime(u32::from_le_bytes(from.whole()));
+        let begin = Anchor { sequence, timestamp, arrival: from.moment(known) };
+        let sequence = beside(highest, from.signed());
+        let timestamp = RtpTime(beside(begin.timestamp.0, from.signed()));
+        let end = Anchor { sequence, timestamp, arrival: from.moment(begin.arrival) };
+        let missing_unlisted = from.number();
+        let runs = from.count();
+        let mut next = lowest;
+        let mut missing = Vec::with_capacity(runs.min(crate::meter::MAX_RUNS));
+        for _ in 0..runs {
+            let run = MissingRun { first: beside(next, from.signed()), length: from.small() };
+            next = run.first.wrapping_add(run.length);
+            missing.push(run);
+        }
+        known = end.arrival;
+        parts.push(Part { lowest, highest, begin, end, missing, missing_unlisted });
+    }
+    parts
+}
+
+/// Samples differ little from one to the next: mostly in time, number and timestamp alone.
+fn write_samples(samples: &[Sample], first: Timestamp, out: &mut Writer) {
+    out.count(samples.len());
+    let mut before = nothing_before(first);
+    for sample in samples {
+        let Sample { arrival, sequence, timestamp, part, traffic_class } = *sample;
+        let is_other = part != before.part || traffic_class != before.traffic_class;
+        let step = i64::from(sequence.wrapping_sub(before.sequence).cast_signed());
+        // The lowest bit: whether marking or part changed.
+        out.signed(step << 1 | i64::from(is_other));
+        if is_other {
+            out.number(part.into());
+            out.octet(traffic_class.0);
+        }
+        out.moment(arrival, before.arrival);
+        out.signed(timestamp.since(before.timestamp).into());
+        before = *sample;
+    }
+}
+
+fn read_samples(first: Timestamp, from: &mut Reader<'_>) -> Vec<Sample> {
+    let count = from.count();
+    let mut before = nothing_before(first);
+    let mut samples = Vec::with_capacity(count.min(1 << 12));
+    for _ in 0..count {
+        let step = from.signed();
+        if step & 1 == 1 {
+            before.part = from.short();
+            before.traffic_class = TrafficClass(from.octet());
+        }
+        before.sequence = beside(before.sequence, step >> 1);
+        before.arrival = from.moment(before.arrival);
+        before.timestamp = RtpTime(beside(before.timestamp.0, from.signed()));
+        samples.push(before);
+    }
+    samples
+}
+
+const fn nothing_before(first: Timestamp) -> Sample {
+    Sample {
+        arrival: first,
+        sequence: 1 << 16,
+        timestamp: RtpTime(0),
+        part: 0,
+        traffic_class: TrafficClass(0),
+    }
+}

@@ -1,0 +1,128 @@
+//! Records of ended streams, packed: about a hundred octets each.
+//!
+//! A run keeps the records of all its streams until it knows them all. As they are they would take ten times as much,
+//! scattered; packed they lie one after the other.
+
+mod hop;
+mod octets;
+mod records;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use octets::Writer;
+pub use records::{Records, Source};
+pub use stream::Head;
+
+use super::StreamRecord;
+use crate::decode::Path;
+
+/// Records that were packed one after the other.
+#[derive(Debug, Default)]
+pub struct Packed {
+    octets: Vec<u8>,
+    /// Where each begins.
+    starts: Vec<u32>,
+}
+
+impl Packed {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Octets that the records take.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.octets.len()
+    }
+}
+
+/// Packs records; one for each observer, because it numbers the paths.
+#[derive(Debug, Default)]
+pub struct Packer {
+    out: Writer,
+    starts: Vec<u32>,
+    paths: PathBook,
+}
+
+impl Packer {
+    /// Packs a record.
+    pub fn add(&mut self, record: &StreamRecord) {
+        let StreamRecord {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            hops,
+            facts,
+        } = record;
+        let head = Head {
+            point: *point,
+            flow: *flow,
+            ssrc: *ssrc,
+            first: *first,
+            last: *last,
+            unique: hops.first().map_or(0, |hop| hop.unique),
+            payload_types: payload_types.clone(),
+            packet_interval_seconds: *packet_interval_seconds,
+            mean_octets: *mean_octets,
+            facts: facts.clone(),
+        };
+        self.starts.push(u32::try_from(self.out.0.len()).unwrap_or(u32::MAX));
+        head.write(&mut self.out);
+        self.out.count(hops.len());
+        for record in hops {
+            hop::write(record, &head, &mut self.paths, &mut self.out);
+        }
+    }
+
+    /// Octets packed since the last call of [`Self::take`].
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.out.0.len()
+    }
+
+    /// What was packed since the last call.
+    pub fn take(&mut self) -> Packed {
+        Packed { octets: std::mem::take(&mut self.out.0), starts: std::mem::take(&mut self.starts) }
+    }
+
+    /// The paths that the records name by number.
+    #[must_use]
+    pub fn into_paths(self) -> Vec<Arc<Path>> {
+        self.paths.all
+    }
+}
+
+/// Paths by number, each kept once.
+#[derive(Debug, Default)]
+struct PathBook {
+    all: Vec<Arc<Path>>,
+    /// By where the shared path lies: the meters share one for each path, and it stays as long as it stands in `all`.
+    numbers: HashMap<*const Path, u32>,
+}
+
+impl PathBook {
+    fn write(&mut self, path: Option<&Arc<Path>>, out: &mut Writer) {
+        let Some(path) = path else { return out.number(0) };
+        let next = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry(Arc::as_ptr(path)).or_insert_with(|| {
+            self.all.push(Arc::clone(path));
+            next
+        });
+        out.number(u64::from(number) + 1);
+    }
+
+    fn read(paths: &[Arc<Path>], from: &mut octets::Reader<'_>) -> Option<Arc<Path>> {
+        paths.get(from.count().checked_sub(1)?).map(Arc::clone)
+    }
+}

@@ -1,0 +1,182 @@
+//! All packed records of a run, in an order that no thread decides.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::octets::Reader;
+use super::{Head, Packed, Packer, hop, stream};
+use crate::decode::Path;
+use crate::meter::{HopRecord, StreamRecord};
+use crate::terms::{PointId, Ssrc, Timestamp};
+
+/// What is needed to read what one observer packed.
+#[derive(Debug, Default)]
+pub struct Source {
+    /// Its paths, by number.
+    pub paths: Vec<Arc<Path>>,
+    /// The run's numbers of its points, by its own number; one that is not in it stays as it is.
+    pub points: Vec<(PointId, PointId)>,
+}
+
+/// Octets of a chunk: records are moved into few large pieces of memory.
+const CHUNK: usize = 1 << 20;
+
+/// Where a record lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    chunk: u32,
+    offset: u32,
+}
+
+/// Records lie side by side in chunks of one source each.
+#[derive(Debug, Default)]
+struct Chunk {
+    source: usize,
+    octets: Vec<u8>,
+}
+
+/// All records of a run.
+#[derive(Debug, Default)]
+pub struct Records {
+    chunks: Vec<Chunk>,
+    places: Vec<Place>,
+    sources: Vec<Source>,
+}
+
+impl Records {
+    /// Takes in what a source packed.
+    pub fn add(&mut self, source: usize, packed: &Packed) {
+        let size = packed.octets.len();
+        let open = self.chunks.iter().rposition(|c| c.source == source);
+        let open = open.filter(|&i| self.chunks.get(i).is_some_and(|c| c.octets.len() + size <= CHUNK));
+        let i = open.unwrap_or_else(|| {
+            self.chunks.push(Chunk { source, octets: Vec::with_capacity(CHUNK.max(size)) });
+            self.chunks.len() - 1
+        });
+        let Some(chunk) = self.chunks.get_mut(i) else { return };
+        let base = u32::try_from(chunk.octets.len()).unwrap_or(u32::MAX);
+        chunk.octets.extend_from_slice(&packed.octets);
+        let number = u32::try_from(i).unwrap_or(u32::MAX);
+        let place = |&start: &u32| Place { chunk: number, offset: base.saturating_add(start) };
+        self.places.extend(packed.starts.iter().map(place));
+    }
+
+    /// Puts the records in order: by first packet, then point, flow, SSRC and last packet. From now on a record's
+    /// number is its place.
+    pub fn close(&mut self, sources: Vec<Source>) {
+        self.sources = sources;
+        let places = std::mem::take(&mut self.places);
+        let mut timed: Vec<(Timestamp, Place)> =
+            places.iter().map(|&place| (stream::peek(self.octets(place)).1, place)).collect();
+        drop(places);
+        timed.sort_unstable_by(|&(first, a), &(other, b)| {
+            let rest = |place| {
+                let head = self.head_at(place);
+                (head.point, head.flow, head.ssrc, head.last)
+            };
+            first.cmp(&other).then_with(|| rest(a).cmp(&rest(b)))
+        });
+        self.places = timed.into_iter().map(|(_, place)| place).collect();
+        self.places.shrink_to_fit();
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// A record's SSRC.
+    #[must_use]
+    pub fn ssrc(&self, number: u32) -> Ssrc {
+        self.place(number).map_or(Ssrc(0), |place| stream::peek(self.octets(place)).0)
+    }
+
+    /// A record without its hops.
+    #[must_use]
+    pub fn head(&self, number: u32) -> Option<Head> {
+        self.place(number).map(|place| self.head_at(place))
+    }
+
+    /// A record.
+    #[must_use]
+    pub fn record(&self, number: u32) -> Option<StreamRecord> {
+        let place = self.place(number)?;
+        let mut from = Reader(self.octets(place));
+        let source = self.source(place);
+        let head = Self::read_head(source, &mut from);
+        let hops = from.count();
+        let paths = source.map_or(&[][..], |s| &s.paths);
+        let hops: SmallVec<[HopRecord; 1]> = (0..hops).map(|_| hop::read(&head, paths, &mut from)).collect();
+        let Head {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            unique: _,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            facts,
+        } = head;
+        Some(StreamRecord {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            hops,
+            facts,
+        })
+    }
+
+    fn place(&self, number: u32) -> Option<Place> {
+        self.places.get(number as usize).copied()
+    }
+
+    fn octets(&self, place: Place) -> &[u8] {
+        let chunk = self.chunks.get(place.chunk as usize);
+        chunk.and_then(|c| c.octets.get(place.offset as usize..)).unwrap_or_default()
+    }
+
+    fn source(&self, place: Place) -> Option<&Source> {
+        self.sources.get(self.chunks.get(place.chunk as usize)?.source)
+    }
+
+    fn head_at(&self, place: Place) -> Head {
+        Self::read_head(self.source(place), &mut Reader(self.octets(place)))
+    }
+
+    fn read_head(source: Option<&Source>, from: &mut Reader<'_>) -> Head {
+        let mut head = Head::read(from);
+        let points = source.map_or(&[][..], |s| &s.points);
+        if let Some(&(_, number)) = points.iter().find(|(own, _)| *own == head.point) {
+            head.point = number;
+        }
+        head
+    }
+}
+
+impl FromIterator<StreamRecord> for Records {
+    fn from_iter<I: IntoIterator<Item = StreamRecord>>(records: I) -> Self {
+        let mut packer = Packer::default();
+        let mut all = Self::default();
+        for record in records {
+            packer.add(&record);
+            all.add(0, &packer.take());
+        }
+        all.close(vec![Source { paths: packer.into_paths(), points: Vec::new() }]);
+        all
+    }
+}

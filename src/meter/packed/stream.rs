@@ -1,0 +1,184 @@
+//! What stands before a record's hops, as octets and back.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::octets::{Reader, Writer};
+use crate::meter::{ClockSource, FlowFacts, PayloadType};
+use crate::terms::{ClockRate, FlowKey, PointId, Ssrc, Timestamp, Transport};
+
+/// Everything of a record but its hops.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Where it was seen.
+    pub point: PointId,
+    /// The 5-tuple of the innermost IP packet.
+    pub flow: FlowKey,
+    /// Synchronisation source.
+    pub ssrc: Ssrc,
+    /// Arrival of the first packet.
+    pub first: Timestamp,
+    /// Arrival of the last packet.
+    pub last: Timestamp,
+    /// Distinct sequence numbers at the first hop.
+    pub unique: u64,
+    /// Payload types, most packets first.
+    pub payload_types: SmallVec<[PayloadType; 2]>,
+    /// Mean time between packets, in seconds.
+    pub packet_interval_seconds: Option<f32>,
+    /// Mean octets of the IP packet.
+    pub mean_octets: f32,
+    /// What STUN, TURN and DTLS on the flow said.
+    pub facts: Option<Arc<FlowFacts>>,
+}
+
+const HAS_INTERVAL: u8 = 1;
+const HAS_FACTS: u8 = 2;
+
+impl Head {
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.whole(&self.ssrc.0.to_le_bytes());
+        out.whole(&self.first.0.to_le_bytes());
+        out.number(self.point.0.into());
+        write_flow(&self.flow, out);
+        out.moment(self.last, self.first);
+        out.number(self.unique);
+        let flags = u8::from(self.packet_interval_seconds.is_some()) * HAS_INTERVAL
+            + u8::from(self.facts.is_some()) * HAS_FACTS;
+        out.octet(flags);
+        if let Some(seconds) = self.packet_interval_seconds {
+            out.whole(&seconds.to_le_bytes());
+        }
+        out.whole(&self.mean_octets.to_le_bytes());
+        out.count(self.payload_types.len());
+        for kind in &self.payload_types {
+            out.octet(kind.number);
+            out.number(kind.packets);
+            out.number(kind.clock_rate.map_or(0, |rate| rate.hz().into()));
+            out.octet(kind.clock_source as u8);
+        }
+        if let Some(facts) = &self.facts {
+            write_facts(facts, out);
+        }
+    }
+
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
+        let first = Timestamp(i64::from_le_bytes(from.whole()));
+        let point = PointId(from.short());
+        let flow = read_flow(from);
+        let last = from.moment(first);
+        let unique = from.number();
+        let flags = from.octet();
+        let packet_interval_seconds = (flags & HAS_INTERVAL != 0).then(|| f32::from_le_bytes(from.whole()));
+        let mean_octets = f32::from_le_bytes(from.whole());
+        let kinds = from.count();
+        let payload_types = (0..kinds)
+            .map(|_| PayloadType {
+                number: from.octet(),
+                packets: from.number(),
+                clock_rate: ClockRate::from_hz(from.small()),
+                clock_source: match from.octet() {
+                    0 => ClockSource::Static,
+                    1 => ClockSource::Configured,
+                    2 => ClockSource::Inferred,
+                    _ => ClockSource::Unknown,
+                },
+            })
+            .collect();
+        let facts = (flags & HAS_FACTS != 0).then(|| Arc::new(read_facts(from)));
+        Self {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            unique,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            facts,
+        }
+    }
+}
+
+/// The numbers by which records are sorted and grouped stand first, and are as long everywhere.
+pub(super) fn peek(octets: &[u8]) -> (Ssrc, Timestamp) {
+    let mut from = Reader(octets);
+    (Ssrc(u32::from_le_bytes(from.whole())), Timestamp(i64::from_le_bytes(from.whole())))
+}
+
+const IS_TCP: u8 = 1;
+const SOURCE_IS_V6: u8 = 2;
+const DESTINATION_IS_V6: u8 = 4;
+
+fn write_flow(flow: &FlowKey, out: &mut Writer) {
+    out.octet(
+        u8::from(flow.transport == Transport::Tcp) * IS_TCP
+            + u8::from(flow.source.is_ipv6()) * SOURCE_IS_V6
+            + u8::from(flow.destination.is_ipv6()) * DESTINATION_IS_V6,
+    );
+    write_address(flow.source, out);
+    write_address(flow.destination, out);
+}
+
+fn read_flow(from: &mut Reader<'_>) -> FlowKey {
+    let flags = from.octet();
+    FlowKey {
+        source: read_address(flags & SOURCE_IS_V6 != 0, from),
+        destination: read_address(flags & DESTINATION_IS_V6 != 0, from),
+        transport: if flags & IS_TCP == 0 { Transport::Udp } else { Transport::Tcp },
+    }
+}
+
+fn write_address(address: SocketAddr, out: &mut Writer) {
+    match address.ip() {
+        IpAddr::V4(ip) => out.whole(&ip.octets()),
+        IpAddr::V6(ip) => out.whole(&ip.octets()),
+    }
+    out.whole(&address.port().to_le_bytes());
+}
+
+fn read_address(is_v6: bool, from: &mut Reader<'_>) -> SocketAddr {
+    let ip = if is_v6 { IpAddr::from(from.whole::<16>()) } else { IpAddr::from(from.whole::<4>()) };
+    SocketAddr::new(ip, u16::from_le_bytes(from.whole()))
+}
+
+fn write_facts(facts: &FlowFacts, out: &mut Writer) {
+    let FlowFacts { stun, dtls, zrtp, rtcp, turn, modality, relayed, mapped, peer } = facts;
+    let flags = [*stun, *dtls, *zrtp, *rtcp, *turn];
+    out.octet(flags.iter().rev().fold(0, |all, &flag| all << 1 | u8::from(flag)));
+    out.number(modality.map_or(0, |m| u64::from(m) + 1));
+    for address in [relayed, mapped, peer] {
+        match address {
+            None => out.octet(0),
+            Some(address) => {
+                out.octet(if address.is_ipv6() { 2 } else { 1 });
+                write_address(*address, out);
+            }
+        }
+    }
+}
+
+fn read_facts(from: &mut Reader<'_>) -> FlowFacts {
+    let flags = from.octet();
+    let has = |bit: u8| flags >> bit & 1 == 1;
+    let modality = from.number().checked_sub(1).and_then(|m| u16::try_from(m).ok());
+    let mut address = || match from.octet() {
+        0 => None,
+        kind => Some(read_address(kind == 2, from)),
+    };
+    FlowFacts {
+        stun: has(0),
+        dtls: has(1),
+        zrtp: has(2),
+        rtcp: has(3),
+        turn: has(4),
+        modality,
+        relayed: address(),
+        mapped: address(),
+        peer: address(),
+    }
+}

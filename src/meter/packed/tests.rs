@@ -1,0 +1,239 @@
+//! What is packed comes out as it was.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decode::{Layer, PathId};
+use crate::meter::{
+    Anchor, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MissingRun, OtherMarkings,
+    Part, PayloadType, Sample, Way,
+};
+use crate::terms::{ClockRate, Dscp, FlowKey, PointId, RtpTime, Ssrc, Timestamp, TrafficClass, Transport};
+
+/// Numbers out of a list that proptest drew: small ones, large ones and zeros.
+struct Draw<'a>(std::slice::Iter<'a, u64>);
+
+impl Draw<'_> {
+    fn any(&mut self) -> u64 {
+        self.0.next().copied().unwrap_or(7)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.any() % n
+    }
+
+    fn chance(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::try_from(self.any() & u64::from(u32::MAX)).unwrap()
+    }
+
+    fn u16(&mut self) -> u16 {
+        (self.any() & 0xFFFF) as u16
+    }
+
+    fn u8(&mut self) -> u8 {
+        (self.any() & 0xFF) as u8
+    }
+
+    fn time(&mut self) -> Timestamp {
+        Timestamp(self.any().cast_signed())
+    }
+
+    fn dscp(&mut self) -> Dscp {
+        Dscp::try_from(self.u8() & 63).unwrap()
+    }
+
+    fn list<T>(&mut self, most: u64, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.below(most + 1)).map(|_| one(self)).collect()
+    }
+
+    fn address(&mut self) -> SocketAddr {
+        let ip = if self.chance() { IpAddr::from(self.u32().to_be_bytes()) } else { [self.u16(); 8].into() };
+        SocketAddr::new(ip, self.u16())
+    }
+
+    fn flow(&mut self) -> FlowKey {
+        let transport = if self.chance() { Transport::Udp } else { Transport::Tcp };
+        FlowKey { source: self.address(), destination: self.address(), transport }
+    }
+
+    fn histogram(&mut self) -> Histogram {
+        self.list(3, |d| (d.u8(), d.any())).into()
+    }
+
+    fn anchor(&mut self) -> Anchor {
+        Anchor { sequence: self.u32(), timestamp: RtpTime(self.u32()), arrival: self.time() }
+    }
+
+    fn part(&mut self) -> Part {
+        Part {
+            lowest: self.u32(),
+            highest: self.u32(),
+            begin: self.anchor(),
+            end: self.anchor(),
+            missing: self.list(4, |d| MissingRun { first: d.u32(), length: d.u32() }),
+            missing_unlisted: self.any(),
+        }
+    }
+
+    fn float(&mut self) -> f64 {
+        match self.below(3) {
+            0 => 0.0,
+            1 => f32::from_bits(self.u32() & 0x7F00_FFFF).into(),
+            _ => f64::from_bits(self.any() & 0x7FE0_0FFF_FFFF_FFFF),
+        }
+    }
+
+    fn hop(&mut self, point: PointId, flow: FlowKey, paths: &[Arc<Path>]) -> HopRecord {
+        let path = |d: &mut Self| d.chance().then(|| Arc::clone(&paths[usize::from(d.u8()) % paths.len()]));
+        let packets = self.any();
+        let one =
+            |d: &mut Self| if d.chance() { d.histogram() } else { smallvec::smallvec![(d.u8(), packets)] };
+        HopRecord {
+            point,
+            flow,
+            path: path(self),
+            ways: self.list(3, |d| Way { ttl: d.u8(), packets: d.any(), path: path(d) }).into(),
+            first: self.time(),
+            last: self.time(),
+            packets,
+            unique: self.any(),
+            expected: self.any(),
+            duplicates: self.any(),
+            stray: self.any(),
+            reordered: self.any(),
+            resets: self.u32(),
+            outages: self.u32(),
+            jitter: self.chance().then(|| Jitter {
+                last: self.float(),
+                mean: self.float(),
+                max: self.float(),
+                updates: self.any(),
+            }),
+            loss_bursts: if self.chance() { [0; 6] } else { [0; 6].map(|_| self.any()) },
+            dscp: one(self),
+            dscp_changes: self.list(3, |d| DscpChange {
+                at: d.time(),
+                from: d.dscp(),
+                to: d.dscp(),
+                sequence: d.u32(),
+                part: d.u16(),
+            }),
+            dscp_change_count: self.any(),
+            ecn: one(self),
+            other: self.chance().then(|| {
+                Box::new(OtherMarkings {
+                    pcp: self.histogram(),
+                    user_priority: self.histogram(),
+                    mpls_tc: self.histogram(),
+                    outer_dscp: self.histogram(),
+                    fragments: self.histogram(),
+                })
+            }),
+            parts: self.list(3, Self::part),
+            samples: self.list(6, |d| Sample {
+                arrival: d.time(),
+                sequence: d.u32(),
+                timestamp: RtpTime(d.u32()),
+                part: d.u16(),
+                traffic_class: TrafficClass(d.u8()),
+            }),
+            octets: self.any(),
+        }
+    }
+
+    fn stream(&mut self, paths: &[Arc<Path>]) -> StreamRecord {
+        let (point, flow) = (PointId(self.u16()), self.flow());
+        StreamRecord {
+            point,
+            flow,
+            ssrc: Ssrc(self.u32()),
+            first: self.time(),
+            last: self.time(),
+            payload_types: self
+                .list(3, |d| PayloadType {
+                    number: d.u8(),
+                    packets: d.any(),
+                    clock_rate: ClockRate::from_hz(d.u32()),
+                    clock_source: [
+                        ClockSource::Static,
+                        ClockSource::Configured,
+                        ClockSource::Inferred,
+                        ClockSource::Unknown,
+                    ][usize::from(d.u8() & 3)],
+                })
+                .into(),
+            packet_interval_seconds: self.chance().then_some(0.02),
+            mean_octets: 214.5,
+            hops: self.list(3, |d| d.hop(point, flow, paths)).into(),
+            facts: self.chance().then(|| {
+                Arc::new(FlowFacts {
+                    stun: self.chance(),
+                    dtls: self.chance(),
+                    zrtp: self.chance(),
+                    rtcp: self.chance(),
+                    turn: self.chance(),
+                    modality: self.chance().then(|| self.u16()),
+                    relayed: self.chance().then(|| self.address()),
+                    mapped: self.chance().then(|| self.address()),
+                    peer: self.chance().then(|| self.address()),
+                })
+            }),
+        }
+    }
+}
+
+fn paths() -> Vec<Arc<Path>> {
+    let path = |vid| {
+        let layers = Box::new([Layer::Vlan { vid, pcp: 5 }]);
+        Arc::new(Path { interface: 0, layers, place: PathId(vid) })
+    };
+    (0..3).map(path).collect()
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..4_u64, any::<u64>(), (0_u32..64, any::<u64>()).prop_map(|(shift, n)| n >> shift)]
+}
+
+proptest! {
+    #[test]
+    fn a_record_comes_out_as_it_went_in(numbers in prop::collection::vec(number(), 1..600)) {
+        let (mut draw, paths) = (Draw(numbers.iter()), paths());
+        let mut streams = vec![draw.stream(&paths), draw.stream(&paths)];
+        let records: Records = streams.iter().cloned().collect();
+        streams.sort_by_key(|s| (s.first, s.point, s.flow, s.ssrc, s.last));
+        for (number, stream) in (0..).zip(&streams) {
+            let head = records.head(number).unwrap();
+            prop_assert_eq!((head.ssrc, head.flow, head.last), (stream.ssrc, stream.flow, stream.last));
+            prop_assert_eq!(records.ssrc(number), stream.ssrc);
+            prop_assert_eq!(format!("{:?}", records.record(number).unwrap()), format!("{stream:?}"));
+        }
+        prop_assert_eq!(records.len(), 2);
+        prop_assert!(records.record(2).is_none());
+    }
+}
+
+#[test]
+fn points_of_a_source_have_the_numbers_of_the_run() {
+    let numbers: Vec<u64> = (0..500).collect();
+    let stream = Draw(numbers.iter()).stream(&paths());
+    let mut records = Records::default();
+    let mut sources = Vec::new();
+    for source in 0..2 {
+        let mut packer = Packer::default();
+        packer.add(&stream);
+        records.add(source, &packer.take());
+        let number = PointId(u16::try_from(source).unwrap() + 10);
+        sources.push(Source { paths: packer.into_paths(), points: vec![(stream.point, number)] });
+    }
+    records.close(sources);
+    let points: Vec<_> = (0..2).map(|i| records.record(i).unwrap().point).collect();
+    assert_eq!(points, [PointId(10), PointId(11)]);
+    assert!(records.record(0).unwrap().hops.iter().all(|hop| hop.point == PointId(10)));
+}
