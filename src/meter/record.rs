@@ -39,21 +39,6 @@ pub struct StreamRecord {
     pub facts: Option<Arc<FlowFacts>>,
 }
 
-impl StreamRecord {
-    /// Asks for the memory of the record a few places further on: records lie scattered, and a pass over many of them
-    /// would wait for each.
-    pub fn fetch_ahead(records: &[Box<Self>], i: usize) {
-        if let Some(record) = records.get(i + 8) {
-            record.fetch();
-        }
-    }
-
-    /// Asks for this record's memory.
-    pub fn fetch(&self) {
-        super::prefetch::fetch::<Self, 9>(self);
-    }
-}
-
 /// One payload type of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadType {

@@ -95,6 +95,11 @@ const BATCH: usize = 1 << 16;
 ///
 /// A file that cannot be opened, or is of a kind that is not read. Damage further on is no error: the outcome
 /// says where a capture broke.
+///
+/// # Panics
+///
+/// When the system has no thread left, as [`std::thread::spawn`] does.
+#[allow(clippy::expect_used, reason = "without a thread nothing can be done")]
 pub fn replay(replay: &Replay, policy: &Arc<Policy>, progress: &Progress) -> Result<Outcome, OpenError> {
     let mut opened = Vec::with_capacity(replay.points.len());
     for point in &replay.points {
@@ -124,16 +129,23 @@ pub fn replay(replay: &Replay, policy: &Arc<Policy>, progress: &Progress) -> Res
     let outcome = std::thread::scope(|scope| {
         for _ in 0..replay.threads.clamp(1, observers.max(1)) {
             let (work, records) = (work.clone(), records.clone());
-            scope.spawn(move || {
+            let observe = move || {
                 for observer in work {
                     observer.run(policy, progress, &records);
                 }
-            });
+            };
+            named("observer").spawn_scoped(scope, observe).expect("a thread can be started");
         }
         drop(records);
-        collect(&inbox, policy)
+        let judge = named("judge").spawn_scoped(scope, || collect(&inbox, policy));
+        judge.expect("a thread can be started").join()
     });
-    Ok(outcome)
+    Ok(outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+}
+
+/// Threads have names, so that tools for processes tell what each one costs.
+fn named(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned())
 }
 
 /// Gathers what the observers send, and judges it.

@@ -41,6 +41,7 @@ use join::segments::Recording;
 pub use join::segments::{Delay, Remarked, Segment, Variation};
 use judge::{Judge, classify, ends};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
+use pairing::Pairing;
 pub use streams::{Note, Streams, WorstMarking};
 
 use crate::meter::{CaptureRecord, MeterCounters, Records, StunRecord, TapGap};
@@ -89,6 +90,9 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
 /// The conditions on everything that was heard.
 const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[asymmetric::check, udp_blocked::check];
 
+/// Streams that are fetched from memory ahead of the one that is judged.
+const AHEAD: u32 = 4;
+
 /// Judges a finished replay.
 ///
 /// Streams stay packed: each is taken out to be joined, once more to be judged, and then when a report asks for it.
@@ -102,8 +106,16 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);
     let streams = u32::try_from(joined.len()).unwrap_or(u32::MAX);
-    let classes: Vec<_> = (0..streams).map(|i| classify(&joined.heads(i, &records), policy)).collect();
-    let standings = pairing::pair(|i| ends(&joined.heads(i, &records), policy), &classes, policy);
+    let mut classes = Vec::with_capacity(joined.len());
+    let mut pairing = Pairing::default();
+    for number in 0..streams {
+        joined.fetch(number + AHEAD, &records);
+        let heads = joined.heads(number, &records);
+        classes.push(classify(&heads, policy));
+        pairing.add(ends(&heads, policy), policy);
+    }
+    let ends_of = |number| ends(&joined.heads(number, &records), policy);
+    let standings = pairing.finish(ends_of, &classes, policy);
     let judge = Judge {
         policy: Arc::clone(policy),
         points: points.clone(),
@@ -131,6 +143,7 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
     let mut notes = Vec::with_capacity(streams as usize);
     let mut span: Option<(Timestamp, Timestamp)> = None;
     for number in 0..streams {
+        outcome.streams.fetch(number + AHEAD);
         let Some(stream) = outcome.streams.get(number) else { continue };
         let (first, last) = (stream.record.first, stream.record.last);
         span = Some(span.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));

@@ -44,22 +44,50 @@ fn hosts(ends: &Ends) -> Hosts {
     (ends.point, a.min(b), a.max(b))
 }
 
-/// How each stream stands to the others. Streams are numbered in order of time, so that every run decides alike;
-/// each is asked for once or twice.
-pub(super) fn pair(
+/// Streams that are to be paired, in order of time, so that every run decides alike.
+#[derive(Debug, Default)]
+pub(super) struct Pairing {
+    order: Vec<(Hosts, u32)>,
+    standings: Vec<Standing>,
+}
+
+impl Pairing {
+    /// Takes in the next stream.
+    pub(super) fn add(&mut self, ends: Option<Ends>, policy: &Policy) {
+        let number = u32::try_from(self.standings.len()).unwrap_or(u32::MAX);
+        // As long as no other stream of its hosts is known.
+        let mut alone = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
+        if let Some(ends) = ends {
+            self.order.push((hosts(&ends), number));
+            let member = Member { number, ends, class: None };
+            alone.direction = directions(&[member], policy).first().copied().unwrap_or(alone.direction);
+        }
+        self.standings.push(alone);
+    }
+
+    /// How each stream stands to the others. Those that are not alone between their hosts are asked for again.
+    pub(super) fn finish(
+        self,
+        ends_of: impl Fn(u32) -> Option<Ends>,
+        classes: &Classes,
+        policy: &Policy,
+    ) -> Vec<Standing> {
+        let Self { mut order, standings } = self;
+        order.sort_unstable();
+        pair(&order, standings, ends_of, classes, policy)
+    }
+}
+
+fn pair(
+    order: &[(Hosts, u32)],
+    mut standings: Vec<Standing>,
     ends_of: impl Fn(u32) -> Option<Ends>,
     classes: &Classes,
     policy: &Policy,
 ) -> Vec<Standing> {
-    let streams = classes.len();
-    let mut order: Vec<(Hosts, u32)> = Vec::with_capacity(streams);
-    order.extend((0_u32..).take(streams).filter_map(|i| Some((hosts(&ends_of(i)?), i))));
-    order.sort_unstable();
-    let unknown = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
-    let mut standings = vec![unknown; streams];
     // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
-    let mut call_of: Vec<u32> = (0_u32..).take(streams).collect();
-    for group in order.chunk_by(|a, b| a.0 == b.0) {
+    let mut call_of: Vec<u32> = (0_u32..).take(standings.len()).collect();
+    for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
         let members: Vec<Member> = group
             .iter()
             .filter_map(|&(_, number)| {
@@ -68,9 +96,6 @@ pub(super) fn pair(
             .collect();
         for (member, direction) in members.iter().zip(directions(&members, policy)) {
             standings[member.number as usize].direction = direction;
-        }
-        if members.len() < 2 {
-            continue;
         }
         for (a, b) in reverses(&members) {
             standings[a as usize].reverse_of = Some(b);
@@ -229,7 +254,11 @@ mod tests {
             let (first, last) = (Timestamp(0), Timestamp(10_000_000_000));
             Some(Ends { point: PointId(0), flow, first, last, told })
         };
-        pair(ends, classes, &policy)
+        let mut pairing = Pairing::default();
+        for number in (0..).take(flows.len()) {
+            pairing.add(ends(number), &policy);
+        }
+        pairing.finish(ends, classes, &policy)
     }
 
     const AUDIO: (Option<u8>, Evidence) = (Some(0), Evidence::None);

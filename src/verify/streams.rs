@@ -157,6 +157,13 @@ impl Streams {
         self.len() == 0
     }
 
+    /// Asks for the memory of a stream that will be needed soon.
+    pub(super) fn fetch(&self, number: u32) {
+        if let Kept::Packed { judge, .. } = &self.0 {
+            judge.joined.fetch(number, &judge.records);
+        }
+    }
+
     /// A stream; judged anew each time.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<Cow<'_, JudgedStream>> {

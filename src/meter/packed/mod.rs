@@ -109,16 +109,23 @@ struct PathBook {
     all: Vec<Arc<Path>>,
     /// By where the shared path lies: the meters share one for each path, and it stays as long as it stands in `all`.
     numbers: HashMap<*const Path, u32>,
+    /// What was written last.
+    last: Option<(*const Path, u32)>,
 }
 
 impl PathBook {
     fn write(&mut self, path: Option<&Arc<Path>>, out: &mut Writer) {
         let Some(path) = path else { return out.number(0) };
+        // Mostly it is the one before.
+        if self.last.is_some_and(|(last, _)| last == Arc::as_ptr(path)) {
+            return out.number(self.last.map_or(0, |(_, number)| number.into()));
+        }
         let next = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         let number = *self.numbers.entry(Arc::as_ptr(path)).or_insert_with(|| {
             self.all.push(Arc::clone(path));
             next
         });
+        self.last = Some((Arc::as_ptr(path), number + 1));
         out.number(u64::from(number) + 1);
     }
 

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::octets::Reader;
 use super::{Head, Packed, Packer, hop, stream};
 use crate::decode::Path;
-use crate::meter::{HopRecord, StreamRecord};
+use crate::meter::{HopRecord, StreamRecord, prefetch};
 use crate::terms::{PointId, Ssrc, Timestamp};
 
 /// What is needed to read what one observer packed.
@@ -91,6 +91,14 @@ impl Records {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Asks for the memory of a record that will be needed soon: records that belong together lie scattered.
+    #[inline]
+    pub fn fetch(&self, number: u32) {
+        if let Some(place) = self.place(number) {
+            prefetch::fetch::<[u8], 4>(self.octets(place));
+        }
     }
 
     /// A record's SSRC.

@@ -2,8 +2,9 @@
 //!
 //! By RTP's own identity: the same sequence number with the same timestamp, over and over. Never by addresses.
 
+use smallvec::SmallVec;
+
 use crate::meter::{Anchor, HopRecord, Part};
-use crate::terms::RtpTime;
 
 /// A part at one hop and the same part at another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +20,13 @@ pub(in crate::verify) struct Match {
 /// A packet that a hop remembers: number on the wire, timestamp, then part and extended number.
 type Memory = (u16, u32, usize, u32);
 
-fn memories(hop: &HopRecord) -> Vec<Memory> {
+fn memories(hop: &HopRecord) -> SmallVec<[Memory; 16]> {
     let wire = |sequence: u32| (sequence & 0xFFFF) as u16;
     let anchor = |part: usize, a: Anchor| (wire(a.sequence), a.timestamp.0, part, a.sequence);
     let ends = hop.parts.iter().enumerate().flat_map(|(i, p)| [anchor(i, p.begin), anchor(i, p.end)]);
     let samples =
         hop.samples.iter().map(|s| (wire(s.sequence), s.timestamp.0, usize::from(s.part), s.sequence));
-    let mut all: Vec<Memory> = samples.chain(ends).collect();
+    let mut all: SmallVec<[Memory; 16]> = samples.chain(ends).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -90,16 +91,19 @@ fn overlap(a: &Part, b: &Part) -> Option<u32> {
 
 /// Whether the same number has another timestamp at the other hop.
 fn contradicts(one: &HopRecord, other: &HopRecord, m: &Match) -> bool {
-    let theirs: std::collections::HashMap<u32, RtpTime> = other
-        .samples
-        .iter()
-        .filter(|s| usize::from(s.part) == m.other)
-        .map(|s| (s.sequence, s.timestamp))
-        .collect();
-    let ours = one.samples.iter().filter(|s| usize::from(s.part) == m.one);
-    let wrong = ours
-        .filter_map(|s| Some((s.timestamp, *theirs.get(&s.sequence.wrapping_add(m.shift))?)))
-        .filter(|(here, there)| here != there)
-        .count();
+    let of_part = |hop: &HopRecord, part: usize, shift: u32| {
+        let samples = hop.samples.iter().filter(move |s| usize::from(s.part) == part);
+        let mut all: SmallVec<[(u32, u32); 16]> =
+            samples.map(|s| (s.sequence.wrapping_add(shift), s.timestamp.0)).collect();
+        all.sort_unstable();
+        all
+    };
+    let (ours, theirs) = (of_part(one, m.one, m.shift), of_part(other, m.other, 0));
+    let mut rest = theirs.iter().peekable();
+    let mut wrong = 0;
+    for &(sequence, timestamp) in &ours {
+        while rest.next_if(|t| t.0 < sequence).is_some() {}
+        wrong += usize::from(rest.peek().is_some_and(|t| t.0 == sequence && t.1 != timestamp));
+    }
     wrong > m.equal / 8
 }

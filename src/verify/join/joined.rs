@@ -122,6 +122,13 @@ impl Joined {
         self.items.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    /// Asks for the memory of a stream's records.
+    pub(in crate::verify) fn fetch(&self, number: u32, records: &Records) {
+        for item in self.items(number) {
+            records.fetch(item.record);
+        }
+    }
+
     /// A stream with all its hops, in the order of travel.
     pub(in crate::verify) fn stream(&self, number: u32, records: &Records) -> Option<StreamRecord> {
         let items = self.items(number);

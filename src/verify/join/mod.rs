@@ -35,6 +35,9 @@ pub struct Unjoined {
 /// over, and only views of one 5-tuple are joined.
 const MOST_OF_ONE_SSRC: usize = 64;
 
+/// Records that are fetched from memory ahead of the one that is looked at.
+const AHEAD: usize = 12;
+
 /// A record that is out of its packing, with its number.
 struct View {
     number: u32,
@@ -53,7 +56,12 @@ pub(super) fn join(
     by_ssrc.sort_unstable();
     let mut joined = Joining::default();
     let mut unjoined = Vec::new();
+    let mut done = 0;
     for group in by_ssrc.chunk_by(|a, b| a.0 == b.0) {
+        for &(_, next) in by_ssrc.iter().skip(done + AHEAD).take(group.len()) {
+            records.fetch(next);
+        }
+        done += group.len();
         let numbers = || group.iter().map(|&(_, number)| number);
         match *group {
             [(_, number)] => joined.alone(number),
