@@ -12,7 +12,7 @@ use super::quality::RoundTrips;
 use super::{join, marking, quality};
 use crate::meter::{HopRecord, Records};
 use crate::policy::{Evidence, Expectation, Policy, Question};
-use crate::terms::{FlowKey, PointId};
+use crate::terms::PointId;
 
 /// All streams of a run, packed, and what they are judged by.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ pub(super) fn classify(heads: &Heads, policy: &Policy) -> (Option<u8>, Evidence)
     let (Some(start), Some(lead)) = (heads.by_travel.first(), heads.lead()) else {
         return (None, Evidence::None);
     };
-    let facts = join::facts(heads.by_travel.iter().map(|head| head.facts.as_ref()));
+    let facts = heads.facts();
     let kind = lead.payload_types.first();
     policy.classify(&Question {
         flow: start.flow,
@@ -96,14 +96,8 @@ pub(super) fn classify(heads: &Heads, policy: &Policy) -> (Option<u8>, Evidence)
 /// Where a stream is compared with others: the point that was named first, of those that saw it. Both directions of a
 /// call have the same addresses there, whatever is translated or relayed further on.
 pub(super) fn ends(heads: &Heads, policy: &Policy) -> Option<Ends> {
-    let heads = &heads.by_travel;
-    let here = heads.iter().min_by_key(|head| (head.point, head.flow.biflow()))?;
-    let flows = || heads.iter().map(|head| head.flow);
-    Some(Ends {
-        point: here.point,
-        flow: here.flow,
-        first: heads.iter().map(|head| head.first).min()?,
-        last: heads.iter().map(|head| head.last).max()?,
-        told: join::told_direction(&mut flows() as &mut dyn Iterator<Item = FlowKey>, policy),
-    })
+    let here = heads.by_travel.iter().min_by_key(|head| (head.point, head.flow.biflow()))?;
+    let flows = heads.by_travel.iter().map(|head| head.flow);
+    let (first, last) = heads.span()?;
+    Some(Ends { point: here.point, flow: here.flow, first, last, told: join::told_direction(flows, policy) })
 }

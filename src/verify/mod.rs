@@ -101,7 +101,7 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
     let recordings = recordings(&material);
     let Material { points, interfaces, captures, gaps: _, records, counters, .. } = material;
     let mut heard = Heard::default();
-    let (joined, joins) = join::join(&records, &points, policy, |stream| heard.add(stream));
+    let (joined, joins) = join::join(&records, &points, policy, |hops| heard.add(hops));
     let clocks = heard.clocks(|a, b| named_clock(&points, policy, a, b));
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::octets::Reader;
 use super::{Head, Packed, Packer, hop, stream};
 use crate::decode::Path;
@@ -113,40 +111,17 @@ impl Records {
         self.place(number).map(|place| self.head_at(place))
     }
 
-    /// A record.
-    #[must_use]
-    pub fn record(&self, number: u32) -> Option<StreamRecord> {
+    /// A record's head; its hops are handed over one by one, in their own order.
+    pub fn unpack(&self, number: u32, mut take: impl FnMut(HopRecord)) -> Option<Head> {
         let place = self.place(number)?;
         let mut from = Reader(self.octets(place));
         let source = self.source(place);
         let head = Self::read_head(source, &mut from);
-        let hops = from.count();
         let paths = source.map_or(&[][..], |s| &s.paths);
-        let hops: SmallVec<[HopRecord; 1]> = (0..hops).map(|_| hop::read(&head, paths, &mut from)).collect();
-        let Head {
-            point,
-            flow,
-            ssrc,
-            first,
-            last,
-            unique: _,
-            payload_types,
-            packet_interval_seconds,
-            mean_octets,
-            facts,
-        } = head;
-        Some(StreamRecord {
-            point,
-            flow,
-            ssrc,
-            first,
-            last,
-            payload_types,
-            packet_interval_seconds,
-            mean_octets,
-            hops,
-            facts,
-        })
+        for _ in 0..from.count() {
+            take(hop::read(&head, paths, &mut from));
+        }
+        Some(head)
     }
 
     fn place(&self, number: u32) -> Option<Place> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::octets::{Reader, Writer};
-use crate::meter::{ClockSource, FlowFacts, PayloadType};
+use crate::meter::{ClockSource, FlowFacts, HopRecord, PayloadType, StreamRecord};
 use crate::terms::{ClockRate, FlowKey, PointId, Ssrc, Timestamp, Transport};
 
 /// Everything of a record but its hops.
@@ -32,6 +32,37 @@ pub struct Head {
     pub mean_octets: f32,
     /// What STUN, TURN and DTLS on the flow said.
     pub facts: Option<Arc<FlowFacts>>,
+}
+
+impl Head {
+    /// The record of which this is the head.
+    #[must_use]
+    pub fn with_hops(self, hops: SmallVec<[HopRecord; 1]>) -> StreamRecord {
+        let Self {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            unique: _,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            facts,
+        } = self;
+        StreamRecord {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            hops,
+            facts,
+        }
+    }
 }
 
 const HAS_INTERVAL: u8 = 1;

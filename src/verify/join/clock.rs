@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::order::timed;
-use crate::meter::StreamRecord;
+use crate::meter::HopRecord;
 use crate::terms::PointId;
 
 /// How the clock of one point stands to that of another.
@@ -70,8 +70,8 @@ pub(in crate::verify) struct Heard {
 
 impl Heard {
     /// Takes in the packets of a stream that neighbouring points chose alike.
-    pub(in crate::verify) fn add(&mut self, stream: &StreamRecord) {
-        for (a, b) in stream.hops.iter().zip(stream.hops.iter().skip(1)).filter(|(a, b)| a.point != b.point) {
+    pub(in crate::verify) fn add(&mut self, hops: &[&HopRecord]) {
+        for (a, b) in hops.iter().zip(hops.iter().skip(1)).filter(|(a, b)| a.point != b.point) {
             let is_up = a.point < b.point;
             let key = if is_up { (a.point, b.point) } else { (b.point, a.point) };
             let both = self.pairs.entry(key).or_default();

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::View;
 use super::order::by_travel;
+use super::{Group, View};
 use crate::meter::{FlowFacts, Head, HopRecord, Records, StreamRecord};
 use crate::policy::Policy;
+use crate::terms::Timestamp;
 
 /// One hop of a record, or all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +23,10 @@ struct Item {
 const ALL: u16 = u16::MAX;
 
 /// A hop on its way to its place in the order of travel.
-pub(super) struct Placed {
+#[derive(Clone, Copy)]
+pub(super) struct Placed<'a> {
     item: Item,
-    pub(super) counted: HopRecord,
+    pub(super) counted: &'a HopRecord,
 }
 
 /// The streams while they are found.
@@ -41,34 +43,31 @@ impl Joining {
         self.push(record, std::iter::once(Item { record, hop: ALL }));
     }
 
-    /// A stream of these records, the earliest first.
+    /// A stream of these records of a group, the earliest first.
     pub(super) fn add(
         &mut self,
-        mut views: Vec<View>,
+        group: &Group,
+        members: &[usize],
         points: &[String],
         policy: &Policy,
-        mut seen: impl FnMut(&StreamRecord),
+        mut seen: impl FnMut(&[&HopRecord]),
     ) {
+        let mut views: SmallVec<[&View; 8]> = members.iter().filter_map(|&i| group.views.get(i)).collect();
         let earliest = match &*views {
             [] => return,
             [only] => return self.alone(only.number),
             [first, ..] => first.number,
         };
-        let order = most_first(views.iter().map(|v| v.record.hops.first().map_or(0, |h| h.unique)));
-        let mut hops: Vec<Placed> = Vec::with_capacity(views.len());
-        for &i in &order {
-            let View { number: record, record: StreamRecord { hops: own, .. } } = &mut views[i];
-            let item = |hop| Item { record: *record, hop };
-            hops.extend(
-                (0..ALL).zip(std::mem::take(own)).map(|(hop, counted)| Placed { item: item(hop), counted }),
-            );
-        }
+        views.sort_by_key(|v| Reverse(v.head.unique));
+        let placed = |view: &View, hop, counted| Placed { item: Item { record: view.number, hop }, counted };
+        let mut hops: Vec<Placed<'_>> = views
+            .iter()
+            .flat_map(|view| (0..ALL).zip(group.hops(view)).map(|(hop, counted)| placed(view, hop, counted)))
+            .collect();
         by_travel(&mut hops, points, policy);
         self.push(earliest, hops.iter().map(|h| h.item));
-        let records = views.into_iter().map(|v| v.record).collect();
-        if let Some(stream) = whole(records, order[0], hops.into_iter().map(|h| h.counted).collect()) {
-            seen(&stream);
-        }
+        let hops: SmallVec<[&HopRecord; 8]> = hops.iter().map(|h| h.counted).collect();
+        seen(&hops);
     }
 
     fn push(&mut self, earliest: u32, items: impl Iterator<Item = Item>) {
@@ -91,14 +90,6 @@ impl Joining {
         }
         joined
     }
-}
-
-/// The places of a list, those of the highest values first: the record that saw the most leads.
-fn most_first(values: impl Iterator<Item = u64>) -> SmallVec<[usize; 8]> {
-    let values: SmallVec<[u64; 8]> = values.collect();
-    let mut order: SmallVec<[usize; 8]> = (0..values.len()).collect();
-    order.sort_by_key(|&i| Reverse(values[i]));
-    order
 }
 
 /// Streams of one record or more, by number.
@@ -132,84 +123,98 @@ impl Joined {
     /// A stream with all its hops, in the order of travel.
     pub(in crate::verify) fn stream(&self, number: u32, records: &Records) -> Option<StreamRecord> {
         let items = self.items(number);
+        let mut hops: SmallVec<[HopRecord; 1]> = SmallVec::with_capacity(items.len());
         if let [Item { record, hop: ALL }] = *items {
-            return records.record(record);
+            let head = records.unpack(record, |hop| hops.push(hop))?;
+            return Some(head.with_hops(hops));
         }
-        let numbers = sorted_records(items);
-        let mut views: Vec<StreamRecord> = numbers.iter().filter_map(|&i| records.record(i)).collect();
-        let lead = *most_first(views.iter().map(|v| v.hops.first().map_or(0, |h| h.unique))).first()?;
-        let mut hops: SmallVec<[Option<HopRecord>; 8]> = SmallVec::new();
-        let mut starts: SmallVec<[usize; 8]> = SmallVec::new();
-        for view in &mut views {
-            starts.push(hops.len());
-            hops.extend(std::mem::take(&mut view.hops).into_iter().map(Some));
+        let numbers = records_of(items);
+        let mut heads: SmallVec<[Head; 2]> = SmallVec::new();
+        // What stands where, as it was unpacked.
+        let mut there: SmallVec<[Item; 8]> = SmallVec::new();
+        for &record in &numbers {
+            let mut own = 0..ALL;
+            let head = records.unpack(record, |hop| {
+                there.push(Item { record, hop: own.next().unwrap_or(ALL) });
+                hops.push(hop);
+            });
+            heads.push(head?);
         }
-        let in_order = items.iter().filter_map(|item| {
-            let view = numbers.binary_search(&item.record).ok()?;
-            hops.get_mut(starts.get(view)? + usize::from(item.hop))?.take()
-        });
-        whole(views, lead, in_order.collect())
+        for (place, item) in items.iter().enumerate() {
+            let from = place + there.iter().skip(place).position(|t| t == item)?;
+            there.swap(place, from);
+            hops.swap(place, from);
+        }
+        hops.truncate(items.len());
+        let heads = Heads { by_travel: heads, numbers };
+        let (first, last) = heads.span()?;
+        let facts = heads.facts();
+        let start = hops.first()?;
+        let (point, flow) = (start.point, start.flow);
+        let lead = heads.into_lead()?;
+        Some(StreamRecord { point, flow, first, last, facts, ..lead.with_hops(hops) })
     }
 
-    /// The records that a stream was seen in, without their hops: in the order of travel, and which of them leads.
+    /// The records that a stream was seen in, without their hops.
     pub(in crate::verify) fn heads(&self, number: u32, records: &Records) -> Heads {
-        let items = self.items(number);
-        let mut numbers: SmallVec<[u32; 4]> = SmallVec::new();
-        for item in items {
-            if !numbers.contains(&item.record) {
-                numbers.push(item.record);
-            }
-        }
-        let by_travel: SmallVec<[Head; 2]> = numbers.iter().filter_map(|&i| records.head(i)).collect();
-        // Of those that saw as much, the earliest.
-        let lead = (0..by_travel.len())
-            .min_by_key(|&i| (Reverse(by_travel[i].unique), numbers.get(i).copied()))
-            .unwrap_or(0);
-        Heads { by_travel, lead }
+        let numbers = records_of(self.items(number));
+        Heads { by_travel: numbers.iter().filter_map(|&i| records.head(i)).collect(), numbers }
     }
+}
+
+/// Each record once, in the order in which the stream passes them first.
+fn records_of(items: &[Item]) -> SmallVec<[u32; 4]> {
+    let mut numbers: SmallVec<[u32; 4]> = SmallVec::new();
+    for item in items {
+        if !numbers.contains(&item.record) {
+            numbers.push(item.record);
+        }
+    }
+    numbers
 }
 
 /// What stands at the head of a stream's records.
 pub(in crate::verify) struct Heads {
     /// In the order in which the stream passes them first.
     pub(in crate::verify) by_travel: SmallVec<[Head; 2]>,
-    lead: usize,
+    numbers: SmallVec<[u32; 4]>,
 }
 
 impl Heads {
+    /// Which record saw the most; of those that saw as much, the earliest.
+    fn lead_place(&self) -> Option<usize> {
+        let heads = self.by_travel.iter().zip(&self.numbers).enumerate();
+        heads.min_by_key(|(_, (head, number))| (Reverse(head.unique), **number)).map(|(i, _)| i)
+    }
+
     /// The record that saw the most.
     pub(in crate::verify) fn lead(&self) -> Option<&Head> {
-        self.by_travel.get(self.lead)
+        self.by_travel.get(self.lead_place()?)
     }
-}
 
-fn sorted_records(items: &[Item]) -> SmallVec<[u32; 8]> {
-    let mut numbers: SmallVec<[u32; 8]> = items.iter().map(|item| item.record).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers
-}
+    fn into_lead(mut self) -> Option<Head> {
+        let lead = self.lead_place()?;
+        Some(self.by_travel.swap_remove(lead))
+    }
 
-/// One record of all: `records` are the views without their hops, the earliest first.
-fn whole(
-    mut records: Vec<StreamRecord>,
-    lead: usize,
-    hops: SmallVec<[HopRecord; 1]>,
-) -> Option<StreamRecord> {
-    let first = records.iter().map(|v| v.first).min()?;
-    let last = records.iter().map(|v| v.last).max()?;
-    let facts = facts(records.iter().map(|v| v.facts.as_ref()));
-    let start = hops.first()?;
-    let (point, flow) = (start.point, start.flow);
-    let lead = (lead < records.len()).then(|| records.swap_remove(lead))?;
-    Some(StreamRecord { point, flow, first, last, hops, facts, ..lead })
-}
+    /// First and last packet.
+    pub(in crate::verify) fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        let first = self.by_travel.iter().map(|head| head.first).min()?;
+        Some((first, self.by_travel.iter().map(|head| head.last).max()?))
+    }
 
-/// What all points together learnt of a flow.
-pub(in crate::verify) fn facts<'a>(
-    all: impl Iterator<Item = Option<&'a Arc<FlowFacts>>>,
-) -> Option<Arc<FlowFacts>> {
-    all.flatten().cloned().reduce(|a, b| Arc::new(together(&a, &b)))
+    /// What all points together learnt of the flow: where two differ, the earlier record.
+    pub(in crate::verify) fn facts(&self) -> Option<Arc<FlowFacts>> {
+        let mut known: SmallVec<[(u32, &Arc<FlowFacts>); 4]> = self
+            .numbers
+            .iter()
+            .zip(&self.by_travel)
+            .filter_map(|(&number, head)| Some((number, head.facts.as_ref()?)))
+            .collect();
+        known.sort_unstable_by_key(|&(number, _)| number);
+        let facts = known.into_iter().map(|(_, facts)| Arc::clone(facts));
+        facts.reduce(|a, b| Arc::new(together(&a, &b)))
+    }
 }
 
 /// What two points learnt of a flow.

@@ -1,7 +1,7 @@
 //! Which records are views of one stream.
 
-use super::View;
 use super::identity::matches;
+use crate::meter::{Head, HopRecord};
 
 /// By what two records are one stream, the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,36 +16,30 @@ pub(super) enum Bond {
     Unique,
 }
 
-/// Two records that may be one stream.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Link {
-    pub(super) bond: Bond,
-    pub(super) one: usize,
-    pub(super) other: usize,
-}
-
 /// Packets that must be equal before records with different 5-tuples are held for one stream.
 const PROOF: usize = 2;
 /// At one point, and so by one clock, copies of a packet are not further apart than this.
 const LONGEST_AT_ONE_POINT_NS: i64 = 1_000_000_000;
 
+/// A record's head and hops.
+type Record<'a> = (&'a Head, &'a [HopRecord]);
+
 /// How two records of one SSRC hang together; `None` where they do not.
-pub(super) fn link(views: &[View], one: usize, other: usize) -> Option<Link> {
-    let (a, b) = (&views.get(one)?.record, &views.get(other)?.record);
+pub(super) fn bond((a, here): Record<'_>, (b, there): Record<'_>) -> Option<Bond> {
     let has_common_type =
         a.payload_types.iter().any(|p| b.payload_types.iter().any(|q| p.number == q.number));
     let is_one_point = a.point == b.point;
     if !has_common_type || (is_one_point && a.flow == b.flow) {
         return None;
     }
-    let (here, there) = (a.hops.first()?, b.hops.first()?);
+    let (here, there) = (here.first()?, there.first()?);
     let found = matches(here, there);
     let equal: usize = found.iter().map(|m| m.equal).sum();
     if found.is_empty() {
         return None;
     }
     if a.flow == b.flow {
-        return Some(Link { bond: Bond::SameFlow, one, other });
+        return Some(Bond::SameFlow);
     }
     if equal < PROOF {
         return None;
@@ -68,15 +62,11 @@ pub(super) fn link(views: &[View], one: usize, other: usize) -> Option<Link> {
             return None;
         }
     }
-    Some(Link { bond, one, other })
+    Some(bond)
 }
 
 /// How far apart the same packets were heard, at most.
-fn distance_ns(
-    here: &crate::meter::HopRecord,
-    there: &crate::meter::HopRecord,
-    found: &[super::identity::Match],
-) -> Option<i64> {
+fn distance_ns(here: &HopRecord, there: &HopRecord, found: &[super::identity::Match]) -> Option<i64> {
     let theirs: std::collections::HashMap<(u16, u32), i64> =
         there.samples.iter().map(|s| ((s.part, s.sequence), s.arrival.0)).collect();
     let apart = here.samples.iter().filter_map(|s| {

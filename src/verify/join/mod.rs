@@ -12,11 +12,15 @@ mod order;
 pub(super) mod segments;
 
 use joined::Joining;
-pub(super) use joined::{Heads, Joined, facts};
-use link::{Bond, Link, link};
+pub(super) use joined::{Heads, Joined};
+use link::{Bond, bond};
 pub(super) use order::told_direction;
 
-use crate::meter::{Records, StreamRecord};
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::meter::{Head, HopRecord, Records};
 use crate::policy::Policy;
 use crate::terms::{FlowKey, PointId, Ssrc};
 
@@ -38,24 +42,61 @@ const MOST_OF_ONE_SSRC: usize = 64;
 /// Records that are fetched from memory ahead of the one that is looked at.
 const AHEAD: usize = 12;
 
-/// A record that is out of its packing, with its number.
+/// A record that is out of its packing.
 struct View {
+    /// Its number among all records.
     number: u32,
-    record: StreamRecord,
+    head: Head,
+    /// Where its hops stand in those of the group.
+    hops: Range<usize>,
 }
 
-/// Joins the records of all points. Streams of more than one record are shown to `seen`.
+/// Two views that may be one stream.
+#[derive(Clone, Copy)]
+struct Link {
+    bond: Bond,
+    one: usize,
+    other: usize,
+}
+
+/// Records that are compared with each other. Its memory serves one group after the other.
+#[derive(Default)]
+struct Group {
+    views: Vec<View>,
+    hops: Vec<HopRecord>,
+}
+
+impl Group {
+    fn fill(&mut self, records: &Records, numbers: impl Iterator<Item = u32>) {
+        self.views.clear();
+        self.hops.clear();
+        for number in numbers {
+            let start = self.hops.len();
+            if let Some(head) = records.unpack(number, |hop| self.hops.push(hop)) {
+                self.views.push(View { number, head, hops: start..self.hops.len() });
+            }
+        }
+    }
+
+    fn hops(&self, view: &View) -> &[HopRecord] {
+        self.hops.get(view.hops.clone()).unwrap_or_default()
+    }
+}
+
+/// Joins the records of all points. The hops of streams of more than one record are shown to `seen`, in the
+/// order of travel.
 pub(super) fn join(
     records: &Records,
     points: &[String],
     policy: &Policy,
-    mut seen: impl FnMut(&StreamRecord),
+    mut seen: impl FnMut(&[&HopRecord]),
 ) -> (Joined, Vec<Unjoined>) {
     let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
     let mut by_ssrc: Vec<(Ssrc, u32)> = (0..count).map(|i| (records.ssrc(i), i)).collect();
     by_ssrc.sort_unstable();
     let mut joined = Joining::default();
     let mut unjoined = Vec::new();
+    let mut views = Group::default();
     let mut done = 0;
     for group in by_ssrc.chunk_by(|a, b| a.0 == b.0) {
         for &(_, next) in by_ssrc.iter().skip(done + AHEAD).take(group.len()) {
@@ -71,9 +112,9 @@ pub(super) fn join(
                 by_flow.sort_unstable();
                 for flow in by_flow.chunk_by(|a, b| a.0 == b.0) {
                     let (some, rest) = flow.split_at(flow.len().min(MOST_OF_ONE_SSRC));
-                    let views = views(records, some.iter().map(|&(_, number)| number));
-                    for stream in streams(views, &mut unjoined) {
-                        joined.add(stream, points, policy, &mut seen);
+                    views.fill(records, some.iter().map(|&(_, number)| number));
+                    for stream in streams(&views, &mut unjoined) {
+                        joined.add(&views, &stream, points, policy, &mut seen);
                     }
                     for &(_, number) in rest {
                         joined.alone(number);
@@ -85,8 +126,9 @@ pub(super) fn join(
                 unjoined.push(Unjoined { ssrc, views: some.collect(), reason });
             }
             _ => {
-                for stream in streams(views(records, numbers()), &mut unjoined) {
-                    joined.add(stream, points, policy, &mut seen);
+                views.fill(records, numbers());
+                for stream in streams(&views, &mut unjoined) {
+                    joined.add(&views, &stream, points, policy, &mut seen);
                 }
             }
         }
@@ -94,27 +136,13 @@ pub(super) fn join(
     (joined.finish(), unjoined)
 }
 
-fn views(records: &Records, numbers: impl Iterator<Item = u32>) -> Vec<View> {
-    numbers.filter_map(|number| Some(View { number, record: records.record(number)? })).collect()
-}
-
-/// The streams that the records of one SSRC are views of.
-fn streams(views: Vec<View>, unjoined: &mut Vec<Unjoined>) -> Vec<Vec<View>> {
-    let mut leader: Vec<usize> = (0..views.len()).collect();
-    join_group(&views, &mut leader, unjoined);
-    let mut streams: Vec<Vec<View>> = Vec::new();
+/// The places of the views that are one stream each, the earliest first.
+fn streams(group: &Group, unjoined: &mut Vec<Unjoined>) -> SmallVec<[SmallVec<[usize; 8]>; 2]> {
+    let mut leader: SmallVec<[usize; 8]> = (0..group.views.len()).collect();
+    join_group(group, &mut leader, unjoined);
     // A leader is the first of its stream.
-    let mut place: Vec<usize> = vec![0; views.len()];
-    for (i, view) in views.into_iter().enumerate() {
-        let first = find(&leader, i);
-        if first == i {
-            place[i] = streams.len();
-            streams.push(vec![view]);
-        } else {
-            streams[place[first]].push(view);
-        }
-    }
-    streams
+    let leaders = (0..leader.len()).filter(|&i| leader[i] == i);
+    leaders.map(|first| (first..leader.len()).filter(|&i| find(&leader, i) == first).collect()).collect()
 }
 
 fn find(leader: &[usize], mut i: usize) -> usize {
@@ -130,10 +158,14 @@ fn unite(leader: &mut [usize], one: usize, other: usize) {
     leader[a.max(b)] = a.min(b);
 }
 
-fn join_group(views: &[View], leader: &mut [usize], unjoined: &mut Vec<Unjoined>) {
+fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>) {
+    let views = &*group.views;
     let mut links: Vec<Link> = Vec::new();
-    for one in 0..views.len() {
-        links.extend((one + 1..views.len()).filter_map(|other| link(views, one, other)));
+    for (i, one) in views.iter().enumerate() {
+        for (k, other) in views.iter().enumerate().skip(i + 1) {
+            let bond = bond((&one.head, group.hops(one)), (&other.head, group.hops(other)));
+            links.extend(bond.map(|bond| Link { bond, one: i, other: k }));
+        }
     }
     for l in links.iter().filter(|l| l.bond == Bond::SameFlow) {
         unite(leader, l.one, l.other);
@@ -161,11 +193,10 @@ fn join_group(views: &[View], leader: &mut [usize], unjoined: &mut Vec<Unjoined>
     ambiguous.dedup();
     // Not those that are joined with all others by now.
     ambiguous.retain(|&i| (0..views.len()).any(|other| find(leader, other) != find(leader, i)));
-    if let ([first, _, ..], Some(View { record, .. })) = (&*ambiguous, views.first()) {
-        debug_assert!(*first < views.len());
+    if let [first, _, ..] = *ambiguous {
         unjoined.push(Unjoined {
-            ssrc: record.ssrc,
-            views: ambiguous.iter().map(|&i| (views[i].record.point, views[i].record.flow)).collect(),
+            ssrc: views[first].head.ssrc,
+            views: ambiguous.iter().map(|&i| (views[i].head.point, views[i].head.flow)).collect(),
             reason: "the same packets go to several receivers: which view continues which is not told",
         });
     }
@@ -174,24 +205,23 @@ fn join_group(views: &[View], leader: &mut [usize], unjoined: &mut Vec<Unjoined>
 /// Whether one of two 5-tuples at different points is also seen where the other is. Then it was not translated on the
 /// way: two hosts chose the same numbers, or a link at that one point says more.
 fn are_neighbours(views: &[View], l: &Link) -> bool {
-    let (a, b) = (&views[l.one].record, &views[l.other].record);
-    let is_seen = |flow: FlowKey, point: PointId| {
-        views.iter().any(|v| v.record.flow == flow && v.record.point == point)
-    };
+    let (a, b) = (&views[l.one].head, &views[l.other].head);
+    let is_seen =
+        |flow: FlowKey, point: PointId| views.iter().any(|v| v.head.flow == flow && v.head.point == point);
     a.point != b.point && (is_seen(a.flow, b.point) || is_seen(b.flow, a.point))
 }
 
 /// Whether a link is the only one of its kind from either end to the other's point: no choice, so no guess.
 fn is_plain(views: &[View], leader: &[usize], links: &[Link], l: &Link) -> bool {
     let is_alone = |from: usize, to: usize| {
-        let goal = views[to].record.point;
+        let goal = views[to].head.point;
         let rivals = links.iter().filter(|k| k.bond == l.bond).filter_map(|k| match (k.one, k.other) {
             (a, b) if a == from => Some(b),
             (a, b) if b == from => Some(a),
             _ => None,
         });
         let to_leader = find(leader, to);
-        rivals.filter(|&r| views[r].record.point == goal).all(|r| find(leader, r) == to_leader)
+        rivals.filter(|&r| views[r].head.point == goal).all(|r| find(leader, r) == to_leader)
     };
     is_alone(l.one, l.other) && is_alone(l.other, l.one)
 }

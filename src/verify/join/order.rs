@@ -12,9 +12,9 @@ use crate::terms::{Direction, FlowKey};
 const LONGEST_NS: i64 = 1_000_000_000;
 
 /// Puts hops into the order of travel.
-pub(super) fn by_travel(hops: &mut Vec<Placed>, points: &[String], policy: &Policy) {
+pub(super) fn by_travel(hops: &mut Vec<Placed<'_>>, points: &[String], policy: &Policy) {
     let direction = told_direction(hops.iter().map(|h| h.counted.flow), policy).unwrap_or(Direction::Forward);
-    let mut legs: Vec<Vec<Placed>> = Vec::new();
+    let mut legs: Vec<Vec<Placed<'_>>> = Vec::new();
     for hop in std::mem::take(hops) {
         let flow = hop.counted.flow;
         match legs.iter_mut().find(|leg| leg.first().is_some_and(|h| h.counted.flow == flow)) {
@@ -36,9 +36,9 @@ pub(super) fn by_travel(hops: &mut Vec<Placed>, points: &[String], policy: &Poli
             .then_with(|| by_path(a, b).or_else(|| by_time(a, b)).unwrap_or_else(|| as_named(a, b)))
     };
     for leg in &mut legs {
-        insertion_sort(leg, |a, b| within_leg(&a.counted, &b.counted));
+        insertion_sort(leg, |a, b| within_leg(a.counted, b.counted));
     }
-    let between_legs = |a: &Vec<Placed>, b: &Vec<Placed>| {
+    let between_legs = |a: &Vec<Placed<'_>>, b: &Vec<Placed<'_>>| {
         let (Some((a_first, a_last)), Some((b_first, b_last))) = (ends(a), ends(b)) else {
             return Ordering::Equal;
         };
@@ -52,8 +52,8 @@ pub(super) fn by_travel(hops: &mut Vec<Placed>, points: &[String], policy: &Poli
     hops.extend(legs.into_iter().flatten());
 }
 
-fn ends(leg: &[Placed]) -> Option<(&HopRecord, &HopRecord)> {
-    Some((&leg.first()?.counted, &leg.last()?.counted))
+fn ends<'a>(leg: &[Placed<'a>]) -> Option<(&'a HopRecord, &'a HopRecord)> {
+    Some((leg.first()?.counted, leg.last()?.counted))
 }
 
 /// A few items by a comparison that need not be an order of all of them.
