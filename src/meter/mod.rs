@@ -6,6 +6,7 @@
 mod candidate;
 mod clock;
 mod contest;
+mod expiry;
 mod facts;
 mod fragments;
 mod hop;
@@ -25,6 +26,7 @@ mod ways;
 
 use candidate::Candidates;
 use clock::Clocks;
+use expiry::Expiry;
 use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin};
@@ -112,6 +114,7 @@ pub struct Meter {
     paths: Paths,
     /// Whether there ever were many streams at a time.
     is_crowd: bool,
+    expiry: Expiry,
     batch: Vec<Pending>,
     ended: Vec<Box<StreamRecord>>,
     counters: MeterCounters,
@@ -140,6 +143,7 @@ impl Meter {
             table,
             paths: Paths::default(),
             is_crowd: false,
+            expiry: Expiry::default(),
             batch: Vec::with_capacity(BATCH),
             ended: Vec::new(),
             counters: MeterCounters::default(),
@@ -202,6 +206,10 @@ impl Meter {
                 continue;
             }
             self.count_out_of_order(pending, paths);
+        }
+        // Of two, so that one frame with a wrong time does not end what is running.
+        if let [first, .., last] = &*batch {
+            self.expiry.advance(first.digest.arrival.0.min(last.digest.arrival.0));
         }
         batch.clear();
         self.batch = batch;

@@ -166,6 +166,22 @@ impl Table {
         hops
     }
 
+    /// Places for hops, whether they are taken or free.
+    pub(super) const fn places(&self) -> usize {
+        self.hots.len()
+    }
+
+    /// Latest arrival at a hop, where there is one.
+    pub(super) fn arrival_at(&self, i: u32) -> Option<i64> {
+        self.hots.get(i as usize).filter(|hot| !hot.is_vacant()).map(|hot| hot.last_arrival)
+    }
+
+    /// Whether a hop is the first of its stream.
+    pub(super) fn is_first_hop(&self, i: u32) -> bool {
+        let (Some(hot), Some(cold)) = (self.hots.get(i as usize), self.colds.get(i)) else { return false };
+        self.find(cold.kind, &hot.key, self.hash(&hot.key)) == Some(i)
+    }
+
     /// Latest arrival of a stream at any of its hops.
     pub(super) fn last_arrival(&self, first: u32) -> i64 {
         let arrivals =

@@ -49,6 +49,32 @@ fn streams(packets: &[Observation<'_>]) -> Vec<Box<StreamRecord>> {
     streams
 }
 
+#[test]
+fn streams_that_are_over_are_given_out_while_others_run() {
+    let limits = Limits { max_streams: 160, ..Limits::default() };
+    let mut meter = Meter::new(PointId(0), limits, rate_of, 1);
+    let mut paths = PathTable::new(1);
+    paths.intern(0, &[]);
+    let mut running = 0;
+    let mut given: Vec<Timestamp> = Vec::new();
+    // A stream a second, each of two seconds: of those that are over for a minute none stays.
+    for second in 0..300_u16 {
+        for sequence in 0..100 {
+            let o = packet(sequence);
+            let timestamp = Timestamp(o.timestamp.0 + i64::from(second) * 1_000_000_000);
+            meter.observe(&Observation { timestamp, source_port: 1000 + second, ..o }, &paths);
+        }
+        meter.expire(&paths);
+        given.extend(meter.take_ended().iter().map(|record| record.last));
+        running = running.max(meter.table.streams());
+    }
+    assert!((60..70).contains(&running), "{running} streams at a time");
+    assert!((230..245).contains(&given.len()), "{} streams given out", given.len());
+    let mut rest = 0;
+    let _ = meter.finish(&paths, |_| rest += 1);
+    assert_eq!(given.len() + rest, 300);
+}
+
 fn only_hop(packets: &[Observation<'_>]) -> HopRecord {
     let streams = streams(packets);
     let [stream] = &streams[..] else { panic!("{} streams", streams.len()) };

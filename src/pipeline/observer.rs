@@ -146,6 +146,7 @@ impl Observer {
                     reading.announce(progress);
                 }
                 for meter in &mut meters.all {
+                    meter.expire(decoder.paths());
                     for record in meter.take_ended() {
                         outbox.add(&record);
                     }

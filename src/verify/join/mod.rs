@@ -163,14 +163,17 @@ fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>)
     let mut links: Vec<Link> = Vec::new();
     for (i, one) in views.iter().enumerate() {
         for (k, other) in views.iter().enumerate().skip(i + 1) {
-            let bond = bond((&one.head, group.hops(one)), (&other.head, group.hops(other)));
-            links.extend(bond.map(|bond| Link { bond, one: i, other: k }));
+            if find(leader, i) == find(leader, k) {
+                continue;
+            }
+            match bond((&one.head, group.hops(one)), (&other.head, group.hops(other))) {
+                Some(Bond::SameFlow) => unite(leader, i, k),
+                Some(bond) => links.push(Link { bond, one: i, other: k }),
+                None => {}
+            }
         }
     }
-    for l in links.iter().filter(|l| l.bond == Bond::SameFlow) {
-        unite(leader, l.one, l.other);
-    }
-    links.retain(|l| l.bond != Bond::SameFlow && !are_neighbours(views, l));
+    links.retain(|l| !are_neighbours(views, l));
     if links.is_empty() {
         return;
     }
