@@ -360,6 +360,8 @@ pub struct MeterCounters {
     pub orphan_fragments: u64,
     /// Hops of a stream beyond the bound: their packets are counted here only.
     pub packets_beyond_hop_limit: u64,
+    /// Streams that ended when there was no room for another record: they are counted here only.
+    pub records_refused: u64,
     /// Frames whose tags and tunnels did not fit the table of paths.
     pub paths_overflowed: u64,
 }
@@ -424,6 +426,7 @@ impl MeterCounters {
         self.transactions_evicted += other.transactions_evicted;
         self.orphan_fragments += other.orphan_fragments;
         self.packets_beyond_hop_limit += other.packets_beyond_hop_limit;
+        self.records_refused += other.records_refused;
         self.paths_overflowed += other.paths_overflowed;
     }
 }

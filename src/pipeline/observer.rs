@@ -133,7 +133,7 @@ impl Observer {
                 }
             })
             .collect();
-        let mut outbox = Outbox { observer: self.number, packer: Packer::default(), records };
+        let mut outbox = Outbox::new(self.number, policy.limits.max_record_octets, records);
         let mut frames = 0_u64;
         while let Some(next) = next_file(&mut readings) {
             let Some(reading) = readings.get_mut(next) else { break };
@@ -180,7 +180,7 @@ impl Observer {
             done.stun.extend(stun);
             done.counters.add(&counters);
         }
-        done.paths = outbox.close();
+        (done.paths, done.counters.records_refused) = outbox.close();
         // One table of paths serves all meters of the observer.
         done.counters.paths_overflowed = decoder.paths().overflowed();
         readings.sort_by_key(|reading| reading.place);
@@ -194,10 +194,21 @@ struct Outbox<'a> {
     observer: usize,
     packer: Packer,
     records: &'a Sender<Message>,
+    /// Octets that may still be sent.
+    room: u64,
+    refused: u64,
 }
 
-impl Outbox<'_> {
+impl<'a> Outbox<'a> {
+    fn new(observer: usize, room: u64, records: &'a Sender<Message>) -> Self {
+        Self { observer, packer: Packer::default(), records, room, refused: 0 }
+    }
+
     fn add(&mut self, record: &StreamRecord) {
+        if self.packer.size() as u64 >= self.room {
+            self.refused += 1;
+            return;
+        }
         self.packer.add(record);
         if self.packer.size() >= BATCH {
             self.send();
@@ -206,15 +217,16 @@ impl Outbox<'_> {
 
     fn send(&mut self) {
         let packed = self.packer.take();
+        self.room = self.room.saturating_sub(packed.size() as u64);
         if !packed.is_empty() {
             let _ = self.records.send(Message::Streams(self.observer, packed));
         }
     }
 
-    /// Sends what is left; gives the paths that all records name.
-    fn close(mut self) -> Vec<Arc<Path>> {
+    /// Sends what is left; gives the paths that all records name, and how many records there was no room for.
+    fn close(mut self) -> (Vec<Arc<Path>>, u64) {
         self.send();
-        self.packer.into_paths()
+        (self.packer.into_paths(), self.refused)
     }
 }
 

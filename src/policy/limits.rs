@@ -70,6 +70,8 @@ pub struct MeterLimits {
     pub max_hops: u64,
     /// Open STUN transactions, for each observer.
     pub max_transactions: u64,
+    /// Octets of the records that are kept of streams that have ended, for each observer.
+    pub max_record_octets: u64,
     /// A stream ends after this long without a packet.
     pub stream_timeout: Duration,
     /// A STUN request is unanswered after this long.
@@ -84,6 +86,8 @@ impl Default for MeterLimits {
             max_candidates: 200_000,
             max_hops: 16,
             max_transactions: 65_536,
+            // About five million streams: a record takes a hundred octets or so.
+            max_record_octets: 536_870_912,
             stream_timeout: Duration::from_secs(60),
             // RFC 8489, section 6.2: 39.5 s, for UDP by the defaults of Rc, Rm and RTO, and as Ti for TCP.
             stun_timeout: Duration::from_millis(39_500),
@@ -152,6 +156,7 @@ impl MeterLimits {
         Setting { key: "max_candidates", field: |l| count(&mut l.max_candidates, 1, 16_777_216) },
         Setting { key: "max_hops", field: |l| count(&mut l.max_hops, 1, 255) },
         Setting { key: "max_transactions", field: |l| count(&mut l.max_transactions, 1, 16_777_216) },
+        Setting { key: "max_record_octets", field: |l| count(&mut l.max_record_octets, 65_536, 1 << 40) },
         Setting { key: "stream_timeout", field: |l| Quantity::Length(&mut l.stream_timeout) },
         Setting { key: "stun_timeout", field: |l| Quantity::Length(&mut l.stun_timeout) },
     ];

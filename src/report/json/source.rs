@@ -57,15 +57,17 @@ impl Serialize for Counters<'_> {
             transactions_evicted,
             orphan_fragments,
             packets_beyond_hop_limit,
+            records_refused,
             paths_overflowed,
         } = self.0;
-        let mut counters = serializer.serialize_struct("counters", 7)?;
+        let mut counters = serializer.serialize_struct("counters", 8)?;
         counters.serialize_field("unconfirmed_rtp_packets", unconfirmed_rtp_packets)?;
         counters.serialize_field("candidates_evicted", candidates_evicted)?;
         counters.serialize_field("streams_evicted", streams_evicted)?;
         counters.serialize_field("transactions_evicted", transactions_evicted)?;
         counters.serialize_field("orphan_fragments", orphan_fragments)?;
         counters.serialize_field("packets_beyond_hop_limit", packets_beyond_hop_limit)?;
+        counters.serialize_field("records_refused", records_refused)?;
         counters.serialize_field("paths_overflowed", paths_overflowed)?;
         counters.end()
     }

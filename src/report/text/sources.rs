@@ -91,7 +91,7 @@ fn most_frequent(reasons: BTreeMap<&str, u64>) -> String {
 }
 
 /// What the meter dropped or refused, in words behind the number.
-const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 7] {
+const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 8] {
     [
         (counters.unconfirmed_rtp_packets, "packets with the form of RTP that never made a stream"),
         (counters.orphan_fragments, "fragments whose first fragment was not heard"),
@@ -99,6 +99,7 @@ const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 7] {
         (counters.streams_evicted, "streams ended early because the table was full: raise its bound"),
         (counters.transactions_evicted, "STUN transactions pushed out of the full table"),
         (counters.packets_beyond_hop_limit, "packets at more hops of a stream than are kept"),
+        (counters.records_refused, "streams that are not in this report: max_record_octets was reached"),
         (counters.paths_overflowed, "frames with tags and tunnels beyond the table's bound"),
     ]
 }
