@@ -115,15 +115,19 @@ impl Here<'_> {
     fn hop(&mut self, hot: &Hot, cold: Cold) -> HopRecord {
         let (shared, paths) = (&mut *self.shared, self.paths);
         let jitter = cold.jitter(hot);
-        let mut ways: SmallVec<[(u8, PathId, u64); 2]> = SmallVec::new();
+        let has_lost = cold.window.expected() > cold.unique;
+        let mut ways: SmallVec<[(u8, PathId, u64, (i64, i64)); 2]> = SmallVec::new();
         let (mut dscp, mut ecn) = (Histogram::new(), Histogram::new());
         let fragments = cold.fragments.map(|fragments| *fragments).unwrap_or_default();
         let mut other = OtherMarkings { fragments, ..OtherMarkings::default() };
         for t in &cold.tallies {
             let place = paths.place(t.path);
             match ways.iter_mut().find(|w| w.0 == t.ttl && w.1 == place) {
-                Some(way) => way.2 += t.packets,
-                None => ways.push((t.ttl, place, t.packets)),
+                Some(way) => {
+                    way.2 += t.packets;
+                    way.3 = (way.3.0.min(t.span.0), way.3.1.max(t.span.1));
+                }
+                None => ways.push((t.ttl, place, t.packets, t.span)),
             }
             add(&mut dscp, t.traffic_class.dscp().value(), t.packets);
             add(&mut ecn, t.traffic_class.ecn().value(), t.packets);
@@ -140,7 +144,7 @@ impl Here<'_> {
                 }
             }
         }
-        ways.sort_by_key(|&(_, _, packets)| Reverse(packets));
+        ways.sort_by_key(|&(_, _, packets, _)| Reverse(packets));
         let main = ways.first().map_or(PathId::OVERFLOW, |w| w.1);
         let is_bare = [&other.pcp, &other.user_priority, &other.mpls_tc, &other.outer_dscp, &other.fragments]
             .into_iter()
@@ -151,9 +155,11 @@ impl Here<'_> {
             path: shared.share(main, paths),
             ways: ways
                 .iter()
-                .map(|&(ttl, place, packets)| Way {
+                .map(|&(ttl, place, packets, (first, last))| Way {
                     ttl,
                     packets,
+                    first: Timestamp(first),
+                    last: Timestamp(last),
                     path: if place == main { None } else { shared.share(place, paths) },
                 })
                 .collect(),
@@ -174,7 +180,8 @@ impl Here<'_> {
             dscp_change_count: cold.change_count,
             ecn,
             other: (!is_bare).then(|| Box::new(other)),
-            parts: if self.is_compared { cold.parts } else { Vec::new() },
+            // What was lost may have to be held against the times in which the tap missed frames.
+            parts: if self.is_compared || has_lost { cold.parts } else { Vec::new() },
             samples: cold.samples.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
             octets: cold.octets,
         }

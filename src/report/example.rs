@@ -40,7 +40,7 @@ pub(super) fn hop(interface: u16, layers: &[Layer], ttl: u8, dscp: &[(u8, u64)])
         point: PointId(0),
         flow: flow("10.20.0.31:50012", "52.112.100.7:3479"),
         path: Some(path(interface, layers)),
-        ways: smallvec![Way { ttl, packets: unique, path: None }],
+        ways: smallvec![Way { ttl, packets: unique, path: None, first: at(0), last: at(60) }],
         first: at(0),
         last: at(60),
         packets: unique,
@@ -168,8 +168,8 @@ fn streams() -> Vec<JudgedStream> {
     six.record.hops = smallvec![hop(2, &[], 61, &[(34, 3500), (0, 1500)])];
     six.record.hops[0].jitter = None;
     six.record.hops[0].ways = smallvec![
-        Way { ttl: 61, packets: 3500, path: None },
-        Way { ttl: 60, packets: 1500, path: Some(path(1, &[])) }
+        Way { ttl: 61, packets: 3500, path: None, first: at(0), last: at(42) },
+        Way { ttl: 60, packets: 1500, path: Some(path(1, &[])), first: at(42), last: at(60) }
     ];
     six.record.hops[0].dscp_changes =
         vec![DscpChange { at: at(40), from: Dscp::AF41, to: Dscp::DF, sequence: 67_000, part: 0 }];
