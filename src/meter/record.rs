@@ -450,6 +450,18 @@ pub enum TapEvidence {
     SharedGap,
 }
 
+impl TapEvidence {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DropCount => "drop-count",
+            Self::TunnelSequence => "tunnel-sequence",
+            Self::SharedGap => "shared-gap",
+        }
+    }
+}
+
 impl MeterCounters {
     /// Adds another meter's.
     pub const fn add(&mut self, other: &Self) {

@@ -1,7 +1,10 @@
 //! What a condition looks at: the judged streams, and their names.
 
 use super::finding::{Finding, FindingKind, Place, Severity};
+use super::mirror::Doubled;
+use super::one_way_mirror::OneWay;
 use super::outcome::{JudgedStream, Outcome};
+use super::tap::Taps;
 use crate::meter::{Histogram, HopRecord};
 use crate::policy::Policy;
 use crate::terms::Dscp;
@@ -10,6 +13,10 @@ use crate::terms::Dscp;
 pub(super) struct Context<'a> {
     pub(super) policy: &'a Policy,
     pub(super) outcome: &'a Outcome,
+    pub(super) taps: &'a Taps,
+    /// Points that hear one direction only.
+    pub(super) one_way: &'a [OneWay],
+    pub(super) doubled: &'a Doubled,
 }
 
 impl Context<'_> {

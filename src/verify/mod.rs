@@ -14,6 +14,7 @@ mod marking;
 mod mid_call;
 mod mirror;
 mod one_way;
+mod one_way_mirror;
 mod outcome;
 mod pairing;
 mod path;
@@ -21,7 +22,10 @@ mod priority;
 mod quality;
 mod round_trip;
 mod segment;
+mod shared_gap;
 mod source;
+mod tap;
+mod tap_gap;
 mod tcp;
 #[cfg(test)]
 mod tests_support;
@@ -35,10 +39,14 @@ pub use finding::{Finding, FindingKind, Place, Severity};
 pub use join::Unjoined;
 pub use join::clock::ClockRelation;
 use join::clock::Clocks;
+use join::segments::segments;
 pub use join::segments::{Delay, Remarked, Segment, Variation};
-use join::segments::{Recording, segments};
+use mirror::Doubled;
+use one_way_mirror::Directions;
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
 use pairing::Standing;
+use shared_gap::SharedGaps;
+use tap::Taps;
 
 use crate::meter::{CaptureRecord, HopRecord, MeterCounters, StreamRecord, StunRecord, TapGap};
 use crate::policy::{Expectation, Policy, Question};
@@ -85,7 +93,8 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
 ];
 
 /// The conditions on everything that was heard.
-const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[udp_blocked::check];
+const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] =
+    &[udp_blocked::check, tap_gap::check, one_way_mirror::check, mirror::check_points];
 
 /// Judges a finished replay.
 #[must_use]
@@ -103,8 +112,13 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     } else {
         Clocks::default()
     };
-    let recordings = recordings(&material);
-    let recording = |point: PointId| recordings.get(usize::from(point.0)).copied().unwrap_or_default();
+    let mut shared_gaps = SharedGaps::default();
+    for stream in &material.streams {
+        shared_gaps.add(stream);
+    }
+    material.gaps.extend(shared_gaps.finish());
+    material.gaps.sort_unstable_by_key(|gap| (gap.point, gap.from, gap.to, gap.evidence, gap.frames));
+    let taps = Taps::new(material.points.len(), &material.captures, &material.gaps);
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);
     let mut classes = Vec::with_capacity(material.streams.len());
@@ -128,12 +142,13 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
             };
             let expectation = record.hops.first().map_or(Expectation::Any, expectation_at);
             let accepted = class.map_or(&[][..], |class| policy.accepted(class));
-            let markings = marking::verdicts(&record, expectation_at, accepted, &policy.thresholds);
-            let segments = segments(&record, &clocks, recording);
+            let segments = segments(&record, &clocks, &taps);
+            let markings =
+                marking::verdicts(&record, &segments, expectation_at, accepted, &policy.thresholds);
             let kind = record.payload_types.first();
             let codec =
                 kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
-            let quality = quality::of(&record, class, codec.as_deref(), &round_trips, policy);
+            let quality = quality::of(&record, class, codec.as_deref(), &round_trips, &taps, policy);
             JudgedStream {
                 direction,
                 reverse_of,
@@ -155,6 +170,7 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
         interfaces: material.interfaces,
         classes: policy.classes.iter().map(|c| c.name.clone()).collect(),
         captures: material.captures,
+        gaps: material.gaps,
         streams,
         joins,
         stun: material.stun,
@@ -162,7 +178,17 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
         counters: material.counters,
     };
     let mut findings = Vec::new();
-    let context = Context { policy, outcome: &outcome };
+    let (mut directions, mut doubled) = (Directions::default(), Doubled::default());
+    for stream in &outcome.streams {
+        let reverse = stream.reverse_of.and_then(|number| outcome.streams.get(number as usize));
+        directions.add(stream, reverse, policy);
+        doubled.add(stream, policy.thresholds.marking_min_packets);
+    }
+    for stun in &outcome.stun {
+        directions.add_stun(stun);
+    }
+    let one_way = directions.one_way();
+    let context = Context { policy, outcome: &outcome, taps: &taps, one_way: &one_way, doubled: &doubled };
     // Stream by stream, so that each is fetched from memory once.
     for stream in (0_u32..).zip(&outcome.streams) {
         if let Some(next) = outcome.streams.get(stream.0 as usize + 8) {
@@ -187,20 +213,6 @@ fn named_clock(points: &[String], policy: &Policy, a: PointId, b: PointId) -> Op
         policy.points.iter().find(|p| p.name == *name)?.clock.as_deref()
     };
     Some(clock(a)? == clock(b)?)
-}
-
-/// What the captures say of each point.
-fn recordings(material: &Material) -> Vec<Recording> {
-    let mut all = vec![Recording::default(); material.points.len()];
-    for capture in &material.captures {
-        let Some(point) = all.get_mut(usize::from(capture.point.0)) else { continue };
-        point.dropped += capture.dropped.unwrap_or(0);
-        if let Some((first, last)) = capture.first.zip(capture.last) {
-            let (start, end) = point.span.unwrap_or((first, last));
-            point.span = Some((start.min(first), end.max(last)));
-        }
-    }
-    all
 }
 
 /// Puts streams in order of time, then of point, flow and SSRC. Times apart, so that few streams need a look.

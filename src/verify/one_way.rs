@@ -16,6 +16,10 @@ pub(super) fn check(
     if media != Some(Media::Audio) || stream.reverse_of.is_some() || !context.is_long_enough(hop) {
         return;
     }
+    // Then it is the mirror's, and said of the mirror.
+    if stream.record.hops.iter().all(|hop| context.hears_one_way(hop.point)) {
+        return;
+    }
     let message = format!("{} has no counterpart in the other direction", context.name(stream));
     findings.push(about(
         (number, stream),

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::finding::Finding;
 use super::join::Unjoined;
 use super::join::segments::Segment;
-use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord, TapGap};
 use crate::policy::{Evidence, Expectation};
 use crate::terms::{Direction, Dscp};
 
@@ -22,6 +22,8 @@ pub struct Outcome {
     pub classes: Vec<String>,
     /// What was read.
     pub captures: Vec<CaptureRecord>,
+    /// Times in which points missed frames, by point and time.
+    pub gaps: Vec<TapGap>,
     /// By first packet, then by point, flow and SSRC. A stream's place in this list is its number.
     pub streams: Vec<JudgedStream>,
     /// What could not be joined, and why.
@@ -76,6 +78,13 @@ impl JudgedStream {
         } else {
             &self.markings
         }
+    }
+
+    /// The hop that comes before another one on the way: not one beside it.
+    #[must_use]
+    pub fn hop_before(&self, hop: usize) -> Option<usize> {
+        let is_way = |at: &usize| self.segments.get(*at).is_some_and(|segment| segment.is_alternative);
+        (0..hop).rev().find(|at| !is_way(at))
     }
 
     /// Whether it is marked right at every hop; what comes in from outside, at every hop from the edge on.

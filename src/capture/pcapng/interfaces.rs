@@ -81,7 +81,14 @@ mod option {
 
 impl Interfaces {
     pub(super) fn new() -> Self {
-        Self { all: Vec::new(), drops: Vec::new(), gaps: DropGaps::default(), by_name: HashMap::new(), sections: 0, section: Vec::new() }
+        Self {
+            all: Vec::new(),
+            drops: Vec::new(),
+            gaps: DropGaps::default(),
+            by_name: HashMap::new(),
+            sections: 0,
+            section: Vec::new(),
+        }
     }
 
     pub(super) fn all(&self) -> &[Interface] {

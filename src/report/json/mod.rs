@@ -56,6 +56,7 @@ impl Serialize for Report<'_> {
             "captures",
             &Each(|| outcome.captures.iter().map(|c| source::Capture::of(c, view))),
         )?;
+        map.serialize_entry("gaps", &Each(|| outcome.gaps.iter().map(|g| source::Gap::of(g, view))))?;
         let streams = || (0..).zip(&outcome.streams).map(|(number, s)| stream::Stream::of(number, s, view));
         map.serialize_entry("streams", &Each(streams))?;
         map.serialize_entry("stun", &Each(|| outcome.stun.iter().map(|s| stun::Stun::of(s, view))))?;

@@ -4,11 +4,13 @@
 //! beyond doubt stays apart, and is said to.
 
 pub(super) mod clock;
+mod doubt;
 pub(super) mod identity;
 pub(super) mod intervals;
 mod link;
 mod order;
 pub(super) mod segments;
+mod stage;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
