@@ -50,6 +50,8 @@ pub(super) struct Capture {
     pub packets: u64,
     /// Octets of frames that were kept.
     pub bytes: u64,
+    /// Frames that its machine dropped, where the capture says so.
+    pub dropped: Option<u64>,
     pub first: Option<String>,
     pub last: Option<String>,
 }

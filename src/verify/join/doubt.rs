@@ -2,6 +2,7 @@
 
 use super::clock::Clocks;
 use super::intervals::Intervals;
+use super::order::timed;
 use super::segments::Seen;
 use crate::meter::{HopRecord, Part, TapEvidence};
 use crate::terms::PointId;
@@ -59,17 +60,22 @@ struct Witness<'a> {
     heard: (i64, i64),
 }
 
-/// A packet is not on its way from one hop to the next for longer.
+/// A packet is not on its way from one hop to the next for longer, where nothing tells how long it was.
 const LONGEST_WAY_NS: i64 = 1_000_000_000;
+/// Nor for less than this longer than the slowest one that was timed.
+const LONGER_WAY_NS: i64 = 50_000_000;
 
 impl<'a> Witness<'a> {
     fn new(before: &HopRecord, hop: &'a HopRecord, seen: &Seen, clocks: &Clocks) -> Self {
         let clock = clocks.between(before.point, hop.point);
         let here = |at: i64| at.saturating_sub(clock.corrected(at, 0));
+        let delays = timed(before, hop).into_iter().map(|(at, delay)| clock.corrected(at, delay));
+        let slowest = delays.max().map(|delay| delay.max(0).saturating_mul(2).saturating_add(LONGER_WAY_NS));
+        let way = slowest.unwrap_or(LONGEST_WAY_NS);
         Self {
             point: hop.point,
             parts: hop.parts.iter().zip(seen.bases.iter().copied()).collect(),
-            heard: (here(before.first.0), here(before.last.0).saturating_add(LONGEST_WAY_NS)),
+            heard: (here(before.first.0), here(before.last.0).saturating_add(way)),
         }
     }
 }
