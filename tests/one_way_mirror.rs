@@ -10,6 +10,16 @@ use common::run::{findings, only_finding};
 use common::synth::{calls, played};
 use serde_json::json;
 
+/// Streams without another direction.
+fn one_way(count: u8) -> String {
+    let stream = |n: u8| {
+        format!(
+            "[[stream]]\nsource = \"10.9.{n}.1:50004\"\ndestination = \"52.114.{n}.1:3479\"\nseconds = 6.0\n"
+        )
+    };
+    (0..count).map(stream).collect()
+}
+
 #[test]
 fn a_mirror_of_one_direction_is_named_and_not_the_calls() {
     for (direction, calls) in [("forward", calls(5, 6.0)), ("reverse", calls(5, 6.0))] {
@@ -34,13 +44,7 @@ fn the_one_of_two_mirrors_is_named_that_hears_one_direction() {
 
 #[test]
 fn a_few_calls_that_run_one_way_are_calls_that_run_one_way() {
-    let one_way = |n: u8| {
-        format!(
-            "[[stream]]\nsource = \"10.9.{n}.1:50004\"\ndestination = \"52.114.{n}.1:3479\"\nseconds = 6.0\n"
-        )
-    };
-    let few: String = (0..2).map(one_way).collect();
-    let many: String = (0..6).map(one_way).collect();
+    let (few, many) = (one_way(2), one_way(6));
     for (streams, count) in [(few.clone(), 2), (format!("{}{many}", calls(1, 6.0)), 6)] {
         let played = played(&format!("[[point]]\nname = \"edge\"\n{streams}"));
         assert!(findings(&played.report, "one-way-mirror").is_empty());
@@ -50,13 +54,7 @@ fn a_few_calls_that_run_one_way_are_calls_that_run_one_way() {
 
 #[test]
 fn answered_stun_shows_that_both_directions_are_heard() {
-    let one_way: String = (0..5)
-        .map(|n| {
-            format!(
-                "[[stream]]\nsource = \"10.9.{n}.1:50004\"\ndestination = \"52.114.{n}.1:3479\"\nseconds = 6.0\n"
-            )
-        })
-        .collect();
+    let one_way = one_way(5);
     let stun = "[[stun]]\nclient = \"10.9.0.1:50004\"\nserver = \"52.114.0.1:3479\"\nchecks = 3\n";
     let played = played(&format!("[[point]]\nname = \"edge\"\n{one_way}{stun}"));
     assert!(findings(&played.report, "one-way-mirror").is_empty());

@@ -6,8 +6,9 @@
 
 mod common;
 
-use common::run::{findings, only_finding};
+use common::run::{findings, only_finding, report};
 use common::synth::{Played, calls, played};
+use common::{Capture, Stream, Udp, ms};
 use serde_json::{Value, json};
 
 fn scenario(edge: &str, segment: &str, streams: &str) -> Played {
@@ -104,4 +105,28 @@ fn what_two_mirrors_behind_a_link_both_missed_was_lost_on_it() {
         .collect();
     assert_eq!(blamed.len(), 10);
     assert!(blamed.iter().all(|finding| finding["between"] == json!([0, 1])));
+}
+
+#[test]
+fn a_crowd_at_one_point_shares_a_gap_as_a_few_do() {
+    const STREAMS: u32 = 1100;
+    let mut capture = Capture::new();
+    for n in 0..STREAMS {
+        let (near, far) =
+            (format!("10.{}.{}.1:50004", n / 250, n % 250), format!("52.112.{}.{}:3479", n / 250, n % 250));
+        let stream = Stream { interval: ms(60), step: 480, ..Stream::g711(Udp::new(&near, &far)) };
+        let stream = stream.ssrc(n + 1).at(i64::from(n) * 50_000);
+        // The mirror misses 0.6 s of all of them; the network loses a tenth of the first.
+        let is_heard = move |i: &u32| !(50..60).contains(i) && (n > 0 || i % 10 != 3);
+        capture.extend(stream.frames((0..110).filter(is_heard)));
+    }
+    let report = report(&capture);
+    assert_eq!(report["gaps"].as_array().unwrap().len(), 1);
+    let losses = findings(&report, "loss");
+    assert_eq!(losses.len(), STREAMS as usize);
+    let blamed: Vec<_> = losses.iter().filter(|finding| finding["severity"] != "info").collect();
+    assert_eq!(blamed.len(), 1);
+    // The one that is lost next to the gap may belong to it.
+    assert!([9, 10].map(|n| json!(n)).contains(&blamed[0]["packets"]), "{}", blamed[0]);
+    assert!(findings(&report, "burst-loss").is_empty());
 }

@@ -57,15 +57,12 @@ impl DropGaps {
         let mut fewer: Vec<DropGap> = Vec::with_capacity(self.all.len());
         let mut is_single = false;
         for gap in self.all.drain(..) {
-            match fewer.last_mut().filter(|last| is_single && last.interface == gap.interface) {
-                Some(last) => {
-                    last.takes_in(&gap);
-                    is_single = false;
-                }
-                None => {
-                    fewer.push(gap);
-                    is_single = true;
-                }
+            let before = fewer.last_mut().filter(|last| is_single && last.interface == gap.interface);
+            is_single = before.is_none();
+            if let Some(before) = before {
+                before.takes_in(&gap);
+            } else {
+                fewer.push(gap);
             }
         }
         self.most = fewer.len().saturating_mul(2);

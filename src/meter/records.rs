@@ -116,18 +116,18 @@ impl Here<'_> {
         let (shared, paths) = (&mut *self.shared, self.paths);
         let jitter = cold.jitter(hot);
         let has_lost = cold.window.expected() > cold.unique;
-        let mut ways: SmallVec<[(u8, PathId, u64, (i64, i64)); 2]> = SmallVec::new();
+        let mut ways: SmallVec<[Tally; 2]> = SmallVec::new();
         let (mut dscp, mut ecn) = (Histogram::new(), Histogram::new());
         let fragments = cold.fragments.map(|fragments| *fragments).unwrap_or_default();
         let mut other = OtherMarkings { fragments, ..OtherMarkings::default() };
         for t in &cold.tallies {
             let place = paths.place(t.path);
-            match ways.iter_mut().find(|w| w.0 == t.ttl && w.1 == place) {
+            match ways.iter_mut().find(|w| w.ttl == t.ttl && w.path == place) {
                 Some(way) => {
-                    way.2 += t.packets;
-                    way.3 = (way.3.0.min(t.span.0), way.3.1.max(t.span.1));
+                    way.packets += t.packets;
+                    way.span = (way.span.0.min(t.span.0), way.span.1.max(t.span.1));
                 }
-                None => ways.push((t.ttl, place, t.packets, t.span)),
+                None => ways.push(Tally { path: place, ..*t }),
             }
             add(&mut dscp, t.traffic_class.dscp().value(), t.packets);
             add(&mut ecn, t.traffic_class.ecn().value(), t.packets);
@@ -144,8 +144,8 @@ impl Here<'_> {
                 }
             }
         }
-        ways.sort_by_key(|&(_, _, packets, _)| Reverse(packets));
-        let main = ways.first().map_or(PathId::OVERFLOW, |w| w.1);
+        ways.sort_by_key(|way| Reverse(way.packets));
+        let main = ways.first().map_or(PathId::OVERFLOW, |way| way.path);
         let is_bare = [&other.pcp, &other.user_priority, &other.mpls_tc, &other.outer_dscp, &other.fragments]
             .into_iter()
             .all(Histogram::is_empty);
@@ -155,12 +155,12 @@ impl Here<'_> {
             path: shared.share(main, paths),
             ways: ways
                 .iter()
-                .map(|&(ttl, place, packets, (first, last))| Way {
-                    ttl,
-                    packets,
-                    first: Timestamp(first),
-                    last: Timestamp(last),
-                    path: if place == main { None } else { shared.share(place, paths) },
+                .map(|way| Way {
+                    ttl: way.ttl,
+                    packets: way.packets,
+                    first: Timestamp(way.span.0),
+                    last: Timestamp(way.span.1),
+                    path: if way.path == main { None } else { shared.share(way.path, paths) },
                 })
                 .collect(),
             first: Timestamp(cold.first_arrival),

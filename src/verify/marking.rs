@@ -47,7 +47,8 @@ pub(super) fn verdicts(
     accepted: &[Accepted],
     thresholds: &Thresholds,
 ) -> SmallVec<[Marking; 2]> {
-    let (mut before, mut last): (Option<(Share, Marking)>, Option<(Share, Marking)>) = (None, None);
+    let mut before: Option<(Share, Marking)> = None;
+    let mut last = None;
     let mut markings = SmallVec::new();
     for (i, hop) in record.hops.iter().enumerate() {
         // Hops side by side come after the same hop.

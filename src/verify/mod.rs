@@ -42,7 +42,7 @@ use join::clock::Clocks;
 use join::segments::segments;
 pub use join::segments::{Delay, Remarked, Segment, Variation};
 use mirror::Doubled;
-use one_way_mirror::Directions;
+use one_way_mirror::{Directions, OneWay};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
 use pairing::Standing;
 use shared_gap::SharedGaps;
@@ -112,12 +112,7 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     } else {
         Clocks::default()
     };
-    let mut shared_gaps = SharedGaps::default();
-    for stream in &material.streams {
-        shared_gaps.add(stream);
-    }
-    material.gaps.extend(shared_gaps.finish());
-    material.gaps.sort_unstable_by_key(|gap| (gap.point, gap.from, gap.to, gap.evidence, gap.frames));
+    add_shared_gaps(&mut material);
     let taps = Taps::new(material.points.len(), &material.captures, &material.gaps);
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);
@@ -178,16 +173,7 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
         counters: material.counters,
     };
     let mut findings = Vec::new();
-    let (mut directions, mut doubled) = (Directions::default(), Doubled::default());
-    for stream in &outcome.streams {
-        let reverse = stream.reverse_of.and_then(|number| outcome.streams.get(number as usize));
-        directions.add(stream, reverse, policy);
-        doubled.add(stream, policy.thresholds.marking_min_packets);
-    }
-    for stun in &outcome.stun {
-        directions.add_stun(stun);
-    }
-    let one_way = directions.one_way();
+    let (one_way, doubled) = mirrors(&outcome, policy);
     let context = Context { policy, outcome: &outcome, taps: &taps, one_way: &one_way, doubled: &doubled };
     // Stream by stream, so that each is fetched from memory once.
     for stream in (0_u32..).zip(&outcome.streams) {
@@ -204,6 +190,31 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
     findings.sort_by_key(|f| (Reverse(f.severity), f.kind, Reverse(f.packets), f.stream));
     outcome.findings = findings;
     outcome
+}
+
+/// Adds the gaps that unrelated streams share to those that captures and tunnels tell of.
+fn add_shared_gaps(material: &mut Material) {
+    let mut shared = SharedGaps::default();
+    for (i, stream) in material.streams.iter().enumerate() {
+        StreamRecord::fetch_ahead(&material.streams, i);
+        shared.add(stream);
+    }
+    material.gaps.extend(shared.finish());
+    material.gaps.sort_unstable_by_key(|gap| (gap.point, gap.from, gap.to, gap.evidence, gap.frames));
+}
+
+/// Mirrors that deliver one direction only, and those that deliver streams twice.
+fn mirrors(outcome: &Outcome, policy: &Policy) -> (Vec<OneWay>, Doubled) {
+    let (mut directions, mut doubled) = (Directions::default(), Doubled::default());
+    for stun in &outcome.stun {
+        directions.add_stun(stun);
+    }
+    for stream in &outcome.streams {
+        let reverse = stream.reverse_of.and_then(|number| outcome.streams.get(number as usize));
+        directions.add(stream, reverse, policy);
+        doubled.add(stream, policy.thresholds.marking_min_packets);
+    }
+    (directions.one_way(), doubled)
 }
 
 /// Whether the configuration says that two points share a clock, or that they do not.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hashbrown::HashMap;
+
 use super::context::Context;
 use super::finding::{Finding, FindingKind, Place, Severity};
 use super::outcome::JudgedStream;
@@ -13,10 +15,11 @@ use crate::terms::{Direction, PointId, Timestamp};
 /// Hosts that speak with each other, the smaller address first.
 type Pair = (IpAddr, IpAddr);
 
-/// Which directions each point heard of the calls between two hosts.
+/// Which directions each point heard of the calls between two hosts. Of a point that heard both of any two hosts,
+/// nothing more is kept.
 #[derive(Debug, Default)]
 pub(super) struct Directions {
-    pairs: BTreeMap<(PointId, Pair), Heard>,
+    pairs: HashMap<(PointId, Pair), Heard>,
     points: BTreeMap<PointId, Listener>,
 }
 
@@ -33,8 +36,8 @@ struct Heard {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Listener {
-    /// Requests and their answers were heard.
-    has_answers: bool,
+    /// Packets of two hosts were heard both ways.
+    hears_both: bool,
     span: Option<(Timestamp, Timestamp)>,
 }
 
@@ -62,15 +65,16 @@ impl Directions {
         let media = stream.class.and_then(|class| policy.class(class)).and_then(|class| class.media);
         for hop in &stream.record.hops {
             let (source, destination) = (hop.flow.source.ip(), hop.flow.destination.ip());
-            if destination.is_multicast() {
+            let listener = self.points.entry(hop.point).or_default();
+            if listener.hears_both || destination.is_multicast() {
                 continue;
             }
-            let listener = self.points.entry(hop.point).or_default();
             let (first, last) = listener.span.unwrap_or((hop.first, hop.last));
             listener.span = Some((first.min(hop.first), last.max(hop.last)));
             let pair = (source.min(destination), source.max(destination));
             let heard = self.pairs.entry((hop.point, pair)).or_default();
             heard.from[usize::from(source > destination)] = true;
+            listener.hears_both = heard.from == [true; 2];
             heard.has_audio |= media == Some(Media::Audio);
             if policy.is_managed(source) != policy.is_managed(destination) {
                 heard.direction = Some(stream.direction);
@@ -82,41 +86,49 @@ impl Directions {
 
     /// Takes in STUN: a request and its answer are both directions.
     pub(super) fn add_stun(&mut self, stun: &StunRecord) {
-        if stun.responses > 0 {
-            self.points.entry(stun.point).or_default().has_answers = true;
-        }
+        self.points.entry(stun.point).or_default().hears_both |= stun.responses > 0;
     }
 
-    /// The points that hear one direction only.
+    /// The points that hear one direction only, in their order.
     pub(super) fn one_way(self) -> Vec<OneWay> {
-        let mut found = Vec::new();
-        for (point, listener) in self.points {
-            let Some(span) = listener.span.filter(|_| !listener.has_answers) else { continue };
-            let least = (IpAddr::from([0; 4]), IpAddr::from([0; 4]));
-            let here = self.pairs.range((point, least)..).take_while(|((at, _), _)| *at == point);
-            let here: Vec<Heard> = here.map(|(_, heard)| *heard).collect();
-            let audio: Vec<&Heard> = here.iter().filter(|heard| heard.has_audio).collect();
-            if here.iter().any(|heard| heard.from == [true; 2]) || audio.is_empty() {
-                continue;
+        let mut calls: BTreeMap<PointId, Calls> = BTreeMap::new();
+        for ((point, _), heard) in self.pairs.iter().filter(|(_, heard)| heard.has_audio) {
+            let calls = calls.entry(*point).or_default();
+            match heard.direction {
+                Some(Direction::Forward) => calls.forward += 1,
+                Some(Direction::Reverse) => calls.reverse += 1,
+                None => calls.untold += 1,
             }
-            let direction = audio.first().and_then(|heard| heard.direction);
-            let is_one = audio.iter().all(|heard| heard.direction == direction);
-            let answered = audio.iter().filter(|heard| heard.is_answered_elsewhere).count();
-            let is_told = is_one && direction.is_some();
-            let enough = if answered >= ENOUGH_ANSWERED {
-                ENOUGH_ANSWERED
-            } else if is_told {
-                ENOUGH
-            } else {
-                ENOUGH_OF_ANY
-            };
-            let is_contradicted = !is_told && audio.iter().any(|heard| heard.direction.is_some());
-            if audio.len() >= enough && !is_contradicted {
-                let is_answered_elsewhere = answered >= ENOUGH_ANSWERED;
-                found.push(OneWay { point, direction, pairs: audio.len(), is_answered_elsewhere, span });
-            }
+            calls.answered += usize::from(heard.is_answered_elsewhere);
         }
-        found
+        let found = self.points.into_iter().filter(|(_, listener)| !listener.hears_both);
+        found.filter_map(|(point, listener)| calls.get(&point)?.one_way(point, listener.span?)).collect()
+    }
+}
+
+/// Pairs of hosts with audio that a point heard in one direction.
+#[derive(Debug, Clone, Copy, Default)]
+struct Calls {
+    forward: usize,
+    reverse: usize,
+    /// Both ends are managed, or none is.
+    untold: usize,
+    /// Whose other direction was heard at another point.
+    answered: usize,
+}
+
+impl Calls {
+    fn one_way(self, point: PointId, span: (Timestamp, Timestamp)) -> Option<OneWay> {
+        let (direction, usually_enough) = match (self.forward, self.reverse, self.untold) {
+            (_, 0, 0) => (Some(Direction::Forward), ENOUGH),
+            (0, _, 0) => (Some(Direction::Reverse), ENOUGH),
+            (_, 0, _) | (0, _, _) => (None, ENOUGH_OF_ANY),
+            _ => return None,
+        };
+        let is_answered_elsewhere = self.answered >= ENOUGH_ANSWERED;
+        let enough = if is_answered_elsewhere { ENOUGH_ANSWERED } else { usually_enough };
+        let pairs = self.forward + self.reverse + self.untold;
+        (pairs >= enough).then_some(OneWay { point, direction, pairs, is_answered_elsewhere, span })
     }
 }
 

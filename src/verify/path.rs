@@ -39,27 +39,20 @@ fn ways_to(context: &Context<'_>, stream: (u32, &JudgedStream), hop: &HopRecord)
     let is_change = ways.iter().zip(ways.iter().skip(1)).all(|(a, b)| follows(stretch(a), stretch(b)));
     let named = |way: &&Way| format!("{} ({})", way.ttl, way.packets);
     let name = context.name(stream.1);
-    match ways.get(1).filter(|_| is_change) {
-        Some(next) => {
-            let words: Vec<String> = ways.iter().map(named).collect();
-            let message = format!(
-                "{name} came over another way from {:.1} s on; TTL (packets), in order of time: {}",
-                next.first.seconds_since(hop.first),
-                words.join(", ")
-            );
-            let after = ways.iter().skip(1).map(|way| way.packets).sum();
-            changed(stream, hop, message, (next.first, after))
-        }
-        None => {
-            let words: Vec<String> = hop.ways.iter().map(|way| named(&way)).collect();
-            let count = hop.ways.len();
-            let message = format!(
-                "{name} reached one hop over {count} ways in turn; TTL (packets): {}",
-                words.join(", ")
-            );
-            several(stream, hop, message)
-        }
-    }
+    let Some(next) = ways.get(1).filter(|_| is_change) else {
+        let words: Vec<String> = hop.ways.iter().map(|way| named(&way)).collect();
+        let (count, words) = (hop.ways.len(), words.join(", "));
+        let message = format!("{name} reached one hop over {count} ways in turn; TTL (packets): {words}");
+        return several(stream, hop, message);
+    };
+    let words: Vec<String> = ways.iter().map(named).collect();
+    let message = format!(
+        "{name} came over another way from {:.1} s on; TTL (packets), in order of time: {}",
+        next.first.seconds_since(hop.first),
+        words.join(", ")
+    );
+    let after = ways.iter().skip(1).map(|way| way.packets).sum();
+    changed(stream, hop, message, (next.first, after))
 }
 
 /// Two points, of which each packet passed one.

@@ -294,14 +294,12 @@ mod tests {
             if !is_lost(n) {
                 continue;
             }
-            match missing.last_mut().filter(|run| run.first + run.length == n) {
-                Some(run) => {
-                    run.length += 1;
-                    run.until_ms = at(n + 1);
-                }
-                None => {
-                    missing.push(MissingRun { first: n, length: 1, since_ms: at(n - 1), until_ms: at(n + 1) })
-                }
+            if let Some(run) = missing.last_mut().filter(|run| run.first + run.length == n) {
+                run.length += 1;
+                run.until_ms = at(n + 1);
+            } else {
+                let (since_ms, until_ms) = (at(n - 1), at(n + 1));
+                missing.push(MissingRun { first: n, length: 1, since_ms, until_ms });
             }
         }
         let anchor = |sequence| Anchor { sequence, timestamp: RtpTime(0), arrival: start };

@@ -149,6 +149,13 @@ fn link(
     let remarked: u64 = segment.map_or(0, |s| s.remarked.iter().map(|r| r.packets).sum());
     let is_remarked = is_changed || remarked > 0;
     let mut is_lossy = false;
+    if segment.is_some_and(|segment| segment.is_alternative) {
+        return Link {
+            signs: Vec::new(),
+            is_bad: false,
+            figures: vec!["or".to_owned(), "this way".to_owned()],
+        };
+    }
     if let Some(segment) = segment {
         match segment.lost {
             Some(0) => figures.push("0 lost".to_owned()),

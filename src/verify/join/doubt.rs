@@ -1,4 +1,4 @@
-//! Which losses of a segment may be those of the taps behind it.
+//! Which losses of a segment may be those of the tap behind it.
 
 use super::clock::Clocks;
 use super::intervals::Intervals;
@@ -8,12 +8,12 @@ use crate::meter::{HopRecord, Part, TapEvidence};
 use crate::terms::PointId;
 use crate::verify::tap::{Taps, silence_at};
 
-/// The packets that a segment lost, if every tap behind it is to be believed.
+/// The packets that a segment lost, if the tap behind it is to be believed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Losses {
-    /// Some tap was listening when they should have come.
+    /// The tap was listening when they should have come.
     pub(super) certain: u64,
-    /// Every tap may have missed them.
+    /// The tap may have missed them.
     pub(super) suspect: u64,
     /// What makes the first of them suspect.
     pub(super) evidence: Option<TapEvidence>,
@@ -30,7 +30,7 @@ pub(super) fn divide(
 ) -> Losses {
     let is_doubtable =
         |stage: &Vec<(&HopRecord, &Seen)>| stage.iter().any(|(hop, _)| taps.has_gaps(hop.point));
-    if lost.count() == 0 || !behind.iter().all(is_doubtable) {
+    if lost.count() == 0 || !behind.first().is_some_and(is_doubtable) {
         return Losses { certain: lost.count(), ..Losses::default() };
     }
     let witnesses: Vec<Vec<Witness<'_>>> = behind
@@ -80,20 +80,22 @@ impl<'a> Witness<'a> {
     }
 }
 
-/// What says that all witnesses may have missed numbers that none of them saw; none where one of them did listen.
+/// What says that the next tap may have missed numbers that no tap behind it saw either; none where it did listen.
+///
+/// That a later tap listened and did not see them proves that they were lost, but not before the next one.
 fn doubt(behind: &[Vec<Witness<'_>>], number: i64, taps: &Taps) -> Option<TapEvidence> {
-    let mut all = Vec::with_capacity(behind.len());
-    for stage in behind {
-        let of_stage = stage.iter().find_map(|witness| {
+    let of_stage = |stage: &Vec<Witness<'_>>| {
+        stage.iter().find_map(|witness| {
             let (from, to) = silence_at(&witness.parts, number);
             let (from, to) = (from.max(witness.heard.0), to.min(witness.heard.1));
             Some((taps.doubt(witness.point, from, to.max(from))?, witness.point))
-        });
-        all.push(of_stage?);
-    }
+        })
+    };
+    let (evidence, point) = of_stage(behind.first()?)?;
     // Two mirrors do not fall silent at one moment by themselves: what both missed was not there.
-    let is_shared = |(evidence, _): &&(TapEvidence, PointId)| *evidence == TapEvidence::SharedGap;
-    let silent = all.iter().find(is_shared).map(|(_, point)| *point);
-    let is_heard_twice = all.iter().filter(is_shared).any(|(_, point)| Some(*point) != silent);
-    if is_heard_twice { None } else { all.first().map(|(evidence, _)| *evidence) }
+    let is_shared = evidence == TapEvidence::SharedGap;
+    let mut others = behind.iter().skip(1).filter_map(of_stage);
+    let is_heard_twice =
+        is_shared && others.any(|(other, at)| other == TapEvidence::SharedGap && at != point);
+    (!is_heard_twice).then_some(evidence)
 }
