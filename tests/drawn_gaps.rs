@@ -1,4 +1,4 @@
-//! Forty drawn networks with gaps of their mirrors: nothing that a mirror missed is called lost for certain.
+//! Drawn networks: no packet that a mirror missed is lost for certain.
 //!
 //! Loss, gaps, what tells of them and clocks are drawn; what the report says is held against the truth.
 

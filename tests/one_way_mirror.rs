@@ -1,4 +1,4 @@
-//! A mirror that delivers one direction only, or everything twice, is named once.
+//! A one-way mirror, or one that doubles everything, is named once.
 //!
 //! The calls that it hears are not blamed for it.
 

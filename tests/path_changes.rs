@@ -1,4 +1,4 @@
-//! A path that changes in mid-call is a finding with its moment; load sharing is not.
+//! A path that changes in mid-call has its moment; load sharing has none.
 //!
 //! At one point a way is told by its TTL; over several points, by who saw which packets.
 

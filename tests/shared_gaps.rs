@@ -1,4 +1,4 @@
-//! A gap that unrelated streams share is the mirror's, or the network's: never blamed.
+//! A gap that unrelated streams share is never blamed on the network.
 //!
 //! Nothing in these captures tells of drops; only that many streams fall silent at one moment.
 

@@ -1,4 +1,4 @@
-//! What is known of each tap: when it recorded, and when it missed frames.
+//! What is known of each tap: when it recorded, when it missed frames.
 
 use crate::meter::{CaptureRecord, HopRecord, Part, TapEvidence, TapGap};
 use crate::policy::BURST_LENGTHS;
