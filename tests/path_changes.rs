@@ -122,6 +122,10 @@ fn points_that_share_the_load_lose_nothing_and_real_loss_behind_them_is_found() 
     assert_eq!(lost, [json!(0), json!(0), json!(12)]);
     assert_eq!(only_finding(&report, "segment-loss")["between"], json!([2, 3]));
     assert_eq!(findings(&report, "several-ways").len(), 1);
+    // Half of it passes elsewhere: that is no loss of the hop.
+    let loss = only_finding(&report, "loss");
+    assert_eq!((&loss["point"], &loss["packets"]), (&json!("edge"), &json!(12)));
+    assert!(findings(&report, "burst-loss").is_empty());
 }
 
 #[test]

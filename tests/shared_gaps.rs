@@ -105,6 +105,9 @@ fn what_two_mirrors_behind_a_link_both_missed_was_lost_on_it() {
         .collect();
     assert_eq!(blamed.len(), 10);
     assert!(blamed.iter().all(|finding| finding["between"] == json!([0, 1])));
+    let forward = findings(&played.report, "loss").into_iter().filter(|f| f["direction"] == "forward");
+    assert!(forward.clone().all(|finding| finding["severity"] == "warning"));
+    assert_eq!(forward.count(), 10);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Conditions: more packets lost than the limit, and losses in runs.
 
+use super::absent::Absent;
 use super::context::{Context, about, packets};
 use super::finding::{Finding, FindingKind, Severity};
 use super::outcome::JudgedStream;
-use super::tap::{Doubtful, reason};
+use super::tap::reason;
 use crate::meter::{HopRecord, TapEvidence};
 use crate::policy::BURST_LENGTHS;
 
@@ -14,8 +15,9 @@ pub(super) fn check(context: &Context<'_>, stream: (u32, &JudgedStream), finding
     }
     let losses: Vec<Loss<'_>> = hops
         .iter()
-        .map(|hop| Loss { hop, doubtful: context.taps.doubtful(hop) })
-        .filter(|loss| context.is_long_enough(loss.hop))
+        .enumerate()
+        .map(|(at, hop)| Loss { hop, absent: Absent::at(at, hops, &stream.1.segments, context.taps) })
+        .filter(|loss| context.is_long_enough(loss.hop) && !loss.absent.is_alternative)
         .collect();
     let lost = worst(&losses, Loss::certain).and_then(|worst| loss(context, stream, worst));
     findings
@@ -27,17 +29,18 @@ pub(super) fn check(context: &Context<'_>, stream: (u32, &JudgedStream), finding
 /// What a hop did not see.
 struct Loss<'a> {
     hop: &'a HopRecord,
-    /// What of it the tap may have missed.
-    doubtful: Doubtful,
+    /// What became of it.
+    absent: Absent,
 }
 
 impl Loss<'_> {
+    /// All that the network may have lost.
     const fn all(&self) -> u64 {
-        self.hop.lost()
+        self.hop.lost().saturating_sub(self.absent.witnessed)
     }
 
-    fn certain(&self) -> u64 {
-        self.all().saturating_sub(self.doubtful.packets)
+    const fn certain(&self) -> u64 {
+        self.absent.certain(self.hop.lost())
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts of packets")]
@@ -48,9 +51,9 @@ impl Loss<'_> {
     /// What is said beside a verdict on the rest; nothing where there is no doubt.
     fn rest(&self) -> String {
         let words = |evidence: TapEvidence| {
-            format!("; of another {} it is not said: {}", self.doubtful.packets, reason(evidence))
+            format!("; of another {} it is not said: {}", self.absent.doubtful.packets, reason(evidence))
         };
-        self.doubtful.evidence.map(words).unwrap_or_default()
+        self.absent.doubtful.evidence.map(words).unwrap_or_default()
     }
 }
 
@@ -82,7 +85,7 @@ fn loss(context: &Context<'_>, stream: (u32, &JudgedStream), at: &Loss<'_>) -> O
 
 /// More is missing than the limit, but not for certain.
 fn suspect(context: &Context<'_>, stream: (u32, &JudgedStream), at: &Loss<'_>) -> Option<Finding> {
-    let why = reason(at.doubtful.evidence?);
+    let why = reason(at.absent.doubtful.evidence?);
     if at.ratio(at.all()) <= context.policy.thresholds.loss_ratio {
         return None;
     }
@@ -91,7 +94,7 @@ fn suspect(context: &Context<'_>, stream: (u32, &JudgedStream), at: &Loss<'_>) -
         context.name(stream.1),
         packets(at.all()),
         at.hop.expected,
-        at.doubtful.packets
+        at.absent.doubtful.packets
     );
     let advice = "Mend the capture first: what is missing here may never have been lost.";
     let kind = FindingKind::Loss;
@@ -117,7 +120,15 @@ fn burst_loss(context: &Context<'_>, stream: (u32, &JudgedStream), at: &Loss<'_>
 /// Runs of lost packets of at least the configured length, without those that the tap may have missed.
 fn long_runs(context: &Context<'_>, loss: &Loss<'_>) -> u64 {
     let least = context.policy.thresholds.burst_packets;
-    let certain =
-        loss.hop.loss_bursts.iter().zip(&loss.doubtful.runs).map(|(all, may)| all.saturating_sub(*may));
+    // Which runs later hops saw is not known; what the network lost, the last hop lacks too.
+    if loss.absent.witnessed > 0 {
+        return 0;
+    }
+    let certain = loss
+        .hop
+        .loss_bursts
+        .iter()
+        .zip(&loss.absent.doubtful.runs)
+        .map(|(all, may)| all.saturating_sub(*may));
     certain.zip(BURST_LENGTHS).filter(|&(_, length)| length >= least).map(|(runs, _)| runs).sum()
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O and no clock. One condition a file; the two lists of conditions name them all.
 
+mod absent;
 mod asymmetric;
 mod changed;
 mod clock;
@@ -143,7 +144,8 @@ pub fn judge(mut material: Material, policy: &Policy) -> Outcome {
             let kind = record.payload_types.first();
             let codec =
                 kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(|name| shared(&mut codecs, name));
-            let quality = quality::of(&record, class, codec.as_deref(), &round_trips, &taps, policy);
+            let quality =
+                quality::of((&record, &segments), class, codec.as_deref(), &round_trips, &taps, policy);
             JudgedStream {
                 direction,
                 reverse_of,

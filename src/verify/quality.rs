@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::absent::Absent;
+use super::join::segments::Segment;
 use super::outcome::{Quality, QualityVerdict};
 use super::tap::Taps;
 use crate::meter::{HopRecord, StreamRecord, StunRecord};
@@ -29,7 +31,7 @@ pub(super) fn round_trips(stun: &[StunRecord]) -> RoundTrips {
 /// Quality at the stream's last hop.
 #[allow(clippy::cast_precision_loss, reason = "counts of packets")]
 pub(super) fn of(
-    record: &StreamRecord,
+    (record, segments): (&StreamRecord, &[Segment]),
     class: Option<u8>,
     codec: Option<&str>,
     round_trips: &RoundTrips,
@@ -37,10 +39,11 @@ pub(super) fn of(
     policy: &Policy,
 ) -> Quality {
     let Some(hop) = record.hops.last() else { return Quality::default() };
-    let doubtful = taps.doubtful(hop).packets;
+    let absent = Absent::at(record.hops.len() - 1, &record.hops, segments, taps);
+    let is_told = absent.doubtful.packets == 0 && !absent.is_alternative;
     let ratio = |lost: u64| lost as f64 / hop.expected.max(1) as f64;
     let mut quality = Quality {
-        loss_ratio: (doubtful == 0).then(|| ratio(hop.lost())),
+        loss_ratio: is_told.then(|| ratio(hop.lost())),
         jitter_seconds: hop.jitter.map(|j| j.mean),
         round_trip_seconds: round_trips.get(&(record.point, record.flow.biflow())).map(|r| r.0),
         ..Quality::default()
@@ -56,10 +59,14 @@ pub(super) fn of(
         return quality;
     }
     let is_audio = class.and_then(|c| policy.class(c)).is_some_and(|c| c.media == Some(Media::Audio));
-    if is_audio && doubtful == 0 {
+    if is_audio && is_told {
         quality.mos_estimate = codec.and_then(impairment).map(|codec| mos(codec, hop, &quality));
     }
-    let certain = ratio(hop.lost().saturating_sub(doubtful));
+    let (certain, most) = if absent.is_alternative {
+        (0.0, 0.0)
+    } else {
+        (ratio(absent.certain(hop.lost())), ratio(hop.lost()))
+    };
     for (figure, limit, reason) in [
         (Some(certain), thresholds.poor_loss_ratio, "loss"),
         (quality.jitter_seconds, thresholds.poor_jitter.as_secs_f64(), "jitter"),
@@ -71,7 +78,7 @@ pub(super) fn of(
     }
     quality.verdict = if !quality.reasons.is_empty() {
         QualityVerdict::Poor
-    } else if ratio(hop.lost()) > thresholds.poor_loss_ratio {
+    } else if most > thresholds.poor_loss_ratio {
         quality.reasons.push("loss suspect");
         QualityVerdict::Unclassified
     } else {

@@ -45,28 +45,31 @@ pub(super) fn check(
                 )
             });
         }
-        for (missed, hop) in [(segment.unseen_before, before), (segment.unseen_after, after)] {
-            if missed < thresholds.marking_min_packets {
-                continue;
-            }
-            let message = format!(
-                "{} of {} were not heard at {}, though later hops saw them: the mirror missed them",
-                packets(missed),
-                name(),
-                context.place(hop)
-            );
-            findings.push(Finding {
-                packets: missed,
-                ..about(
-                    (number, stream),
-                    hop,
-                    FindingKind::MirrorLoss,
-                    Severity::Warning,
-                    message,
-                    "Check the mirror's bandwidth and the capturing machine's drops: this is not the network's loss.",
-                )
-            });
+    }
+    for (i, hop) in hops.iter().enumerate() {
+        // Both count the packets that a later hop saw: of all that were sent, and of those that the hop before saw.
+        let before = i.checked_sub(1).and_then(|i| stream.segments.get(i)).map_or(0, |s| s.unseen_after);
+        let missed = stream.segments.get(i).map_or(0, |s| s.unseen_before).max(before);
+        if missed < thresholds.marking_min_packets {
+            continue;
         }
+        let message = format!(
+            "{} of {} were not heard at {}, though later hops saw them: the mirror missed them",
+            packets(missed),
+            name(),
+            context.place(hop)
+        );
+        findings.push(Finding {
+            packets: missed,
+            ..about(
+                (number, stream),
+                hop,
+                FindingKind::MirrorLoss,
+                Severity::Warning,
+                message,
+                "Check the mirror's bandwidth and the capturing machine's drops: this is not the network's loss.",
+            )
+        });
     }
 }
 

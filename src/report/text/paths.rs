@@ -165,7 +165,10 @@ fn link(
                 let ratio = lost as f64 / segment.packets_in.max(1) as f64;
                 figures.push(format!("{} lost {} %", count(lost), percent(ratio)));
             }
-            None => figures.push("? lost".to_owned()),
+            None => figures.push(match segment.lost_certain {
+                Some(certain) if certain > 0 => format!("≥ {} lost", count(certain)),
+                _ => "? lost".to_owned(),
+            }),
         }
         legend.has_unknown |= segment.lost.is_none();
         if segment.unseen_after > 0 {
