@@ -6,6 +6,8 @@
 
 mod common;
 
+use std::fmt::Write;
+
 use common::Random;
 use common::synth::{Played, calls, played};
 use serde_json::{Value, json};
@@ -19,23 +21,24 @@ fn network(seed: u64) -> String {
     let mut random = Random::new(seed);
     let points = 2 + usize::try_from(random.next() % 2).unwrap();
     let silent = usize::try_from(random.next() % 3).unwrap().min(points - 1);
-    let counts = ["packets", "statistics"][usize::from(random.next() % 2 == 0)];
+    let counts = ["packets", "statistics"][usize::from(random.next().is_multiple_of(2))];
     let mut scenario = format!("seed = {seed}\n[background]\nshare = 0.2\nseconds = 12.0\n");
     for n in 0..points {
-        scenario += &format!("[[point]]\nname = \"p{n}\"\n");
+        let _ = writeln!(scenario, "[[point]]\nname = \"p{n}\"");
         if n == silent {
             let (at, lasting) = (tenths(&mut random, 20, 90), tenths(&mut random, 1, 15));
-            scenario += &format!(
-                "drop_counts = \"{counts}\"\nmirror_gaps = [{{ at = {at:?}, lasting = {lasting:?} }}]\n"
+            let _ = writeln!(
+                scenario,
+                "drop_counts = \"{counts}\"\nmirror_gaps = [{{ at = {at:?}, lasting = {lasting:?} }}]"
             );
         }
-        if n == 1 && random.next() % 3 == 0 {
+        if n == 1 && random.next().is_multiple_of(3) {
             let offset = tenths(&mut random, 0, 60) - 3.0;
-            scenario += &format!("clock_offset = {offset:?}\nclock_drift = 20.0\n");
+            let _ = writeln!(scenario, "clock_offset = {offset:?}\nclock_drift = 20.0");
         }
         if n > 0 {
             let loss = tenths(&mut random, 0, 5) / 10.0;
-            scenario += &format!("[[point.segment]]\nloss = {loss:?}\njitter = 0.002\n");
+            let _ = writeln!(scenario, "[[point.segment]]\nloss = {loss:?}\njitter = 0.002");
         }
     }
     scenario + &calls(1 + usize::try_from(random.next() % 4).unwrap(), 10.0)

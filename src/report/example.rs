@@ -100,6 +100,7 @@ pub(super) fn stream(number: u32) -> JudgedStream {
         segments: Vec::new(),
         quality: Quality {
             loss_ratio: Some(0.0),
+            certain_loss_ratio: None,
             jitter_seconds: Some(0.001_25),
             round_trip_seconds: Some(0.0312),
             mos_estimate: Some(4.39),

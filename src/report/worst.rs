@@ -94,9 +94,9 @@ pub(super) fn main_dscp(stream: &JudgedStream, hop: usize) -> Option<u8> {
     counts.iter().max_by_key(|(value, packets)| (*packets, Reverse(*value))).map(|(value, _)| *value)
 }
 
-/// Lost of expected, 0 to 1: as judged, else as counted at the last hop.
+/// Lost of expected, 0 to 1: as judged, else for certain, else as counted at the last hop.
 pub(super) fn loss_ratio(stream: &JudgedStream) -> Option<f64> {
-    stream.quality.loss_ratio.or_else(|| {
+    stream.quality.loss_ratio.or(stream.quality.certain_loss_ratio).or_else(|| {
         let hop = stream.record.hops.last()?;
         #[allow(clippy::cast_precision_loss, reason = "packets of one stream are far below 2^53")]
         (hop.expected > 0).then(|| hop.lost() as f64 / hop.expected as f64)

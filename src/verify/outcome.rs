@@ -139,8 +139,10 @@ impl Marking {
 /// Quality of one stream at its last hop. A figure that could not be measured is absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Quality {
-    /// Lost of expected, 0 to 1.
+    /// Lost of expected, 0 to 1; absent where some of it is suspect.
     pub loss_ratio: Option<f64>,
+    /// Then, how much of expected is lost for certain.
+    pub certain_loss_ratio: Option<f64>,
     /// Mean interarrival jitter, in seconds.
     pub jitter_seconds: Option<f64>,
     /// Mean STUN round trip on the flow, in seconds.

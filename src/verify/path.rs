@@ -89,7 +89,9 @@ fn changed(
 ) -> Finding {
     let advice = "Look for what happened at that moment: a route, a link, a roaming client. The new way needs the same QoS policy.";
     let kind = FindingKind::PathChanged;
-    Finding { first: at, packets: after, ..about(stream, hop, kind, Severity::Info, message, advice) }
+    // A stray packet on its own way may come after the last one that counts.
+    let last = hop.last.max(at);
+    Finding { first: at, last, packets: after, ..about(stream, hop, kind, Severity::Info, message, advice) }
 }
 
 fn several(stream: (u32, &JudgedStream), hop: &HopRecord, message: String) -> Finding {

@@ -44,6 +44,7 @@ pub(super) fn of(
     let ratio = |lost: u64| lost as f64 / hop.expected.max(1) as f64;
     let mut quality = Quality {
         loss_ratio: is_told.then(|| ratio(hop.lost())),
+        certain_loss_ratio: (!is_told && !absent.is_alternative).then(|| ratio(absent.certain(hop.lost()))),
         jitter_seconds: hop.jitter.map(|j| j.mean),
         round_trip_seconds: round_trips.get(&(record.point, record.flow.biflow())).map(|r| r.0),
         ..Quality::default()
