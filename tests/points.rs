@@ -109,6 +109,20 @@ fn what_a_segment_loses_is_told_from_what_a_mirror_misses() {
 }
 
 #[test]
+fn what_only_a_mirror_missed_is_no_loss_of_the_stream() {
+    let stream = out();
+    let core = heard(&stream, 62, ms(1)).into_iter().enumerate();
+    let core: Heard = core.filter(|(i, _)| i % 40 != 12 && !(200..230).contains(i)).map(|(_, f)| f).collect();
+    let points = [("access", heard(&stream, 63, 0)), ("core", core), ("edge", heard(&stream, 61, ms(3)))];
+    let report = report(&points, &[]);
+    assert_eq!(hops(only_stream(&report))[1]["lost"], 42);
+    for kind in ["loss", "burst-loss", "segment-loss"] {
+        assert!(findings(&report, kind).is_empty(), "{kind}: {:#?}", report["findings"]);
+    }
+    assert_eq!(only_finding(&report, "mirror-loss")["packets"], 42);
+}
+
+#[test]
 fn a_stream_is_followed_through_nat() {
     let inside = out();
     let outside = Stream { flow: Udp::new("203.0.113.9:31337", "52.112.0.1:3479"), ..inside };

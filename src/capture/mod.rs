@@ -7,6 +7,7 @@
 
 mod error;
 mod foreign;
+mod gaps;
 mod gzip;
 mod link;
 mod pcap;
@@ -28,6 +29,7 @@ use std::path::Path;
 use std::slice;
 
 pub use self::error::{OpenError, Refusal};
+pub use self::gaps::DropGap;
 pub use self::summary::{Damage, Interface, Summary};
 
 use self::pcap::{Kind, Pcap};
@@ -162,6 +164,17 @@ impl CaptureFile {
             Format::Pcap(pcap) => slice::from_ref(pcap.interface()),
             Format::Pcapng(pcapng) => pcapng.interfaces(),
             Format::Snoop(snoop) => slice::from_ref(snoop.interface()),
+        }
+    }
+
+    /// Times in which the capturing machine dropped frames, as far as the capture says so; in no order. Where there
+    /// are very many, neighbours are one.
+    #[must_use]
+    pub fn gaps(&self) -> &[DropGap] {
+        match &self.format {
+            Format::Pcap(_) => &[],
+            Format::Pcapng(pcapng) => pcapng.gaps(),
+            Format::Snoop(snoop) => snoop.gaps(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! network byte order.
 
 use super::error::Refusal;
+use super::gaps::{DropGap, DropGaps};
 use super::link;
 use super::record::{LONGEST_RECORD, Record, Stop, size};
 use super::summary::Interface;
@@ -13,6 +14,9 @@ use crate::terms::Timestamp;
 /// Reads the records of one snoop file.
 pub(super) struct Snoop {
     interface: Interface,
+    gaps: DropGaps,
+    /// The time of the frame before.
+    last_time: Timestamp,
 }
 
 /// The first octets of every snoop file.
@@ -36,11 +40,16 @@ impl Snoop {
         }
         let link = link::from_snoop(datalink).ok_or(Refusal::SnoopDatalink { datalink })?;
         window.pass(FILE_HEADER);
-        Ok(Self { interface: Interface::unnamed(link) })
+        let interface = Interface::unnamed(link);
+        Ok(Self { interface, gaps: DropGaps::default(), last_time: Timestamp(i64::MIN) })
     }
 
     pub(super) const fn interface(&self) -> &Interface {
         &self.interface
+    }
+
+    pub(super) fn gaps(&self) -> &[DropGap] {
+        self.gaps.all()
     }
 
     /// Finds the next frame and has it in memory; the window stays where it is.
@@ -64,9 +73,14 @@ impl Snoop {
         }
         window.require(whole)?;
         // Since the capture began (RFC 1761, section 3), so the last record has the sum.
-        self.interface.dropped = Some(drops.into());
+        let timestamp = Timestamp(i64::from(seconds) * 1_000_000_000 + i64::from(microseconds) * 1_000);
+        let drops = u64::from(drops);
+        let before = self.interface.dropped.replace(drops).unwrap_or(0);
+        let frames = drops.saturating_sub(before);
+        self.gaps.add(DropGap { interface: 0, from: self.last_time, to: timestamp, frames });
+        self.last_time = timestamp;
         Ok(Record {
-            timestamp: Timestamp(i64::from(seconds) * 1_000_000_000 + i64::from(microseconds) * 1_000),
+            timestamp,
             header: RECORD_HEADER,
             captured,
             whole,
@@ -94,6 +108,8 @@ mod tests {
         assert_eq!((&frames[1].data[..], frames[1].link), (&b"next"[..], LinkType::ETHERNET));
         let summary = capture.summary();
         assert_eq!((summary.format, summary.dropped, summary.damage), ("snoop", Some(3), None));
+        let (from, to) = (Timestamp(10_000_005_000), Timestamp(11_000_000_000));
+        assert_eq!(capture.gaps(), [DropGap { interface: 0, from, to, frames: 3 }]);
     }
 
     #[test]

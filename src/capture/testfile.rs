@@ -132,7 +132,16 @@ impl PcapngFile {
     }
 
     pub(super) fn statistics(self, interface: u32, options: &[(u16, Vec<u8>)]) -> Self {
-        let body = [&self.order.four(interface)[..], &[0; 8], &self.options(options)].concat();
+        self.statistics_at(interface, 0, options)
+    }
+
+    /// Statistics with a time, in ticks of the interface.
+    pub(super) fn statistics_at(self, interface: u32, ticks: u64, options: &[(u16, Vec<u8>)]) -> Self {
+        let mut body = self.order.four(interface).to_vec();
+        for number in [(ticks >> 32) as u32, ticks as u32] {
+            body.extend(self.order.four(number));
+        }
+        body.extend(self.options(options));
         self.block(5, &body)
     }
 

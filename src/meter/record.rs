@@ -169,6 +169,19 @@ pub struct MissingRun {
     pub first: u32,
     /// How many.
     pub length: u32,
+    /// The last packet before them, in milliseconds since the first packet of the part, rounded down.
+    pub since_ms: u32,
+    /// The first packet after them, rounded up.
+    pub until_ms: u32,
+}
+
+impl Part {
+    /// When a run of it stayed out: from the packet before to the packet after.
+    #[must_use]
+    pub fn silence(&self, run: &MissingRun) -> (Timestamp, Timestamp) {
+        let at = |ms: u32| Timestamp(self.begin.arrival.0.saturating_add(i64::from(ms) * 1_000_000));
+        (at(run.since_ms), at(run.until_ms))
+    }
 }
 
 /// Parts that a hop keeps.
@@ -233,6 +246,10 @@ pub struct Way {
     pub packets: u64,
     /// Where it differs from the hop's.
     pub path: Option<Arc<Path>>,
+    /// The first packet that came this way.
+    pub first: Timestamp,
+    /// The last one.
+    pub last: Timestamp,
 }
 
 /// Interarrival jitter of one hop, in seconds.
@@ -415,6 +432,21 @@ pub enum TapEvidence {
     DropCount,
     /// Sequence numbers of the mirror's own tunnel (ERSPAN II and III, RFC 2890) are missing.
     TunnelSequence,
+    /// Streams that have nothing to do with each other were silent and lost packets at the same moment. That may
+    /// have been the network too.
+    SharedGap,
+}
+
+impl TapEvidence {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DropCount => "drop-count",
+            Self::TunnelSequence => "tunnel-sequence",
+            Self::SharedGap => "shared-gap",
+        }
+    }
 }
 
 impl MeterCounters {

@@ -115,15 +115,19 @@ impl Here<'_> {
     fn hop(&mut self, hot: &Hot, cold: Cold) -> HopRecord {
         let (shared, paths) = (&mut *self.shared, self.paths);
         let jitter = cold.jitter(hot);
-        let mut ways: SmallVec<[(u8, PathId, u64); 2]> = SmallVec::new();
+        let has_lost = cold.window.expected() > cold.unique;
+        let mut ways: SmallVec<[Tally; 2]> = SmallVec::new();
         let (mut dscp, mut ecn) = (Histogram::new(), Histogram::new());
         let fragments = cold.fragments.map(|fragments| *fragments).unwrap_or_default();
         let mut other = OtherMarkings { fragments, ..OtherMarkings::default() };
         for t in &cold.tallies {
             let place = paths.place(t.path);
-            match ways.iter_mut().find(|w| w.0 == t.ttl && w.1 == place) {
-                Some(way) => way.2 += t.packets,
-                None => ways.push((t.ttl, place, t.packets)),
+            match ways.iter_mut().find(|w| w.ttl == t.ttl && w.path == place) {
+                Some(way) => {
+                    way.packets += t.packets;
+                    way.span = (way.span.0.min(t.span.0), way.span.1.max(t.span.1));
+                }
+                None => ways.push(Tally { path: place, ..*t }),
             }
             add(&mut dscp, t.traffic_class.dscp().value(), t.packets);
             add(&mut ecn, t.traffic_class.ecn().value(), t.packets);
@@ -140,8 +144,8 @@ impl Here<'_> {
                 }
             }
         }
-        ways.sort_by_key(|&(_, _, packets)| Reverse(packets));
-        let main = ways.first().map_or(PathId::OVERFLOW, |w| w.1);
+        ways.sort_by_key(|way| Reverse(way.packets));
+        let main = ways.first().map_or(PathId::OVERFLOW, |way| way.path);
         let is_bare = [&other.pcp, &other.user_priority, &other.mpls_tc, &other.outer_dscp, &other.fragments]
             .into_iter()
             .all(Histogram::is_empty);
@@ -151,10 +155,12 @@ impl Here<'_> {
             path: shared.share(main, paths),
             ways: ways
                 .iter()
-                .map(|&(ttl, place, packets)| Way {
-                    ttl,
-                    packets,
-                    path: if place == main { None } else { shared.share(place, paths) },
+                .map(|way| Way {
+                    ttl: way.ttl,
+                    packets: way.packets,
+                    first: Timestamp(way.span.0),
+                    last: Timestamp(way.span.1),
+                    path: if way.path == main { None } else { shared.share(way.path, paths) },
                 })
                 .collect(),
             first: Timestamp(cold.first_arrival),
@@ -174,7 +180,8 @@ impl Here<'_> {
             dscp_change_count: cold.change_count,
             ecn,
             other: (!is_bare).then(|| Box::new(other)),
-            parts: if self.is_compared { cold.parts } else { Vec::new() },
+            // What was lost may have to be held against the times in which the tap missed frames.
+            parts: if self.is_compared || has_lost { cold.parts } else { Vec::new() },
             samples: cold.samples.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
             octets: cold.octets,
         }

@@ -4,6 +4,8 @@
 //! nothing that is more than 100 behind. So a stream's whole loss record takes the same few octets, however
 //! long it runs.
 
+use std::collections::VecDeque;
+
 use super::record::{MAX_RUNS, MissingRun};
 
 /// RFC 3550 A.1: a step forward below this is loss.
@@ -64,11 +66,40 @@ pub(super) struct Window {
     expected_before: u64,
 }
 
+/// When a run of numbers stayed out: milliseconds since the part began, rounded outward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Silence {
+    /// The last packet before it.
+    pub(super) since_ms: u32,
+    /// The first packet after it.
+    pub(super) until_ms: u32,
+}
+
+impl Silence {
+    /// Between two arrivals, of a part that began at `begin`; all in nanoseconds.
+    pub(super) fn between(begin: i64, last: i64, now: i64) -> Self {
+        const MS: u64 = 1_000_000;
+        let since = |at: i64| u64::try_from(at.saturating_sub(begin)).unwrap_or(0);
+        let ms = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        let (from, to) = (since(last.min(now)), since(now.max(last)));
+        Self { since_ms: ms(from / MS), until_ms: ms(to.div_ceil(MS)) }
+    }
+}
+
+/// A step over numbers, some of which may still come.
+#[derive(Debug, Clone, Copy)]
+struct Jump {
+    first: u32,
+    silence: Silence,
+}
+
 /// Numbers that were lost for good.
 #[derive(Debug, Clone)]
 struct Lost {
     /// Runs of this part.
     runs: Vec<MissingRun>,
+    /// Steps whose numbers are in the window, and the one before: at most one for two numbers of it.
+    jumps: VecDeque<Jump>,
     /// Numbers in runs for which there was no room.
     unlisted: u64,
     /// How many runs may still be kept, of this part and those to come.
@@ -79,7 +110,7 @@ struct Lost {
 
 impl Default for Lost {
     fn default() -> Self {
-        Self { runs: Vec::new(), unlisted: 0, room: MAX_RUNS, bursts: [0; 6] }
+        Self { runs: Vec::new(), jumps: VecDeque::new(), unlisted: 0, room: MAX_RUNS, bursts: [0; 6] }
     }
 }
 
@@ -108,14 +139,26 @@ impl Window {
     }
 
     /// Takes in `ahead` numbers, of which only the last was seen.
-    pub(super) fn jump_ahead(&mut self, ahead: u32) {
+    pub(super) fn jump_ahead(&mut self, ahead: u32, silence: Silence) {
         if ahead > 1 {
+            self.note_jump(silence);
             self.shift(ahead - 1, false);
             self.newest = self.newest.wrapping_add(ahead - 1);
         }
         self.shift(1, true);
         self.newest = self.newest.wrapping_add(1);
         self.shorten();
+    }
+
+    /// Keeps in mind when the numbers after the newest did not come.
+    fn note_jump(&mut self, silence: Silence) {
+        let first = self.newest.wrapping_add(1);
+        let oldest = self.newest.wrapping_sub(127);
+        let jumps = &mut self.lost.get_or_insert_default().jumps;
+        while jumps.get(1).is_some_and(|next| !is_at_or_after(next.first, oldest)) {
+            jumps.pop_front();
+        }
+        jumps.push_back(Jump { first, silence });
     }
 
     /// Moves the lowest number after the newest, so that they never are further apart than 32 bits can say. Numbers
@@ -190,8 +233,10 @@ impl Window {
             self.shift(128, true);
         }
         self.close_run();
-        let taken =
-            |lost: &mut Box<Lost>| (std::mem::take(&mut lost.runs), std::mem::take(&mut lost.unlisted));
+        let taken = |lost: &mut Box<Lost>| {
+            lost.jumps.clear();
+            (std::mem::take(&mut lost.runs), std::mem::take(&mut lost.unlisted))
+        };
         self.lost.as_mut().map_or_else(Default::default, taken)
     }
 
@@ -265,13 +310,22 @@ impl Window {
             lost.bursts[class] += 1;
             if lost.room > 0 {
                 lost.room -= 1;
-                lost.runs.push(MissingRun { first: self.open_first, length: self.open_run });
+                let (first, length) = (self.open_first, self.open_run);
+                // What is missing below the first packet was never stepped over: it belongs to the beginning.
+                let jump = lost.jumps.iter().rev().find(|jump| is_at_or_after(first, jump.first));
+                let Silence { since_ms, until_ms } = jump.map_or_else(Silence::default, |jump| jump.silence);
+                lost.runs.push(MissingRun { first, length, since_ms, until_ms });
             } else {
                 lost.unlisted += u64::from(self.open_run);
             }
             self.open_run = 0;
         }
     }
+}
+
+/// Whether a number is another one or comes after it; they are less than half of all numbers apart.
+const fn is_at_or_after(number: u32, other: u32) -> bool {
+    number.wrapping_sub(other).cast_signed() >= 0
 }
 
 #[cfg(test)]
@@ -287,6 +341,39 @@ mod tests {
         let mut end = window.clone();
         let (runs, _) = end.close();
         (end.bursts(), runs)
+    }
+
+    fn run(first: u32, length: u32) -> MissingRun {
+        MissingRun { first, length, since_ms: 0, until_ms: 0 }
+    }
+
+    #[test]
+    fn runs_have_the_time_of_the_step_that_left_them_out() {
+        let mut window = Window::new(first_extended(10));
+        let at = |n: u32| Silence { since_ms: n, until_ms: n + 1 };
+        assert!(window.fill(3), "9 and 8 are missing below the first");
+        for n in 0..200 {
+            // Of three numbers the second comes late.
+            window.jump_ahead(4, at(100 + n));
+            assert!(window.fill(2));
+        }
+        let (runs, _) = window.close();
+        let times: Vec<_> = runs.iter().map(|r| (r.length, r.since_ms, r.until_ms)).collect();
+        let mut expected = vec![(2, 0, 0)];
+        expected.extend((0..200).flat_map(|n| [(1, 100 + n, 101 + n); 2]));
+        assert_eq!(times, expected);
+    }
+
+    #[test]
+    fn a_silence_is_rounded_outward() {
+        for ((begin, last, now), (since_ms, until_ms)) in [
+            ((0, 1_999_999, 2_000_001), (1, 3)),
+            ((5, 0, 10), (0, 1)),
+            ((0, 3_000_000, 2_000_000), (2, 3)),
+            ((i64::MIN, i64::MAX, 0), (u32::MAX, u32::MAX)),
+        ] {
+            assert_eq!(Silence::between(begin, last, now), Silence { since_ms, until_ms });
+        }
     }
 
     #[test]
@@ -307,7 +394,7 @@ mod tests {
     #[test]
     fn a_gap_is_one_run_until_it_is_filled() {
         let mut window = Window::new(first_extended(10));
-        window.jump_ahead(5);
+        window.jump_ahead(5, Silence::default());
         assert_eq!(closed(&window).0, [0, 0, 1, 0, 0, 0]);
         assert!(window.fill(2));
         assert!(!window.fill(2), "the second copy is a duplicate");
@@ -329,19 +416,19 @@ mod tests {
     fn runs_have_their_numbers_wherever_the_window_ends() {
         for gap in 1..200 {
             let mut window = Window::new(first_extended(0));
-            window.jump_ahead(3);
+            window.jump_ahead(3, Silence::default());
             window.extend_seen(first_extended(10));
-            window.jump_ahead(gap + 1);
+            window.jump_ahead(gap + 1, Silence::default());
             let runs = closed(&window).1;
-            assert_eq!(runs[0], MissingRun { first: first_extended(1), length: 2 }, "gap {gap}");
-            assert_eq!(runs[1], MissingRun { first: first_extended(11), length: gap }, "gap {gap}");
+            assert_eq!(runs[0], run(first_extended(1), 2), "gap {gap}");
+            assert_eq!(runs[1], run(first_extended(11), gap), "gap {gap}");
         }
     }
 
     #[test]
     fn a_long_gap_is_one_long_run() {
         let mut window = Window::new(first_extended(0));
-        window.jump_ahead(2999);
+        window.jump_ahead(2999, Silence::default());
         window.extend_seen(first_extended(0) + 2999 + 500);
         assert_eq!(closed(&window).0, [0, 0, 0, 0, 0, 1]);
         assert_eq!(window.expected(), 3500);
@@ -350,7 +437,7 @@ mod tests {
     #[test]
     fn a_restart_adds_up_the_parts() {
         let mut window = Window::new(first_extended(0));
-        window.jump_ahead(3);
+        window.jump_ahead(3, Silence::default());
         window.close();
         window.restart(first_extended(40_000));
         window.extend_seen(first_extended(40_000) + 9);
@@ -363,7 +450,7 @@ mod tests {
         let mut window = Window::new(first_extended(0));
         let steps = 1_500_000_u64;
         for _ in 0..steps {
-            window.jump_ahead(2999);
+            window.jump_ahead(2999, Silence::default());
         }
         assert_eq!(window.expected(), steps * 2999 + 1);
         assert!(window.fill(1) && !window.fill(1) && !window.fill(0));
@@ -409,13 +496,13 @@ mod tests {
                     5 => {
                         highest += u32::from(ahead);
                         seen.insert(highest);
-                        window.jump_ahead(u32::from(ahead));
+                        window.jump_ahead(u32::from(ahead), Silence::default());
                     }
                     6 => {
                         let n = u32::from(ahead % 6) + 1;
                         highest += n;
                         seen.insert(highest);
-                        window.jump_ahead(n);
+                        window.jump_ahead(n, Silence::default());
                     }
                     _ => {
                         let is_new = seen.insert(highest - u32::from(behind));
@@ -428,7 +515,7 @@ mod tests {
             let (bursts, missing) = closed(&window);
             prop_assert_eq!(bursts, runs(&seen));
             let gaps = seen.iter().zip(seen.iter().skip(1)).filter(|(a, b)| *b - *a > 1);
-            let gaps: Vec<_> = gaps.map(|(a, b)| MissingRun { first: a + 1, length: b - a - 1 }).collect();
+            let gaps: Vec<_> = gaps.map(|(a, b)| run(a + 1, b - a - 1)).collect();
             prop_assert_eq!(missing, gaps);
         }
     }

@@ -7,9 +7,11 @@ use crossbeam_channel::Sender;
 
 use super::interfaces::Interfaces;
 use super::{BATCH, Done, MAX_LOCAL_POINTS, Message, Progress, UNNAMED_POINT, local_point};
-use crate::capture::CaptureFile;
+use crate::capture::{CaptureFile, DropGap};
 use crate::decode::{Decoder, Options, Path, Undecoded};
-use crate::meter::{CaptureRecord, ClockSource, Limits, Meter, MeterCounters, Packer, StreamRecord};
+use crate::meter::{
+    CaptureRecord, ClockSource, Limits, Meter, MeterCounters, Packer, StreamRecord, TapEvidence, TapGap,
+};
 use crate::policy::{Policy, static_clock_rate};
 use crate::terms::{ClockRate, Frame};
 
@@ -185,6 +187,7 @@ impl Observer {
         done.counters.paths_overflowed = decoder.paths().overflowed();
         readings.sort_by_key(|reading| reading.place);
         done.captures = readings.iter().map(|reading| reading.record(self.number)).collect();
+        done.gaps.extend(readings.iter().flat_map(|r| r.gaps(self.number, self.interfaces_are_points)));
         let _ = records.send(Message::Done(Box::new(done)));
     }
 }
@@ -269,6 +272,24 @@ impl Reading {
         let read = self.file.octets_read();
         progress.read.fetch_add(read - self.announced, Ordering::Relaxed);
         self.announced = read;
+    }
+
+    /// Times in which the machine that captured dropped frames, within the time of the capture.
+    fn gaps(&self, observer: usize, interfaces_are_points: bool) -> Vec<TapGap> {
+        let summary = self.file.summary();
+        let Some((first, last)) = summary.first.zip(summary.last) else { return Vec::new() };
+        let point = |interface: u16| match self.interfaces.get(usize::from(interface)) {
+            Some(&number) if interfaces_are_points => usize::from(number).min(MAX_LOCAL_POINTS - 1),
+            _ => 0,
+        };
+        let gap = |gap: &DropGap| TapGap {
+            point: local_point(observer, point(gap.interface)),
+            from: gap.from.clamp(first, last),
+            to: gap.to.clamp(first, last),
+            frames: Some(gap.frames),
+            evidence: TapEvidence::DropCount,
+        };
+        self.file.gaps().iter().map(gap).collect()
     }
 
     fn record(&self, observer: usize) -> CaptureRecord {

@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::decode::{Layer, Path, PathId};
 use crate::meter::{
     CaptureRecord, ClockSource, DscpChange, FlowFacts, HopRecord, Jitter, MeterCounters, OtherMarkings,
-    PayloadType, RoundTrip, StreamRecord, StunRecord, Way,
+    PayloadType, RoundTrip, StreamRecord, StunRecord, TapEvidence, TapGap, Way,
 };
 use crate::policy::Evidence;
 use crate::terms::{ClockRate, Direction, Dscp, FlowKey, PointId, Ssrc, Timestamp, Transport};
@@ -40,7 +40,7 @@ pub(super) fn hop(interface: u16, layers: &[Layer], ttl: u8, dscp: &[(u8, u64)])
         point: PointId(0),
         flow: flow("10.20.0.31:50012", "52.112.100.7:3479"),
         path: Some(path(interface, layers)),
-        ways: smallvec![Way { ttl, packets: unique, path: None }],
+        ways: smallvec![Way { ttl, packets: unique, path: None, first: at(0), last: at(60) }],
         first: at(0),
         last: at(60),
         packets: unique,
@@ -100,6 +100,7 @@ pub(super) fn stream(number: u32) -> JudgedStream {
         segments: Vec::new(),
         quality: Quality {
             loss_ratio: Some(0.0),
+            certain_loss_ratio: None,
             jitter_seconds: Some(0.001_25),
             round_trip_seconds: Some(0.0312),
             mos_estimate: Some(4.39),
@@ -168,8 +169,8 @@ fn streams() -> Vec<JudgedStream> {
     six.record.hops = smallvec![hop(2, &[], 61, &[(34, 3500), (0, 1500)])];
     six.record.hops[0].jitter = None;
     six.record.hops[0].ways = smallvec![
-        Way { ttl: 61, packets: 3500, path: None },
-        Way { ttl: 60, packets: 1500, path: Some(path(1, &[])) }
+        Way { ttl: 61, packets: 3500, path: None, first: at(0), last: at(42) },
+        Way { ttl: 60, packets: 1500, path: Some(path(1, &[])), first: at(42), last: at(60) }
     ];
     six.record.hops[0].dscp_changes =
         vec![DscpChange { at: at(40), from: Dscp::AF41, to: Dscp::DF, sequence: 67_000, part: 0 }];
@@ -396,6 +397,22 @@ pub(super) fn outcome() -> Outcome {
         ],
         streams: streams().into_iter().map(with_its_flow).collect(),
         span: span(&streams()),
+        gaps: vec![
+            TapGap {
+                point: PointId(0),
+                from: at(10),
+                to: at(12),
+                frames: Some(17),
+                evidence: TapEvidence::DropCount,
+            },
+            TapGap {
+                point: PointId(0),
+                from: at(30),
+                to: at(31),
+                frames: None,
+                evidence: TapEvidence::SharedGap,
+            },
+        ],
         joins: Vec::new(),
         stun: stun(),
         findings: findings(),
@@ -412,7 +429,10 @@ fn segment(packets: u64) -> Segment {
     Segment {
         packets_in: packets,
         packets_out: packets,
+        is_alternative: false,
         lost: Some(0),
+        lost_certain: Some(0),
+        lost_suspect: Some(0),
         unseen_after: 0,
         unseen_before: 0,
         reordered_added: 0,
@@ -438,7 +458,13 @@ pub(super) fn joined() -> Outcome {
     there.record.hops[2].flow = flow("203.0.113.5:61000", "52.112.100.7:3479");
     there.markings = smallvec![Marking::Conformant, Marking::Conformant, Marking::Remarked];
     let remarked = Remarked { from: Dscp::EF, to: Dscp::DF, packets: 2980, first: at(0), last: at(60) };
-    let mut last = Segment { lost: Some(20), packets_out: 2980, remarked: vec![remarked], ..segment(3000) };
+    let mut last = Segment {
+        lost: Some(20),
+        lost_certain: Some(20),
+        packets_out: 2980,
+        remarked: vec![remarked],
+        ..segment(3000)
+    };
     (last.delay, last.clock.shared) = (None, false);
     there.segments = vec![segment(3000), last];
 
@@ -455,7 +481,17 @@ pub(super) fn joined() -> Outcome {
     let mut first = Segment { remarked: vec![marked], ..segment(2950) };
     (first.delay, first.clock.shared) = (None, false);
     let doubtful = vec!["the capturing machine dropped frames"];
-    back.segments = vec![first, Segment { lost: None, unseen_after: 3, suspect: doubtful, ..segment(2950) }];
+    back.segments = vec![
+        first,
+        Segment {
+            lost: None,
+            lost_certain: Some(2),
+            lost_suspect: Some(8),
+            unseen_after: 3,
+            suspect: doubtful,
+            ..segment(2950)
+        },
+    ];
 
     Outcome {
         points: vec!["access".into(), "core".into(), "edge".into()],

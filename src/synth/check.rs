@@ -6,7 +6,7 @@
 
 use super::error::{SynthError, refuse};
 use super::plan::frame_packets;
-use super::scenario::{Directions, Encapsulation, Point, Scenario, Segment, Stream, Stun};
+use super::scenario::{Directions, Encapsulation, Interval, Point, Scenario, Segment, Stream, Stun};
 
 /// Packets at the start of a stream in which nothing happens: it has to be found first.
 pub(super) const OPENING: u64 = 12;
@@ -79,6 +79,12 @@ fn check_point(scenario: &Scenario, point: &Point) -> Result<(), SynthError> {
     }
     share(&place("mirror_loss"), point.mirror_loss)?;
     share(&place("mirror_duplicates"), point.mirror_duplicates)?;
+    for gap in &point.mirror_gaps {
+        check_interval(&place("mirror_gaps"), *gap)?;
+    }
+    for down in point.segments.iter().flat_map(|segment| &segment.down) {
+        check_interval(&place("segment, down"), *down)?;
+    }
     for segment in &point.segments {
         check_segment(&place("segment"), segment)?;
         for name in &segment.streams {
@@ -101,6 +107,9 @@ fn check_block_crossing(point: &Point, stream: &Stream) -> Result<(), SynthError
     };
     let harmed = point.segments.iter().filter(meant).any(harms)
         || point.mirror_loss + point.mirror_duplicates > 0.0
+        || !point.mirror_gaps.is_empty()
+        || point.mirror_direction != Directions::Both
+        || point.segments.iter().any(|segment| !segment.down.is_empty())
         || point.nat.is_some()
         || point.ecmp
         || point.reroute_at.is_some();
@@ -153,6 +162,14 @@ fn check_segment(place: &str, segment: &Segment) -> Result<(), SynthError> {
         return Err(refuse(format!("{place}, jitter"), "no such deviation", "give 0 to 5 seconds"));
     }
     Ok(())
+}
+
+fn check_interval(place: &str, interval: Interval) -> Result<(), SynthError> {
+    const LONGEST: f64 = 1e6;
+    if (0.0..=LONGEST).contains(&interval.at) && (0.0..=LONGEST).contains(&interval.lasting) {
+        return Ok(());
+    }
+    Err(refuse(place, "no such time", "give seconds of the scenario, 0 to 1000000"))
 }
 
 fn share(place: &str, value: f64) -> Result<(), SynthError> {

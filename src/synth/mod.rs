@@ -30,8 +30,9 @@ pub use error::SynthError;
 pub use media::{Class, Codec};
 pub use run::{Options, Written, generate};
 pub use scenario::{
-    Background, Burst, CodecChange, Codepoint, Directions, DscpChange, Encapsulation, Endpoint, Format,
-    Framing, Match, Moment, Order, Point, Relay, Remark, Scenario, Segment, Silence, Stream, Stun,
+    Background, Burst, CodecChange, Codepoint, Directions, DropCounts, DscpChange, Encapsulation, Endpoint,
+    Format, Framing, Interval, Match, Moment, Order, Point, Relay, Remark, Scenario, Segment, Silence,
+    Stream, Stun,
 };
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use super::datagram::{Arrival, Datagram, Tally};
 use super::error::SynthError;
 use super::frame::ip_packet;
 use super::media::nanoseconds;
-use super::plan::{Plan, Tap};
+use super::plan::{Plan, Tap, span};
 use super::random::Random;
-use super::scenario::Segment;
+use super::scenario::{Interval, Segment};
 use super::turn;
 
 /// A relay sends packets of its own, with a time to live of its own.
@@ -131,6 +131,15 @@ impl<'a> Network<'a> {
                     || name.is_some_and(|name| rule.streams.iter().any(|meant| meant == name)))
         };
         for rule in rules.iter().filter(applies) {
+            let start = self.plan.start;
+            let is_down = |at: i64| {
+                let meets = |interval: &Interval| {
+                    let (from, to) = span(start, *interval);
+                    (from..to).contains(&at)
+                };
+                rule.down.iter().any(meets)
+            };
+            flights.retain(|flight| !is_down(flight.at));
             flights = flights.into_iter().flat_map(|flight| leg.cross(datagram, rule, flight)).collect();
         }
         for flight in flights.iter_mut().filter(|flight| !flight.apart) {
@@ -152,7 +161,10 @@ impl<'a> Network<'a> {
             return Ok(());
         };
         let Some(mirror) = self.mirrors.get_mut(place) else { return Ok(()) };
-        let missed = !datagram.calm && mirror.chance(tap.mirror_loss);
+        if !tap.mirror_direction.covers(datagram.reverse) {
+            return Ok(());
+        }
+        let missed = (!datagram.calm && mirror.chance(tap.mirror_loss)) || tap.is_silent(flight.at);
         let doubled = !datagram.calm && mirror.chance(tap.mirror_duplicates);
         let (source, destination) = flow.ends(place, datagram.reverse);
         let packet = if missed {

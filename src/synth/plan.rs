@@ -8,7 +8,8 @@ use super::error::{SynthError, refuse};
 use super::media::{Class, Codec, Coding, nanoseconds};
 use super::random::mix_u32;
 use super::scenario::{
-    Background, Directions, Encapsulation, Endpoint, Framing, Relay, Scenario, Segment, Stream, Stun,
+    Background, Directions, DropCounts, Encapsulation, Endpoint, Framing, Interval, Relay, Scenario, Segment,
+    Stream, Stun,
 };
 
 /// Everything that playing needs to know.
@@ -33,6 +34,7 @@ pub(super) struct Plan {
 pub(super) struct PlannedPoint {
     pub name: String,
     pub snap: Option<u32>,
+    pub drop_counts: DropCounts,
 }
 
 /// One place at which packets are heard; `segments` and what follows belong to the segment before it.
@@ -44,6 +46,9 @@ pub(super) struct Tap {
     pub encapsulation: Vec<Encapsulation>,
     pub mirror_loss: f64,
     pub mirror_duplicates: f64,
+    /// From when to when it delivers nothing, in nanoseconds since 1970.
+    pub mirror_gaps: Vec<(i64, i64)>,
+    pub mirror_direction: Directions,
     pub clock: Clock,
     pub nat: Option<IpAddr>,
     pub ttl_drop: u8,
@@ -51,6 +56,13 @@ pub(super) struct Tap {
     pub ecmp: bool,
     pub reroute_at: Option<u64>,
     pub segments: Vec<Segment>,
+}
+
+impl Tap {
+    /// Whether its mirror delivers nothing at a true time.
+    pub(super) fn is_silent(&self, at: i64) -> bool {
+        self.mirror_gaps.iter().any(|&(from, to)| (from..to).contains(&at))
+    }
 }
 
 /// What a capture takes for the time.
@@ -118,6 +130,12 @@ pub(super) struct PlannedSender {
     pub count: u32,
 }
 
+/// When something begins and ends, in nanoseconds since 1970.
+pub(super) fn span(start: i64, interval: Interval) -> (i64, i64) {
+    let from = start + nanoseconds(interval.at);
+    (from, from + nanoseconds(interval.lasting))
+}
+
 impl Flow {
     /// Source and destination as a tap sees them.
     pub(super) fn ends(&self, tap: usize, reverse: bool) -> (SocketAddr, SocketAddr) {
@@ -164,7 +182,8 @@ impl Plan {
         for (place, point) in scenario.points.iter().enumerate() {
             let known = self.points.iter().position(|known| known.name == point.name);
             let number = known.unwrap_or_else(|| {
-                self.points.push(PlannedPoint { name: point.name.clone(), snap: point.snap });
+                let (name, snap) = (point.name.clone(), point.snap);
+                self.points.push(PlannedPoint { name, snap, drop_counts: point.drop_counts });
                 self.points.len() - 1
             });
             let tap = Tap {
@@ -174,6 +193,8 @@ impl Plan {
                 encapsulation: point.encapsulation.clone(),
                 mirror_loss: point.mirror_loss,
                 mirror_duplicates: point.mirror_duplicates,
+                mirror_gaps: point.mirror_gaps.iter().map(|gap| span(self.start, *gap)).collect(),
+                mirror_direction: point.mirror_direction,
                 clock: Clock {
                     start: self.start,
                     offset: nanoseconds(point.clock_offset),
@@ -201,7 +222,8 @@ impl Plan {
             self.taps.extend(again);
         }
         if self.taps.is_empty() {
-            self.points.push(PlannedPoint { name: "capture".to_owned(), snap: None });
+            let (name, drop_counts) = ("capture".to_owned(), DropCounts::None);
+            self.points.push(PlannedPoint { name, snap: None, drop_counts });
             self.taps.push(Tap {
                 point: 0,
                 vlan: Vec::new(),
@@ -209,6 +231,8 @@ impl Plan {
                 encapsulation: Vec::new(),
                 mirror_loss: 0.0,
                 mirror_duplicates: 0.0,
+                mirror_gaps: Vec::new(),
+                mirror_direction: Directions::Both,
                 clock: Clock::default(),
                 nat: None,
                 ttl_drop: 0,

@@ -15,7 +15,7 @@ use super::error::SynthError;
 use super::frame::{Hearing, frame, priority};
 use super::network::Network;
 use super::plan::{Plan, Tap};
-use super::scenario::{Format, Scenario};
+use super::scenario::{DropCounts, Format, Scenario};
 use super::sender::Sender;
 use super::talk::Talk;
 use super::truth::{Capture, Notes};
@@ -183,9 +183,24 @@ struct Files<'a> {
     captures: Vec<Tallied>,
     /// Frames that every tap's mirror has seen.
     frames: Vec<u32>,
+    /// What every point's machine has dropped.
+    drops: Vec<Drops>,
     notes: Option<Notes>,
     one_file: bool,
 }
+
+/// Frames that a point's machine dropped.
+#[derive(Debug, Clone, Copy, Default)]
+struct Drops {
+    all: u64,
+    /// Not yet told beside a frame.
+    untold: u64,
+    /// When statistics are due next, by the point's clock.
+    due: Option<i64>,
+}
+
+/// Nanoseconds from one block of statistics to the next.
+const STATISTICS_EVERY: i64 = 1_000_000_000;
 
 /// What was written to one file so far.
 struct Tallied {
@@ -214,6 +229,7 @@ impl<'a> Files<'a> {
             writers: Vec::new(),
             captures: Vec::new(),
             frames: vec![0; plan.taps.len()],
+            drops: vec![Drops::default(); plan.points.len()],
             notes: options.truth.then(Notes::default),
             one_file: options.one_file,
         };
@@ -221,8 +237,16 @@ impl<'a> Files<'a> {
             let file = format!("{stem}.{extension}");
             files.writers.push(CaptureWriter::create(&options.out.join(&file), format, interfaces)?);
             let points = interfaces.iter().map(|(name, _)| (*name).to_owned()).collect();
-            let description =
-                Capture { file, points, format: name, packets: 0, bytes: 0, first: None, last: None };
+            let description = Capture {
+                file,
+                points,
+                format: name,
+                packets: 0,
+                bytes: 0,
+                dropped: None,
+                first: None,
+                last: None,
+            };
             files.captures.push(Tallied { packets: 0, bytes: 0, span: None, description });
         }
         Ok(files)
@@ -234,6 +258,7 @@ impl<'a> Files<'a> {
         let tap = &plan.taps[arrival.tap];
         let frames = self.count(arrival.tap);
         if arrival.packet.is_empty() {
+            self.drop_frame(tap, arrival.at);
             if let Some(notes) = &mut self.notes {
                 notes.miss(arrival);
             }
@@ -271,7 +296,19 @@ impl<'a> Files<'a> {
         let tap = &plan.taps[noise.tap];
         let frames = self.count(noise.tap);
         let bytes = noise.next_frame(frames)?;
+        if tap.is_silent(at) {
+            self.drop_frame(tap, at);
+            return Ok(());
+        }
         self.write(tap, tap.clock.shows(at), &bytes)
+    }
+
+    /// Counts a frame that the mirror took and the machine dropped.
+    fn drop_frame(&mut self, tap: &Tap, at: i64) {
+        if tap.is_silent(at) {
+            let drops = &mut self.drops[tap.point];
+            (drops.all, drops.untold) = (drops.all + 1, drops.untold + 1);
+        }
     }
 
     /// Counts a frame of a tap's mirror and says how many were before.
@@ -286,7 +323,18 @@ impl<'a> Files<'a> {
         let interface = if self.one_file { u32::try_from(tap.point).unwrap_or(0) } else { 0 };
         let keep =
             self.plan.points[tap.point].snap.map_or(bytes.len(), |snap| bytes.len().min(snap as usize));
-        self.writers[file].write(interface, at, &bytes[..keep], bytes.len())?;
+        let counts = self.plan.points[tap.point].drop_counts;
+        let drops = &mut self.drops[tap.point];
+        if counts == DropCounts::Statistics {
+            let due = *drops.due.get_or_insert(at + STATISTICS_EVERY);
+            if at >= due {
+                drops.due = Some(at + STATISTICS_EVERY);
+                self.writers[file].statistics(interface, at, drops.all)?;
+            }
+        }
+        let beside = std::mem::take(&mut drops.untold);
+        let beside = (counts == DropCounts::Packets && beside > 0).then_some(beside);
+        self.writers[file].write(interface, at, (&bytes[..keep], bytes.len()), beside)?;
         let capture = &mut self.captures[file];
         capture.packets += 1;
         capture.bytes += keep as u64;
@@ -294,8 +342,31 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
-    fn finish(self, options: &Options) -> Result<Written, SynthError> {
+    fn finish(mut self, options: &Options) -> Result<Written, SynthError> {
         let mut written = Written::default();
+        for (point, drops) in
+            self.plan.points.iter().zip(&self.drops).enumerate().map(|(n, (p, d))| ((n, p), d))
+        {
+            let (number, planned) = point;
+            let (file, interface) =
+                if self.one_file { (0, u32::try_from(number).unwrap_or(0)) } else { (number, 0) };
+            let capture = &mut self.captures[file];
+            let is_told =
+                self.writers[file].format() == Format::Pcapng && planned.drop_counts != DropCounts::None;
+            if !is_told {
+                continue;
+            }
+            if planned.drop_counts == DropCounts::Statistics {
+                let at = capture.span.map_or(self.plan.start, |(_, last)| last);
+                self.writers[file].statistics(interface, at, drops.all)?;
+            }
+            let told =
+                if planned.drop_counts == DropCounts::Packets { drops.all - drops.untold } else { drops.all };
+            let is_said = planned.drop_counts == DropCounts::Statistics || told > 0;
+            if is_said {
+                *capture.description.dropped.get_or_insert(0) += told;
+            }
+        }
         for writer in self.writers {
             written.files.push(writer.finish()?);
         }

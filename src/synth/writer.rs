@@ -42,13 +42,32 @@ impl CaptureWriter {
         Ok(writer)
     }
 
-    /// Writes one frame of `wire_len` octets, of which `kept` were kept.
+    /// What it is written as.
+    pub(super) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Writes how many frames were dropped on an interface up to a time. pcap has no place for it.
+    pub(super) fn statistics(&mut self, interface: u32, at: i64, dropped: u64) -> Result<(), SynthError> {
+        if self.format == Format::Pcap {
+            return Ok(());
+        }
+        let mut body = interface.to_le_bytes().to_vec();
+        body.extend(low(at >> 32).to_le_bytes());
+        body.extend(low(at & 0xFFFF_FFFF).to_le_bytes());
+        // isb_ifdrop
+        body.extend(option(5, &dropped.to_le_bytes()));
+        body.extend([0; 4]);
+        self.put(&block(5, &body))
+    }
+
+    /// Writes one frame, of which some octets were `kept` of so many; `dropped` frames before it were not.
     pub(super) fn write(
         &mut self,
         interface: u32,
         at: i64,
-        kept: &[u8],
-        wire_len: usize,
+        (kept, wire_len): (&[u8], usize),
+        dropped: Option<u64>,
     ) -> Result<(), SynthError> {
         let lengths = (short(kept.len()), short(wire_len));
         match self.format {
@@ -63,7 +82,10 @@ impl CaptureWriter {
             }
             Format::Pcapng => {
                 let padding = kept.len().next_multiple_of(4) - kept.len();
-                let total = short(32 + kept.len() + padding).to_le_bytes();
+                // epb_dropcount
+                let options = dropped.map(|n| [&option(4, &n.to_le_bytes())[..], &[0; 4]].concat());
+                let options = options.unwrap_or_default();
+                let total = short(32 + kept.len() + padding + options.len()).to_le_bytes();
                 let mut header = [0; 28];
                 header[0..4].copy_from_slice(&6_u32.to_le_bytes());
                 header[4..8].copy_from_slice(&total);
@@ -75,6 +97,7 @@ impl CaptureWriter {
                 self.put(&header)?;
                 self.put(kept)?;
                 self.put(&[0, 0, 0][..padding])?;
+                self.put(&options)?;
                 self.put(&total)
             }
         }

@@ -14,7 +14,10 @@ pub(super) fn check(
 ) {
     let enough = context.policy.thresholds.marking_min_packets;
     let hops = &stream.record.hops;
-    for (i, (before, after)) in (0_u16..).zip(hops.iter().zip(hops.iter().skip(1))) {
+    for (j, after) in (0_u16..).zip(hops).skip(1) {
+        let earlier =
+            stream.hop_before(usize::from(j)).and_then(|i| Some((u16::try_from(i).ok()?, hops.get(i)?)));
+        let Some((i, before)) = earlier else { continue };
         let Some(change) = change(before, after) else { continue };
         let is_right = |d: Dscp| stream.expected.contains(&d);
         // A segment that mends the marking is what an edge is for.
@@ -34,7 +37,7 @@ pub(super) fn check(
             context.place(after),
         );
         findings.push(Finding {
-            place: Place::Between(i, i + 1),
+            place: Place::Between(i, j),
             from: Some(change.from),
             to: Some(change.to),
             packets: change.packets,

@@ -1,7 +1,9 @@
 //! What a condition looks at: the judged streams, and their names.
 
+use super::Mirrors;
 use super::finding::{Finding, FindingKind, Place, Severity};
 use super::outcome::{JudgedStream, Outcome};
+use super::tap::Taps;
 use crate::meter::{Histogram, HopRecord};
 use crate::policy::Policy;
 use crate::terms::Dscp;
@@ -10,6 +12,9 @@ use crate::terms::Dscp;
 pub(super) struct Context<'a> {
     pub(super) policy: &'a Policy,
     pub(super) outcome: &'a Outcome,
+    pub(super) taps: &'a Taps,
+    /// Empty as long as not every stream was looked at.
+    pub(super) mirrors: &'a Mirrors,
 }
 
 impl Context<'_> {

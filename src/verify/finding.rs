@@ -117,12 +117,18 @@ kinds! {
     MirrorLoss = "mirror-loss",
     /// The mirror delivers packets more than once.
     MirrorDuplicates = "mirror-duplicates",
+    /// The mirror delivers one direction only.
+    OneWayMirror = "one-way-mirror",
+    /// A tap missed frames, or may have.
+    TapGap = "tap-gap",
     /// Media runs in one direction only.
     OneWayStream = "one-way-stream",
     /// The clock rate is not known, so there is no jitter figure.
     ClockUnknown = "clock-unknown",
     /// The way of a stream changed while it ran.
     PathChanged = "path-changed",
+    /// Packets of a stream take several ways in turn.
+    SeveralWays = "several-ways",
     /// Relay requests over UDP stay without an answer.
     UdpBlocked = "udp-blocked",
     /// Media runs over TCP.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::join::Heads;
 use super::join::Joined;
 use super::join::clock::Clocks;
-use super::join::segments::{Recording, segments};
+use super::join::segments::segments;
 use super::outcome::JudgedStream;
 use super::pairing::{Ends, Standing};
 use super::quality::RoundTrips;
+use super::tap::Taps;
 use super::{join, marking, quality};
 use crate::meter::{HopRecord, Records};
 use crate::policy::{Evidence, Expectation, Policy, Question};
-use crate::terms::PointId;
 
 /// All streams of a run, packed, and what they are judged by.
 #[derive(Debug)]
@@ -23,8 +23,7 @@ pub(super) struct Judge {
     pub(super) records: Records,
     pub(super) joined: Joined,
     pub(super) clocks: Clocks,
-    /// By point.
-    pub(super) recordings: Vec<Recording>,
+    pub(super) taps: Arc<Taps>,
     pub(super) round_trips: RoundTrips,
     /// By stream.
     pub(super) classes: Vec<(Option<u8>, Evidence)>,
@@ -52,13 +51,12 @@ impl Judge {
         };
         let expectation = record.hops.first().map_or(Expectation::Any, expectation_at);
         let accepted = class.map_or(&[][..], |class| policy.accepted(class));
-        let markings = marking::verdicts(&record, expectation_at, accepted, &policy.thresholds);
-        let recording =
-            |point: PointId| self.recordings.get(usize::from(point.0)).copied().unwrap_or_default();
-        let segments = segments(&record, &self.clocks, recording);
+        let segments = segments(&record, &self.clocks, &self.taps);
+        let markings = marking::verdicts(&record, &segments, expectation_at, accepted, &policy.thresholds);
         let kind = record.payload_types.first();
         let codec = kind.and_then(|p| policy.codec(p.number, p.clock_rate)).map(Arc::from);
-        let quality = quality::of(&record, class, codec.as_deref(), &self.round_trips, policy);
+        let quality =
+            quality::of((&record, &segments), class, codec.as_deref(), &self.round_trips, &self.taps, policy);
         Some(JudgedStream {
             direction,
             reverse_of,

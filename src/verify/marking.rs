@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::context::{most_common, total};
+use super::join::segments::Segment;
 use super::outcome::Marking;
 use crate::meter::{HopRecord, StreamRecord};
 use crate::policy::{Accepted, Expectation, Thresholds};
@@ -41,13 +42,20 @@ impl Share {
 /// One verdict for each hop.
 pub(super) fn verdicts(
     record: &StreamRecord,
+    segments: &[Segment],
     expectation_at: impl Fn(&HopRecord) -> Expectation,
     accepted: &[Accepted],
     thresholds: &Thresholds,
 ) -> SmallVec<[Marking; 2]> {
     let mut before: Option<(Share, Marking)> = None;
+    let mut last = None;
     let mut markings = SmallVec::new();
-    for hop in &record.hops {
+    for (i, hop) in record.hops.iter().enumerate() {
+        // Hops side by side come after the same hop.
+        let is_alternative = i.checked_sub(1).and_then(|i| segments.get(i)).is_some_and(|s| s.is_alternative);
+        if !is_alternative {
+            before = last;
+        }
         let expected = expected(expectation_at(hop), accepted);
         let share = Share::of(hop, &expected);
         let enough = thresholds.marking_min_packets;
@@ -61,7 +69,7 @@ pub(super) fn verdicts(
             wrong(share, before)
         };
         markings.push(marking);
-        before = Some((share, marking));
+        last = Some((share, marking));
     }
     markings
 }
@@ -105,7 +113,7 @@ mod tests {
         ];
         for (name, hops, wanted) in cases {
             let record = stream(hops.iter().map(|dscp| hop(64, dscp)));
-            let got = verdicts(&record, |_| Expectation::Class, &accepted(), &Thresholds::default());
+            let got = verdicts(&record, &[], |_| Expectation::Class, &accepted(), &Thresholds::default());
             assert_eq!(&*got, *wanted, "{name}");
         }
     }
@@ -113,7 +121,7 @@ mod tests {
     #[test]
     fn where_anything_goes_nothing_is_judged() {
         let record = stream([hop(64, &[(0, 500)])]);
-        let got = verdicts(&record, |_| Expectation::Any, &accepted(), &Thresholds::default());
+        let got = verdicts(&record, &[], |_| Expectation::Any, &accepted(), &Thresholds::default());
         assert_eq!(&*got, &[Marking::Unclassified]);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O and no clock. One condition a file; the two lists of conditions name them all.
 
+mod absent;
 mod asymmetric;
 mod changed;
 mod clock;
@@ -15,6 +16,7 @@ mod marking;
 mod mid_call;
 mod mirror;
 mod one_way;
+mod one_way_mirror;
 mod outcome;
 mod pairing;
 mod path;
@@ -22,8 +24,11 @@ mod priority;
 mod quality;
 mod round_trip;
 mod segment;
+mod shared_gap;
 mod source;
 mod streams;
+mod tap;
+mod tap_gap;
 mod tcp;
 #[cfg(test)]
 mod tests_support;
@@ -37,12 +42,15 @@ pub use finding::{Finding, FindingKind, Place, Severity};
 pub use join::Unjoined;
 pub use join::clock::ClockRelation;
 use join::clock::Heard;
-use join::segments::Recording;
 pub use join::segments::{Delay, Remarked, Segment, Variation};
 use judge::{Judge, classify, ends};
+use mirror::Doubled;
+use one_way_mirror::{Directions, OneWay};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
 use pairing::Pairing;
+use shared_gap::SharedGaps;
 pub use streams::{Note, Streams, WorstMarking};
+use tap::Taps;
 
 use crate::meter::{CaptureRecord, MeterCounters, Records, StunRecord, TapGap};
 use crate::policy::Policy;
@@ -88,7 +96,11 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
 ];
 
 /// The conditions on everything that was heard.
-const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[asymmetric::check, udp_blocked::check];
+const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] =
+    &[asymmetric::check, udp_blocked::check, tap_gap::check, one_way_mirror::check, mirror::check_points];
+
+/// Which findings on single streams are said of their point instead.
+const OVERRULES: &[fn(&Context<'_>, &Finding) -> bool] = &[one_way::is_overruled, mirror::is_overruled];
 
 /// Streams that are fetched from memory ahead of the one that is judged.
 const AHEAD: u32 = 4;
@@ -98,11 +110,13 @@ const AHEAD: u32 = 4;
 /// Streams stay packed: each is taken out to be joined, once more to be judged, and then when a report asks for it.
 #[must_use]
 pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
-    let recordings = recordings(&material);
-    let Material { points, interfaces, captures, gaps: _, records, counters, .. } = material;
+    let Material { points, interfaces, captures, mut gaps, records, counters, .. } = material;
     let mut heard = Heard::default();
     let (joined, joins) = join::join(&records, &points, policy, |hops| heard.add(hops));
     let clocks = heard.clocks(|a, b| named_clock(&points, policy, a, b));
+    gaps.extend(shared_gaps(&records));
+    gaps.sort_unstable_by_key(|gap| (gap.point, gap.from, gap.to, gap.evidence, gap.frames));
+    let taps = Arc::new(Taps::new(points.len(), &captures, &gaps));
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
     let round_trips = quality::round_trips(&material.stun);
     let streams = u32::try_from(joined.len()).unwrap_or(u32::MAX);
@@ -122,7 +136,7 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
         records,
         joined,
         clocks,
-        recordings,
+        taps: Arc::clone(&taps),
         round_trips,
         classes,
         standings,
@@ -132,6 +146,7 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
         interfaces,
         classes: policy.classes.iter().map(|c| c.name.clone()).collect(),
         captures,
+        gaps,
         streams: Streams::packed(judge),
         span: None,
         joins,
@@ -139,29 +154,65 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
         findings: Vec::new(),
         counters,
     };
-    let mut findings = Vec::new();
-    let mut notes = Vec::with_capacity(streams as usize);
-    let mut span: Option<(Timestamp, Timestamp)> = None;
-    for number in 0..streams {
-        outcome.streams.fetch(number + AHEAD);
-        let Some(stream) = outcome.streams.get(number) else { continue };
-        let (first, last) = (stream.record.first, stream.record.last);
-        span = Some(span.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
-        notes.push(Note::of(&stream));
-        let context = Context { policy, outcome: &outcome };
-        for condition in STREAM_CONDITIONS {
-            condition(&context, (number, &stream), &mut findings);
-        }
-    }
-    outcome.span = span;
+    let (notes, mirrors, mut findings) = judge_streams(&mut outcome, policy, &taps);
     outcome.streams.set_notes(notes);
-    let context = Context { policy, outcome: &outcome };
+    let context = Context { policy, outcome: &outcome, taps: &taps, mirrors: &mirrors };
+    findings.retain(|finding| !OVERRULES.iter().any(|is_overruled| is_overruled(&context, finding)));
     for condition in CONDITIONS {
         condition(&context, &mut findings);
     }
     findings.sort_by_key(|f| (Reverse(f.severity), f.kind, Reverse(f.packets), f.stream));
     outcome.findings = findings;
     outcome
+}
+
+/// What is known of the mirrors once every stream was looked at.
+#[derive(Debug, Default)]
+struct Mirrors {
+    /// Points that hear one direction only.
+    one_way: Vec<OneWay>,
+    doubled: Doubled,
+}
+
+/// Looks at each stream once.
+fn judge_streams(outcome: &mut Outcome, policy: &Policy, taps: &Taps) -> (Vec<Note>, Mirrors, Vec<Finding>) {
+    let (mut findings, mut notes) = (Vec::new(), Vec::with_capacity(outcome.streams.len()));
+    let (mut directions, mut doubled) = (Directions::default(), Doubled::default());
+    for stun in &outcome.stun {
+        directions.add_stun(stun);
+    }
+    let unknown = Mirrors::default();
+    let mut span: Option<(Timestamp, Timestamp)> = None;
+    for number in outcome.streams.numbers() {
+        outcome.streams.fetch(number + AHEAD);
+        let Some(stream) = outcome.streams.get(number) else { continue };
+        let (first, last) = (stream.record.first, stream.record.last);
+        span = Some(span.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
+        notes.push(Note::of(&stream));
+        let points_of = |number| outcome.streams.points(number);
+        directions.add(&stream, points_of, policy);
+        doubled.add(&stream, policy.thresholds.marking_min_packets);
+        let context = Context { policy, outcome, taps, mirrors: &unknown };
+        for condition in STREAM_CONDITIONS {
+            condition(&context, (number, &stream), &mut findings);
+        }
+    }
+    outcome.span = span;
+    (notes, Mirrors { one_way: directions.one_way(), doubled }, findings)
+}
+
+/// The gaps that streams of unrelated hosts share: most captures have none, and then few records are looked at.
+fn shared_gaps(records: &Records) -> Vec<TapGap> {
+    let mut shared = SharedGaps::default();
+    for number in records.numbers().filter(|&number| records.has_losses(number)) {
+        records.unpack(number, |hop| shared.add(&hop));
+    }
+    if shared.is_possible() {
+        for head in records.numbers().filter_map(|number| records.head(number)) {
+            shared.add_active(&head);
+        }
+    }
+    shared.finish()
 }
 
 /// Whether the configuration says that two points share a clock, or that they do not.
@@ -171,18 +222,4 @@ fn named_clock(points: &[String], policy: &Policy, a: PointId, b: PointId) -> Op
         policy.points.iter().find(|p| p.name == *name)?.clock.as_deref()
     };
     Some(clock(a)? == clock(b)?)
-}
-
-/// What the captures say of each point.
-fn recordings(material: &Material) -> Vec<Recording> {
-    let mut all = vec![Recording::default(); material.points.len()];
-    for capture in &material.captures {
-        let Some(point) = all.get_mut(usize::from(capture.point.0)) else { continue };
-        point.dropped += capture.dropped.unwrap_or(0);
-        if let Some((first, last)) = capture.first.zip(capture.last) {
-            let (start, end) = point.span.unwrap_or((first, last));
-            point.span = Some((start.min(first), end.max(last)));
-        }
-    }
-    all
 }

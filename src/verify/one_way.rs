@@ -26,3 +26,12 @@ pub(super) fn check(
         "Check that the mirror carries both directions; if it does, a firewall may block one, or one end is muted.",
     ));
 }
+
+/// Whether it is the mirror's doing, and said of the mirror.
+pub(super) fn is_overruled(context: &Context<'_>, finding: &Finding) -> bool {
+    let Some(stream) = finding.stream.filter(|_| finding.kind == FindingKind::OneWayStream) else {
+        return false;
+    };
+    let points = context.outcome.streams.points(stream);
+    points.into_iter().all(|point| context.hears_one_way(point))
+}

@@ -9,7 +9,7 @@ use super::finding::Finding;
 use super::join::Unjoined;
 use super::join::segments::Segment;
 use super::streams::Streams;
-use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord};
+use crate::meter::{CaptureRecord, MeterCounters, StreamRecord, StunRecord, TapGap};
 use crate::policy::{Evidence, Expectation};
 use crate::terms::{Direction, Dscp, Timestamp};
 
@@ -24,6 +24,8 @@ pub struct Outcome {
     pub classes: Vec<String>,
     /// What was read.
     pub captures: Vec<CaptureRecord>,
+    /// Times in which points missed frames, by point and time.
+    pub gaps: Vec<TapGap>,
     /// By first packet, then by point, flow and SSRC. A stream's place in this list is its number.
     pub streams: Streams,
     /// First and last packet of all streams.
@@ -82,6 +84,13 @@ impl JudgedStream {
         }
     }
 
+    /// The hop that comes before another one on the way: not one beside it.
+    #[must_use]
+    pub fn hop_before(&self, hop: usize) -> Option<usize> {
+        let is_way = |at: &usize| self.segments.get(*at).is_some_and(|segment| segment.is_alternative);
+        (0..hop).rev().find(|at| !is_way(at))
+    }
+
     /// Whether it is marked right at every hop; what comes in from outside, at every hop from the edge on.
     #[must_use]
     pub fn is_conformant(&self) -> bool {
@@ -89,10 +98,10 @@ impl JudgedStream {
         !markings.is_empty() && markings.iter().all(|m| *m == Marking::Conformant)
     }
 
-    /// Lost of expected, 0 to 1: as judged, else as counted at the last hop.
+    /// Lost of expected, 0 to 1: as judged, else for certain, else as counted at the last hop.
     #[must_use]
     pub fn loss_ratio(&self) -> Option<f64> {
-        self.quality.loss_ratio.or_else(|| {
+        self.quality.loss_ratio.or(self.quality.certain_loss_ratio).or_else(|| {
             let hop = self.record.hops.last()?;
             #[allow(clippy::cast_precision_loss, reason = "packets of one stream are far below 2^53")]
             (hop.expected > 0).then(|| hop.lost() as f64 / hop.expected as f64)
@@ -163,8 +172,10 @@ impl Marking {
 /// Quality of one stream at its last hop. A figure that could not be measured is absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Quality {
-    /// Lost of expected, 0 to 1.
+    /// Lost of expected, 0 to 1; absent where some of it is suspect.
     pub loss_ratio: Option<f64>,
+    /// Then, how much of expected is lost for certain.
+    pub certain_loss_ratio: Option<f64>,
     /// Mean interarrival jitter, in seconds.
     pub jitter_seconds: Option<f64>,
     /// Mean STUN round trip on the flow, in seconds.

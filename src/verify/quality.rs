@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::absent::Absent;
+use super::join::segments::Segment;
 use super::outcome::{Quality, QualityVerdict};
+use super::tap::Taps;
 use crate::meter::{HopRecord, StreamRecord, StunRecord};
 use crate::policy::{Media, Policy};
 use crate::terms::{FlowKey, PointId};
@@ -28,15 +31,20 @@ pub(super) fn round_trips(stun: &[StunRecord]) -> RoundTrips {
 /// Quality at the stream's last hop.
 #[allow(clippy::cast_precision_loss, reason = "counts of packets")]
 pub(super) fn of(
-    record: &StreamRecord,
+    (record, segments): (&StreamRecord, &[Segment]),
     class: Option<u8>,
     codec: Option<&str>,
     round_trips: &RoundTrips,
+    taps: &Taps,
     policy: &Policy,
 ) -> Quality {
     let Some(hop) = record.hops.last() else { return Quality::default() };
+    let absent = Absent::at(record.hops.len() - 1, &record.hops, segments, taps);
+    let is_told = absent.doubtful.packets == 0 && !absent.is_alternative;
+    let ratio = |lost: u64| lost as f64 / hop.expected.max(1) as f64;
     let mut quality = Quality {
-        loss_ratio: Some(hop.lost() as f64 / hop.expected.max(1) as f64),
+        loss_ratio: is_told.then(|| ratio(hop.lost())),
+        certain_loss_ratio: (!is_told && !absent.is_alternative).then(|| ratio(absent.certain(hop.lost()))),
         jitter_seconds: hop.jitter.map(|j| j.mean),
         round_trip_seconds: round_trips.get(&(record.point, record.flow.biflow())).map(|r| r.0),
         ..Quality::default()
@@ -52,11 +60,16 @@ pub(super) fn of(
         return quality;
     }
     let is_audio = class.and_then(|c| policy.class(c)).is_some_and(|c| c.media == Some(Media::Audio));
-    if is_audio {
+    if is_audio && is_told {
         quality.mos_estimate = codec.and_then(impairment).map(|codec| mos(codec, hop, &quality));
     }
+    let (certain, most) = if absent.is_alternative {
+        (0.0, 0.0)
+    } else {
+        (ratio(absent.certain(hop.lost())), ratio(hop.lost()))
+    };
     for (figure, limit, reason) in [
-        (quality.loss_ratio, thresholds.poor_loss_ratio, "loss"),
+        (Some(certain), thresholds.poor_loss_ratio, "loss"),
         (quality.jitter_seconds, thresholds.poor_jitter.as_secs_f64(), "jitter"),
         (quality.round_trip_seconds, thresholds.poor_round_trip.as_secs_f64(), "round trip"),
     ] {
@@ -64,8 +77,14 @@ pub(super) fn of(
             quality.reasons.push(reason);
         }
     }
-    let is_good = quality.reasons.is_empty();
-    quality.verdict = if is_good { QualityVerdict::Good } else { QualityVerdict::Poor };
+    quality.verdict = if !quality.reasons.is_empty() {
+        QualityVerdict::Poor
+    } else if most > thresholds.poor_loss_ratio {
+        quality.reasons.push("loss suspect");
+        QualityVerdict::Unclassified
+    } else {
+        QualityVerdict::Good
+    };
     quality
 }
 

@@ -2,7 +2,9 @@
 
 use super::context::{Context, about, packets};
 use super::finding::{Finding, FindingKind, Place, Severity};
+use super::join::segments::Segment;
 use super::outcome::JudgedStream;
+use crate::meter::HopRecord;
 
 pub(super) fn check(
     context: &Context<'_>,
@@ -17,34 +19,9 @@ pub(super) fn check(
             continue;
         };
         let place = Place::Between(i, i + 1);
-        let lost = segment.lost.unwrap_or(0);
-        #[allow(clippy::cast_precision_loss, reason = "counts of packets")]
-        let ratio = lost as f64 / segment.packets_in.max(1) as f64;
-        if ratio > thresholds.segment_loss_ratio && context.is_long_enough(before) {
-            let message = format!(
-                "{} loses {} of {} ({:.2} %) between {} and {}",
-                name(),
-                packets(lost),
-                segment.packets_in,
-                ratio * 100.0,
-                context.place(before),
-                context.place(after)
-            );
-            let severity =
-                if ratio > thresholds.poor_loss_ratio { Severity::Error } else { Severity::Warning };
-            findings.push(Finding {
-                place,
-                packets: lost,
-                ..about(
-                    (number, stream),
-                    before,
-                    FindingKind::SegmentLoss,
-                    severity,
-                    message,
-                    "Look at the queues and policers of the class on the devices between these two hops.",
-                )
-            });
-        }
+        findings.extend(
+            loss(context, (number, stream), segment, (before, after)).map(|f| Finding { place, ..f }),
+        );
         let limit = thresholds.segment_delay.as_secs_f64();
         if let Some(delay) = segment.delay.filter(|d| d.mean > limit) {
             let message = format!(
@@ -68,27 +45,75 @@ pub(super) fn check(
                 )
             });
         }
-        for (missed, hop) in [(segment.unseen_before, before), (segment.unseen_after, after)] {
-            if missed < thresholds.marking_min_packets {
-                continue;
-            }
-            let message = format!(
-                "{} of {} were not heard at {}, though later hops saw them: the mirror missed them",
-                packets(missed),
-                name(),
-                context.place(hop)
-            );
-            findings.push(Finding {
-                packets: missed,
-                ..about(
-                    (number, stream),
-                    hop,
-                    FindingKind::MirrorLoss,
-                    Severity::Warning,
-                    message,
-                    "Check the mirror's bandwidth and the capturing machine's drops: this is not the network's loss.",
-                )
-            });
-        }
     }
+    for (i, hop) in hops.iter().enumerate() {
+        // Both count the packets that a later hop saw: of all that were sent, and of those that the hop before saw.
+        let before = i.checked_sub(1).and_then(|i| stream.segments.get(i)).map_or(0, |s| s.unseen_after);
+        let missed = stream.segments.get(i).map_or(0, |s| s.unseen_before).max(before);
+        if missed < thresholds.marking_min_packets {
+            continue;
+        }
+        let message = format!(
+            "{} of {} were not heard at {}, though later hops saw them: the mirror missed them",
+            packets(missed),
+            name(),
+            context.place(hop)
+        );
+        findings.push(Finding {
+            packets: missed,
+            ..about(
+                (number, stream),
+                hop,
+                FindingKind::MirrorLoss,
+                Severity::Warning,
+                message,
+                "Check the mirror's bandwidth and the capturing machine's drops: this is not the network's loss.",
+            )
+        });
+    }
+}
+
+/// What a segment lost: for certain, or else what may have been lost.
+#[allow(clippy::cast_precision_loss, reason = "counts of packets")]
+fn loss(
+    context: &Context<'_>,
+    stream: (u32, &JudgedStream),
+    segment: &Segment,
+    (before, after): (&HopRecord, &HopRecord),
+) -> Option<Finding> {
+    let thresholds = &context.policy.thresholds;
+    if !context.is_long_enough(before) {
+        return None;
+    }
+    let name = context.name(stream.1);
+    let between = format!("between {} and {}", context.place(before), context.place(after));
+    let ratio = |lost: u64| lost as f64 / segment.packets_in.max(1) as f64;
+    let (lost, suspect) = (segment.lost_certain?, segment.lost_suspect.unwrap_or(0));
+    let why = segment.suspect.join(", ");
+    if ratio(lost) > thresholds.segment_loss_ratio {
+        let rest =
+            if suspect > 0 { format!("; of another {suspect} it is not said: {why}") } else { String::new() };
+        let message = format!(
+            "{name} loses {} of {} ({:.2} %) {between}{rest}",
+            packets(lost),
+            segment.packets_in,
+            ratio(lost) * 100.0
+        );
+        let is_poor = ratio(lost) > thresholds.poor_loss_ratio;
+        let severity = if is_poor { Severity::Error } else { Severity::Warning };
+        let advice = "Look at the queues and policers of the class on the devices between these two hops.";
+        let finding = about(stream, before, FindingKind::SegmentLoss, severity, message, advice);
+        return Some(Finding { packets: lost, ..finding });
+    }
+    let missing = lost + suspect;
+    (suspect > 0 && ratio(missing) > thresholds.segment_loss_ratio).then(|| {
+        let message = format!(
+            "{} of {name} are missing {between}, {suspect} of them in suspect times ({why}): no verdict on the \
+             network",
+            packets(missing)
+        );
+        let advice = "Mend the capture first: what is missing here may never have been lost.";
+        let finding = about(stream, before, FindingKind::SegmentLoss, Severity::Info, message, advice);
+        Finding { packets: missing, ..finding }
+    })
 }

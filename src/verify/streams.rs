@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use super::judge::Judge;
 use super::outcome::{JudgedStream, Marking, QualityVerdict};
 use crate::terms::{Direction, Dscp, PointId};
@@ -170,6 +172,19 @@ impl Streams {
         match &self.0 {
             Kept::Whole(streams) => streams.get(number as usize).map(Cow::Borrowed),
             Kept::Packed { judge, .. } => judge.stream(number).map(Cow::Owned),
+        }
+    }
+
+    /// The points at which a stream was heard.
+    pub(super) fn points(&self, number: u32) -> SmallVec<[PointId; 4]> {
+        match &self.0 {
+            Kept::Whole(streams) => {
+                let hops = streams.get(number as usize).into_iter().flat_map(|s| &s.record.hops);
+                hops.map(|hop| hop.point).collect()
+            }
+            Kept::Packed { judge, .. } => {
+                judge.joined.heads(number, &judge.records).by_travel.iter().map(|head| head.point).collect()
+            }
         }
     }
 

@@ -8,6 +8,9 @@ use crate::decode::{Path, PathId};
 use crate::meter::{ClockSource, HopRecord, Jitter, PayloadType, StreamRecord, Way};
 use crate::terms::{ClockRate, FlowKey, PointId, Ssrc, Timestamp, Transport};
 
+const FIRST: Timestamp = Timestamp(1_700_000_000_000_000_000);
+const LAST: Timestamp = Timestamp(1_700_000_010_000_000_000);
+
 fn flow() -> FlowKey {
     FlowKey {
         source: ([10, 0, 0, 1], 50_004).into(),
@@ -23,9 +26,9 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
         point: PointId(0),
         flow: flow(),
         path: Some(Arc::new(Path { interface: 0, layers: Box::new([]), place: PathId(0) })),
-        ways: smallvec![Way { ttl, packets, path: None }],
-        first: Timestamp::new(1_700_000_000, 0),
-        last: Timestamp::new(1_700_000_010, 0),
+        ways: smallvec![Way { ttl, packets, path: None, first: FIRST, last: LAST }],
+        first: FIRST,
+        last: LAST,
         packets,
         unique: packets,
         expected: packets,
@@ -53,8 +56,8 @@ pub(super) fn stream(hops: impl IntoIterator<Item = HopRecord>) -> StreamRecord 
         point: PointId(0),
         flow: flow(),
         ssrc: Ssrc(0x1c04_15b1),
-        first: Timestamp::new(1_700_000_000, 0),
-        last: Timestamp::new(1_700_000_010, 0),
+        first: FIRST,
+        last: LAST,
         payload_types: smallvec![PayloadType {
             number: 0,
             packets: 500,
@@ -66,4 +69,12 @@ pub(super) fn stream(hops: impl IntoIterator<Item = HopRecord>) -> StreamRecord 
         hops: hops.into_iter().collect(),
         facts: None,
     }
+}
+
+/// The same stream between two other ends.
+pub(super) fn between(source: &str, destination: &str, stream: StreamRecord) -> StreamRecord {
+    let end = |text: &str| text.parse().unwrap();
+    let flow = FlowKey { source: end(source), destination: end(destination), transport: Transport::Udp };
+    let hops = stream.hops.into_iter().map(|hop| HopRecord { flow, ..hop }).collect();
+    StreamRecord { flow, hops, ..stream }
 }

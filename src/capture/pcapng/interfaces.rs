@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::clock::Clock;
 use super::options::{self, Options};
+use crate::capture::gaps::{DropGap, DropGaps};
 use crate::capture::summary::Interface;
-use crate::terms::LinkType;
+use crate::terms::{LinkType, Timestamp};
 
 /// All interfaces of a capture, and which of them the section at hand speaks of.
 ///
@@ -15,6 +16,7 @@ use crate::terms::LinkType;
 pub(super) struct Interfaces {
     all: Vec<Interface>,
     drops: Vec<Drops>,
+    gaps: DropGaps,
     by_name: HashMap<(Option<String>, LinkType), Known>,
     /// Sections begun.
     sections: u64,
@@ -38,6 +40,10 @@ pub(super) struct Described {
     pub(super) clock: Clock,
     /// Octets kept of a frame; 0 for all.
     pub(super) snap_length: u32,
+    /// The time of its last frame in this section, and of the one before; the earliest there is before the first.
+    pub(super) last_time: Timestamp,
+    /// Up to here its drops are counted in statistics blocks.
+    counted_to: Timestamp,
 }
 
 /// Frames dropped on one interface. Counts in statistics blocks and those beside packets are of the same frames.
@@ -75,11 +81,22 @@ mod option {
 
 impl Interfaces {
     pub(super) fn new() -> Self {
-        Self { all: Vec::new(), drops: Vec::new(), by_name: HashMap::new(), sections: 0, section: Vec::new() }
+        Self {
+            all: Vec::new(),
+            drops: Vec::new(),
+            gaps: DropGaps::default(),
+            by_name: HashMap::new(),
+            sections: 0,
+            section: Vec::new(),
+        }
     }
 
     pub(super) fn all(&self) -> &[Interface] {
         &self.all
+    }
+
+    pub(super) fn gaps(&self) -> &[DropGap] {
+        self.gaps.all()
     }
 
     /// How many interfaces the section at hand has described.
@@ -92,6 +109,12 @@ impl Interfaces {
     #[inline]
     pub(super) fn get(&self, number: u32) -> Option<&Described> {
         self.section.get(number as usize)
+    }
+
+    // per frame
+    #[inline]
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Described> {
+        self.section.get_mut(number as usize)
     }
 
     /// Forgets which numbers the section before gave.
@@ -132,7 +155,8 @@ impl Interfaces {
             return false;
         }
         let Some(number) = self.number(interface) else { return false };
-        self.section.push(Described { number, link, clock, snap_length });
+        let (last_time, counted_to) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
+        self.section.push(Described { number, link, clock, snap_length, last_time, counted_to });
         true
     }
 
@@ -159,8 +183,14 @@ impl Interfaces {
     }
 
     /// Takes up the options of an interface statistics block. The counts in it are since the capture began, so
-    /// the last block counts.
-    pub(super) fn statistics(&mut self, number: u32, block_options: &[u8], is_swapped: bool) {
+    /// the last block counts; by how much one is above the one before was dropped between the two.
+    pub(super) fn statistics(
+        &mut self,
+        number: u32,
+        ticks: (u32, u32),
+        block_options: &[u8],
+        is_swapped: bool,
+    ) {
         let mut sum = None::<u64>;
         for (code, value) in Options::new(block_options, is_swapped) {
             if matches!(code, option::ISB_IFDROP | option::ISB_OSDROP)
@@ -169,23 +199,45 @@ impl Interfaces {
                 sum = Some(sum.unwrap_or(0).saturating_add(drops));
             }
         }
+        let Some(Described { clock, last_time, counted_to: from, .. }) = self.get(number).copied() else {
+            return;
+        };
         if sum.is_some() {
-            self.update_drops(number, |drops| drops.statistics = sum);
+            let frames = self.update_drops(number, |drops| drops.statistics = sum);
+            // Some writers leave the time out. The block may also have been written before frames that had come.
+            let told = (ticks != (0, 0)).then(|| clock.time(ticks.0, ticks.1));
+            let to = told.map_or(last_time, |told| told.max(last_time));
+            self.note_gap(number, from, to, frames);
+            if let Some(described) = self.get_mut(number) {
+                described.counted_to = told.map_or(last_time, |told| told.min(last_time));
+            }
         }
     }
 
-    /// Counts frames that were dropped between a packet and the one before it.
-    pub(super) fn dropped_before_packet(&mut self, number: u32, count: u64) {
+    /// Counts frames that were dropped between a packet of this time and the one before it.
+    pub(super) fn dropped_before_packet(&mut self, number: u32, at: Timestamp, count: u64) {
+        let Some(before) = self.get(number).map(|described| described.last_time) else { return };
         self.update_drops(number, |drops| {
             drops.beside_packets = Some(drops.beside_packets.unwrap_or(0).saturating_add(count));
         });
+        self.note_gap(number, before, at, count);
     }
 
-    fn update_drops(&mut self, number: u32, update: impl FnOnce(&mut Drops)) {
-        let Some(number) = self.get(number).map(|described| usize::from(described.number)) else { return };
-        if let (Some(drops), Some(interface)) = (self.drops.get_mut(number), self.all.get_mut(number)) {
-            update(drops);
-            interface.dropped = drops.total();
+    fn note_gap(&mut self, number: u32, from: Timestamp, to: Timestamp, frames: u64) {
+        if let Some(interface) = self.get(number).map(|described| described.number) {
+            self.gaps.add(DropGap { interface, from, to, frames });
         }
+    }
+
+    /// Changes the counts of an interface, and gives by how much they rose in all.
+    fn update_drops(&mut self, number: u32, update: impl FnOnce(&mut Drops)) -> u64 {
+        let Some(number) = self.get(number).map(|described| usize::from(described.number)) else { return 0 };
+        let (Some(drops), Some(interface)) = (self.drops.get_mut(number), self.all.get_mut(number)) else {
+            return 0;
+        };
+        let before = drops.in_section().unwrap_or(0);
+        update(drops);
+        interface.dropped = drops.total();
+        drops.in_section().unwrap_or(0).saturating_sub(before)
     }
 }

@@ -11,6 +11,7 @@ mod options;
 use self::interfaces::{Described, Interfaces, MOST_INTERFACES};
 use self::options::Options;
 use super::error::Refusal;
+use super::gaps::DropGap;
 use super::link;
 use super::record::{LONGEST_RECORD, Record, Stop, size};
 use super::summary::Interface;
@@ -79,6 +80,10 @@ impl Pcapng {
         self.interfaces.all()
     }
 
+    pub(super) fn gaps(&self) -> &[DropGap] {
+        self.interfaces.gaps()
+    }
+
     /// Finds the next frame and has it in memory; the window stays before its block.
     ///
     /// # Errors
@@ -117,10 +122,13 @@ impl Pcapng {
         let Some(Described { number, link, clock, .. }) = self.interfaces.get(interface).copied() else {
             return Err(self.undescribed(window, interface));
         };
+        self.last_time = clock.time(high, low);
         if kind == PACKET || room - size(captured) >= 4 {
             self.count_drops(window, whole, kind);
         }
-        self.last_time = clock.time(high, low);
+        if let Some(described) = self.interfaces.get_mut(interface) {
+            described.last_time = self.last_time;
+        }
         Ok(Record {
             timestamp: self.last_time,
             header: PACKET_HEADER,
@@ -149,8 +157,9 @@ impl Pcapng {
                 let block = self.block(window, length)?;
                 let whole = block.len();
                 if let Some((header, rest)) = block.split_first_chunk::<20>() {
-                    let [_, _, interface, _, _] = self.numbers(*header);
-                    self.interfaces.statistics(interface, without_trailer(rest), self.is_swapped);
+                    let [_, _, interface, high, low] = self.numbers(*header);
+                    let options = without_trailer(rest);
+                    self.interfaces.statistics(interface, (high, low), options, self.is_swapped);
                 }
                 window.pass(whole);
             }
@@ -241,7 +250,7 @@ impl Pcapng {
             (interface, drops)
         };
         if let Some(count) = count {
-            self.interfaces.dropped_before_packet(interface, count);
+            self.interfaces.dropped_before_packet(interface, self.last_time, count);
         }
         self.drops_counted_before = end;
     }
@@ -348,7 +357,8 @@ fn overfull(window: &Window, captured: u32, length: u32) -> Stop {
 mod tests {
     use super::super::testfile::{BOTH_ORDERS, Order, PcapngFile};
     use super::super::tests::{failure, frames, read};
-    use crate::terms::LinkType;
+    use super::DropGap;
+    use crate::terms::{LinkType, Timestamp};
 
     fn name(name: &str) -> (u16, Vec<u8>) {
         (2, name.as_bytes().to_vec())
@@ -438,6 +448,39 @@ mod tests {
             let file = file.packet(0, 2, 3, b"two").packet(0, u16::MAX, 4, b"?");
             let (_, capture) = read(&file.octets);
             assert_eq!((capture.summary().damage, capture.summary().dropped), (None, Some(12)));
+        }
+    }
+
+    #[test]
+    fn drops_have_the_time_in_which_they_rose() {
+        let at = |us: i64| Timestamp(us * 1_000);
+        let gap = |interface, from: Timestamp, to: Timestamp, frames| DropGap { interface, from, to, frames };
+        let none = Timestamp(i64::MIN);
+        for order in BOTH_ORDERS {
+            let file = PcapngFile::new(order).interface(1, 0, &[]).interface(1, 0, &[]);
+            let (five, two) = (file.number(4, 5), file.number(4, 2));
+            let [three, also_three, seven] = [3, 3, 7].map(|n| file.number(5, n));
+            let file = file
+                .enhanced(1, 5, b"the other", 9, &[two])
+                .enhanced(0, 10, b"whole", 5, &[])
+                .enhanced(1, 15, b"the other", 9, &[])
+                .enhanced(0, 20, b"after five", 10, &[five])
+                .statistics_at(1, 30, &[three])
+                .statistics_at(1, 40, &[also_three])
+                .enhanced(1, 45, b"late", 4, &[])
+                .statistics_at(1, 50, &[seven]);
+            let (_, capture) = read(&file.octets);
+            assert_eq!(capture.summary().dropped, Some(12));
+            assert_eq!(
+                capture.gaps(),
+                [
+                    gap(1, none, at(5), 2),
+                    gap(0, at(10), at(20), 5),
+                    // Two of the three were counted beside a packet.
+                    gap(1, none, at(30), 1),
+                    gap(1, at(15), at(50), 4),
+                ]
+            );
         }
     }
 

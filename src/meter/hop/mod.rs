@@ -13,7 +13,7 @@ use super::clock::{ClockIndex, Clocks, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
 use super::record::{DscpChange, MAX_CHANGES, MAX_PARTS};
 use super::samples::{Level, NEVER, Samples, Sampling, is_chosen, sample};
-use super::sequence::{Step, Window, first_extended, on_the_wire};
+use super::sequence::{Silence, Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
 use super::{Anchor, ClockSource, Histogram};
 use crate::decode::PathId;
@@ -167,6 +167,8 @@ pub(super) struct Tally {
     pub(super) ttl: u8,
     pub(super) traffic_class: TrafficClass,
     pub(super) packets: u64,
+    /// The first and the last of them.
+    pub(super) span: (i64, i64),
 }
 
 /// Above this many different ways and markings at one hop, new ones are counted as the first way's.
@@ -255,7 +257,7 @@ pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks, sampling:
         sample_base: sampling.base,
         ..Cold::empty()
     };
-    cold.tally(d.path, d.ttl, d.traffic_class, 1);
+    cold.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
     cold.payload_types.push(PayloadTally { payload_type: d.payload_type, clock, source, packets: 1 });
     hot.set_level(sampling.level);
     cold.keep_sample(&mut hot, d, highest);
@@ -290,7 +292,8 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
             return;
         }
         Step::Forward(ahead) => {
-            cold.window.jump_ahead(u32::from(ahead));
+            let silence = Silence::between(cold.part.arrival.0, hot.last_arrival, d.arrival.0);
+            cold.window.jump_ahead(u32::from(ahead), silence);
             hot.highest = hot.highest.wrapping_add(u32::from(ahead));
             cold.unique += 1;
             cold.note_payload_type(d.payload_type, clocks);
@@ -356,7 +359,7 @@ impl Cold {
             self.octets += u64::from(hot.octets_and_level & 0x00FF_FFFF);
             self.jitter_sum += f64::from(hot.jitter_sum);
             self.jitter_updates += u64::from(hot.updates);
-            self.tally(hot.path, hot.ttl, hot.traffic_class, run);
+            self.tally(hot.path, hot.ttl, hot.traffic_class, run, hot.last_arrival);
             if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == hot.payload_type) {
                 p.packets += run;
             }
@@ -365,17 +368,20 @@ impl Cold {
         }
     }
 
-    fn tally(&mut self, path: PathId, ttl: u8, traffic_class: TrafficClass, packets: u64) {
+    /// Counts packets that came alike, the last of them (or the only one) at this time: a run goes on from a packet
+    /// that was counted before.
+    fn tally(&mut self, path: PathId, ttl: u8, traffic_class: TrafficClass, packets: u64, at: i64) {
         let same = |t: &Tally| t.path == path && t.ttl == ttl && t.traffic_class == traffic_class;
         if let Some(tally) = self.tallies.iter_mut().find(|t| same(t)) {
             tally.packets += packets;
+            tally.span = (tally.span.0.min(at), tally.span.1.max(at));
             return;
         }
         match self.tallies.first().copied() {
             Some(first) if self.tallies.len() >= MAX_TALLIES && (first.path, first.ttl) != (path, ttl) => {
-                self.tally(first.path, first.ttl, traffic_class, packets);
+                self.tally(first.path, first.ttl, traffic_class, packets, at);
             }
-            _ => self.tallies.push(Tally { path, ttl, traffic_class, packets }),
+            _ => self.tallies.push(Tally { path, ttl, traffic_class, packets, span: (at, at) }),
         }
     }
 
@@ -384,7 +390,7 @@ impl Cold {
         suspect.copies += 1;
         suspect.copied_octets += u64::from(d.octets);
         self.suspect = Some(suspect);
-        self.tally(d.path, d.ttl, d.traffic_class, 1);
+        self.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
     }
 
     /// The suspect was a packet of the stream, and so its copies are duplicates.
@@ -406,7 +412,7 @@ impl Cold {
     /// A packet of the stream that fits nowhere.
     pub(super) fn note_stray(&mut self, d: &Digest) {
         self.stray += 1;
-        self.tally(d.path, d.ttl, d.traffic_class, 1);
+        self.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
     }
 
     fn note_marking(&mut self, hot: &mut Hot, d: &Digest) {
@@ -420,7 +426,7 @@ impl Cold {
                 self.changes.push(DscpChange { at: d.arrival, from, to, sequence, part });
             }
         }
-        self.tally(d.path, d.ttl, d.traffic_class, 1);
+        self.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
         self.octets += u64::from(d.octets);
         (hot.path, hot.ttl, hot.traffic_class) = (d.path, d.ttl, d.traffic_class);
         hot.last_arrival = hot.last_arrival.max(d.arrival.0);
@@ -443,7 +449,8 @@ impl Cold {
         self.note_payload_type(d.payload_type, clocks);
         if self.is_outage(hot, d, ahead, clocks) {
             self.outages += 1;
-            self.window.jump_ahead(u32::from(ahead));
+            let silence = Silence::between(self.part.arrival.0, hot.last_arrival, d.arrival.0);
+            self.window.jump_ahead(u32::from(ahead), silence);
             hot.highest = hot.highest.wrapping_add(u32::from(ahead));
             self.compare_times(hot, d, false, clocks);
         } else {
@@ -499,7 +506,8 @@ impl Cold {
         }
     }
 
-    /// Ends the stream: what is still open is decided by what there is. Parts are kept where hops are compared.
+    /// Ends the stream: what is still open is decided by what there is. Parts are kept where hops are compared, or
+    /// something was lost.
     pub(super) fn close(&mut self, hot: &mut Hot, is_compared: bool) {
         self.take_over(hot);
         if let Some(suspect) = self.suspect.take() {
@@ -509,7 +517,7 @@ impl Cold {
             let told = trial.decide_at_end();
             self.settle(hot, &trial, told);
         }
-        if is_compared {
+        if is_compared || self.window.expected() > self.unique {
             self.end_part(hot);
         } else {
             self.window.close();

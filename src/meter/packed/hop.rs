@@ -76,13 +76,15 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
     out.number(flags);
     paths.write(path.as_ref(), out);
     out.count(ways.len());
+    out.moment(*first, head.first);
+    out.moment(*last, head.last);
     for way in ways {
         out.octet(way.ttl);
         out.number(way.packets);
         paths.write(way.path.as_ref(), out);
+        out.moment(way.first, *first);
+        out.moment(way.last, *last);
     }
-    out.moment(*first, head.first);
-    out.moment(*last, head.last);
     out.number(*packets);
     out.number(*octets);
     for (flag, value) in [
@@ -128,11 +130,16 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
     let flags = from.number();
     let path = PathBook::read(paths, from);
     let ways = from.count();
+    let (first, last) = (from.moment(head.first), from.moment(head.last));
     let ways: SmallVec<[Way; 1]> = (0..ways)
-        .map(|_| Way { ttl: from.octet(), packets: from.number(), path: PathBook::read(paths, from) })
+        .map(|_| Way {
+            ttl: from.octet(),
+            packets: from.number(),
+            path: PathBook::read(paths, from),
+            first: from.moment(first),
+            last: from.moment(last),
+        })
         .collect();
-    let first = from.moment(head.first);
-    let last = from.moment(head.last);
     let packets = from.number();
     let octets = from.number();
     let mut written = |flag: u64| (flags & flag != 0).then(|| from.number());
@@ -281,10 +288,13 @@ fn write_parts(parts: &[Part], first: Timestamp, out: &mut Writer) {
         out.moment(end.arrival, begin.arrival);
         out.number(*missing_unlisted);
         out.count(missing.len());
-        let mut next = *lowest;
+        let (mut next, mut until_ms) = (*lowest, 0);
         for run in missing {
             out.signed(i64::from(run.first) - i64::from(next));
             out.number(run.length.into());
+            out.signed(i64::from(run.since_ms) - i64::from(until_ms));
+            out.signed(i64::from(run.until_ms) - i64::from(run.since_ms));
+            until_ms = run.until_ms;
             next = run.first.wrapping_add(run.length);
         }
         known = end.arrival;
@@ -311,10 +321,13 @@ fn read_parts(first: Timestamp, from: &mut Reader<'_>) -> Vec<Part> {
         let end = Anchor { sequence, timestamp, arrival: from.moment(begin.arrival) };
         let missing_unlisted = from.number();
         let runs = from.count();
-        let mut next = lowest;
+        let (mut next, mut until_ms) = (lowest, 0);
         let mut missing = Vec::with_capacity(runs.min(crate::meter::MAX_RUNS));
         for _ in 0..runs {
-            let run = MissingRun { first: beside(next, from.signed()), length: from.small() };
+            let (first, length) = (beside(next, from.signed()), from.small());
+            let since_ms = beside(until_ms, from.signed());
+            let run = MissingRun { first, length, since_ms, until_ms: beside(since_ms, from.signed()) };
+            until_ms = run.until_ms;
             next = run.first.wrapping_add(run.length);
             missing.push(run);
         }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::octets::Reader;
-use super::{Head, Packed, Packer, hop, stream};
+use super::stream::Peek;
+use super::{Head, Packed, Packer, hop};
 use crate::decode::Path;
 use crate::meter::{HopRecord, StreamRecord, prefetch};
 use crate::terms::{PointId, Ssrc, Timestamp};
@@ -66,7 +67,7 @@ impl Records {
         self.sources = sources;
         let places = std::mem::take(&mut self.places);
         let mut timed: Vec<(Timestamp, Place)> =
-            places.iter().map(|&place| (stream::peek(self.octets(place)).1, place)).collect();
+            places.iter().map(|&place| (Peek::at(self.octets(place)).first, place)).collect();
         drop(places);
         timed.sort_unstable_by(|&(first, a), &(other, b)| {
             let rest = |place| {
@@ -99,10 +100,22 @@ impl Records {
         }
     }
 
+    /// The numbers of all records.
+    #[must_use]
+    pub fn numbers(&self) -> std::ops::Range<u32> {
+        0..u32::try_from(self.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a hop of a record lacks any packet.
+    #[must_use]
+    pub fn has_losses(&self, number: u32) -> bool {
+        self.place(number).is_some_and(|place| Peek::at(self.octets(place)).has_losses)
+    }
+
     /// A record's SSRC.
     #[must_use]
     pub fn ssrc(&self, number: u32) -> Ssrc {
-        self.place(number).map_or(Ssrc(0), |place| stream::peek(self.octets(place)).0)
+        self.place(number).map_or(Ssrc(0), |place| Peek::at(self.octets(place)).ssrc)
     }
 
     /// A record without its hops.

@@ -24,6 +24,8 @@ pub struct Head {
     pub last: Timestamp,
     /// Distinct sequence numbers at the first hop.
     pub unique: u64,
+    /// Whether a hop lacks any packet.
+    pub has_losses: bool,
     /// Payload types, most packets first.
     pub payload_types: SmallVec<[PayloadType; 2]>,
     /// Mean time between packets, in seconds.
@@ -45,6 +47,7 @@ impl Head {
             first,
             last,
             unique: _,
+            has_losses: _,
             payload_types,
             packet_interval_seconds,
             mean_octets,
@@ -67,18 +70,20 @@ impl Head {
 
 const HAS_INTERVAL: u8 = 1;
 const HAS_FACTS: u8 = 2;
+const HAS_LOSSES: u8 = 4;
 
 impl Head {
     pub(super) fn write(&self, out: &mut Writer) {
         out.whole(&self.ssrc.0.to_le_bytes());
         out.whole(&self.first.0.to_le_bytes());
+        let flags = u8::from(self.packet_interval_seconds.is_some()) * HAS_INTERVAL
+            + u8::from(self.facts.is_some()) * HAS_FACTS
+            + u8::from(self.has_losses) * HAS_LOSSES;
+        out.octet(flags);
         out.number(self.point.0.into());
         write_flow(&self.flow, out);
         out.moment(self.last, self.first);
         out.number(self.unique);
-        let flags = u8::from(self.packet_interval_seconds.is_some()) * HAS_INTERVAL
-            + u8::from(self.facts.is_some()) * HAS_FACTS;
-        out.octet(flags);
         if let Some(seconds) = self.packet_interval_seconds {
             out.whole(&seconds.to_le_bytes());
         }
@@ -98,11 +103,11 @@ impl Head {
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
         let first = Timestamp(i64::from_le_bytes(from.whole()));
+        let flags = from.octet();
         let point = PointId(from.short());
         let flow = read_flow(from);
         let last = from.moment(first);
         let unique = from.number();
-        let flags = from.octet();
         let packet_interval_seconds = (flags & HAS_INTERVAL != 0).then(|| f32::from_le_bytes(from.whole()));
         let mean_octets = f32::from_le_bytes(from.whole());
         let kinds = from.count();
@@ -127,6 +132,7 @@ impl Head {
             first,
             last,
             unique,
+            has_losses: flags & HAS_LOSSES != 0,
             payload_types,
             packet_interval_seconds,
             mean_octets,
@@ -135,10 +141,22 @@ impl Head {
     }
 }
 
-/// The numbers by which records are sorted and grouped stand first, and are as long everywhere.
-pub(super) fn peek(octets: &[u8]) -> (Ssrc, Timestamp) {
-    let mut from = Reader(octets);
-    (Ssrc(u32::from_le_bytes(from.whole())), Timestamp(i64::from_le_bytes(from.whole())))
+/// What records are sorted, grouped and chosen by stands first, and is as long everywhere.
+pub(super) struct Peek {
+    pub(super) ssrc: Ssrc,
+    pub(super) first: Timestamp,
+    pub(super) has_losses: bool,
+}
+
+impl Peek {
+    pub(super) fn at(octets: &[u8]) -> Self {
+        let mut from = Reader(octets);
+        Self {
+            ssrc: Ssrc(u32::from_le_bytes(from.whole())),
+            first: Timestamp(i64::from_le_bytes(from.whole())),
+            has_losses: from.octet() & HAS_LOSSES != 0,
+        }
+    }
 }
 
 const IS_TCP: u8 = 1;

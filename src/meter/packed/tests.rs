@@ -77,7 +77,12 @@ impl Draw<'_> {
             highest: self.u32(),
             begin: self.anchor(),
             end: self.anchor(),
-            missing: self.list(4, |d| MissingRun { first: d.u32(), length: d.u32() }),
+            missing: self.list(4, |d| MissingRun {
+                first: d.u32(),
+                length: d.u32(),
+                since_ms: d.u32(),
+                until_ms: d.u32(),
+            }),
             missing_unlisted: self.any(),
         }
     }
@@ -99,7 +104,15 @@ impl Draw<'_> {
             point,
             flow,
             path: path(self),
-            ways: self.list(3, |d| Way { ttl: d.u8(), packets: d.any(), path: path(d) }).into(),
+            ways: self
+                .list(3, |d| Way {
+                    ttl: d.u8(),
+                    packets: d.any(),
+                    path: path(d),
+                    first: d.time(),
+                    last: d.time(),
+                })
+                .into(),
             first: self.time(),
             last: self.time(),
             packets,

@@ -56,6 +56,7 @@ impl Serialize for Report<'_> {
             "captures",
             &Each(|| outcome.captures.iter().map(|c| source::Capture::of(c, view))),
         )?;
+        map.serialize_entry("gaps", &Each(|| outcome.gaps.iter().map(|g| source::Gap::of(g, view))))?;
         let streams = &outcome.streams;
         map.serialize_entry(
             "streams",

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 use super::{Counts, Text};
-use crate::meter::{CaptureRecord, MeterCounters};
+use crate::meter::{CaptureRecord, MeterCounters, TapGap};
 use crate::report::view::View;
 use crate::terms::Timestamp;
 
@@ -40,6 +40,28 @@ impl<'a> Capture<'a> {
             undecoded: Counts(&record.undecoded),
             dropped: record.dropped,
             interfaces: record.interfaces.iter().map(|name| name.as_deref().map(|n| view.text(n))).collect(),
+        }
+    }
+}
+
+/// One item of `gaps`: a time in which a point missed frames.
+#[derive(Serialize)]
+pub(super) struct Gap<'a> {
+    point: Cow<'a, str>,
+    from: Text<Timestamp>,
+    to: Text<Timestamp>,
+    frames: Option<u64>,
+    evidence: &'static str,
+}
+
+impl<'a> Gap<'a> {
+    pub(super) fn of(gap: &TapGap, view: &'a View<'a>) -> Self {
+        Self {
+            point: view.point(gap.point),
+            from: Text(gap.from),
+            to: Text(gap.to),
+            frames: gap.frames,
+            evidence: gap.evidence.as_str(),
         }
     }
 }

@@ -57,6 +57,8 @@ struct Stream<'a> {
 #[derive(Serialize)]
 struct QualityFigures<'a> {
     loss_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certain_loss_ratio: Option<f64>,
     jitter_seconds: Option<f64>,
     round_trip_seconds: Option<f64>,
     mos_estimate: Option<f64>,
@@ -130,6 +132,7 @@ impl<'a> QualityFigures<'a> {
     fn of(quality: &'a Quality) -> Self {
         Self {
             loss_ratio: quality.loss_ratio,
+            certain_loss_ratio: quality.certain_loss_ratio,
             jitter_seconds: quality.jitter_seconds,
             round_trip_seconds: quality.round_trip_seconds,
             mos_estimate: quality.mos_estimate,

@@ -33,7 +33,8 @@ fn the_report_of_nothing() {
 fn promised_keys_are_there() {
     let report = parsed(&example::outcome());
     for (pointer, keys) in [
-        ("", "schema version captures streams stun joins findings summary counters"),
+        ("", "schema version captures gaps streams stun joins findings summary counters"),
+        ("/gaps/0", "point from to frames evidence"),
         ("/captures/0", "file point format packets bytes first last truncated undecoded dropped"),
         (
             "/streams/0",

@@ -146,6 +146,13 @@ fn link(
     let remarked: u64 = segment.map_or(0, |s| s.remarked.iter().map(|r| r.packets).sum());
     let is_remarked = is_changed || remarked > 0;
     let mut is_lossy = false;
+    if segment.is_some_and(|segment| segment.is_alternative) {
+        return Link {
+            signs: Vec::new(),
+            is_bad: false,
+            figures: vec!["or".to_owned(), "this way".to_owned()],
+        };
+    }
     if let Some(segment) = segment {
         match segment.lost {
             Some(0) => figures.push("0 lost".to_owned()),
@@ -155,7 +162,10 @@ fn link(
                 let ratio = lost as f64 / segment.packets_in.max(1) as f64;
                 figures.push(format!("{} lost {} %", count(lost), percent(ratio)));
             }
-            None => figures.push("? lost".to_owned()),
+            None => figures.push(match segment.lost_certain {
+                Some(certain) if certain > 0 => format!("≥ {} lost", count(certain)),
+                _ => "? lost".to_owned(),
+            }),
         }
         legend.has_unknown |= segment.lost.is_none();
         if segment.unseen_after > 0 {

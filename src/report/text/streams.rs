@@ -110,7 +110,11 @@ impl Row {
             class: view.class(stream.class).unwrap_or(NOT_KNOWN).to_owned(),
             direction: stream.direction.to_string(),
             packets: count(stream.packets()),
-            loss: stream.loss_ratio().map_or_else(|| NOT_KNOWN.into(), percent),
+            loss: match stream.loss_ratio().map(percent) {
+                None => NOT_KNOWN.into(),
+                Some(least) if stream.quality.certain_loss_ratio.is_some() => format!("≥ {least}"),
+                Some(loss) => loss,
+            },
             jitter: stream.jitter_seconds().map_or_else(|| NOT_KNOWN.into(), millis),
             dscp: codepoints(&record.hops),
             verdict: format!("{}{}", verdict.as_str(), if poor { ", poor" } else { "" }),

@@ -9,8 +9,8 @@ use super::{codepoint, sometimes, tags, thousandths, tunnels};
 use crate::synth::media::{Class, Codec};
 use crate::synth::random::Random;
 use crate::synth::scenario::{
-    Background, Burst, CodecChange, Directions, DscpChange, Endpoint, Framing, Match, Point, Relay, Remark,
-    Scenario, Segment, Silence, Stream, Stun,
+    Background, Burst, CodecChange, Directions, DropCounts, DscpChange, Endpoint, Framing, Match, Point,
+    Relay, Remark, Scenario, Segment, Silence, Stream, Stun,
 };
 use crate::terms::Dscp;
 
@@ -61,6 +61,9 @@ fn points(random: &mut Random, several_ways: bool) -> Vec<Point> {
                 after_router_vlan: (twice && random.chance(0.5)).then(|| tags(random)),
                 mirror_loss: sometimes(random, 0.15, 30),
                 mirror_duplicates: sometimes(random, 0.15, 50),
+                mirror_gaps: Vec::new(),
+                mirror_direction: Directions::Both,
+                drop_counts: DropCounts::None,
                 snap: random.chance(0.2).then_some(256),
                 clock_offset: if random.chance(0.15) { thousandths(random, 0, 400) - 0.2 } else { 0.0 },
                 clock_drift: 0.0,

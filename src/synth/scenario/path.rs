@@ -40,6 +40,15 @@ pub struct Point {
     /// Share of packets that this mirror delivers twice.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mirror_duplicates: f64,
+    /// Times in which this mirror delivers nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mirror_gaps: Vec<Interval>,
+    /// The direction of travel that this mirror delivers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mirror_direction: Directions,
+    /// How a pcapng capture says what its machine dropped: the frames of `mirror_gaps`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drop_counts: DropCounts,
     /// Octets of a frame that are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snap: Option<u32>,
@@ -85,6 +94,9 @@ pub struct Segment {
     /// Runs of packets lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bursts: Vec<Burst>,
+    /// Times in which nothing comes through, by when it should have arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub down: Vec<Interval>,
     /// Share of packets that arrive twice.
     #[serde(default, skip_serializing_if = "is_default")]
     pub duplicates: f64,
@@ -100,6 +112,29 @@ pub struct Segment {
     /// Share of ECN-capable packets that are marked CE.
     #[serde(default, skip_serializing_if = "is_default")]
     pub congestion: f64,
+}
+
+/// A time, in true seconds of the scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// When it begins.
+    pub at: f64,
+    /// How long it lasts.
+    pub lasting: f64,
+}
+
+/// How a capture says what the capturing machine dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DropCounts {
+    /// Not at all, as if the mirror's port dropped it.
+    #[default]
+    None,
+    /// Beside the next frame.
+    Packets,
+    /// In statistics of the interface, once a second and at the end.
+    Statistics,
 }
 
 /// Ways along the path.

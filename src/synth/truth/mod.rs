@@ -50,6 +50,9 @@ pub(super) struct Capture {
     pub packets: u64,
     /// Octets of frames that were kept.
     pub bytes: u64,
+    /// Frames that its machine dropped, where the capture says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
     pub first: Option<String>,
     pub last: Option<String>,
 }

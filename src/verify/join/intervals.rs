@@ -16,6 +16,11 @@ impl Intervals {
         }
     }
 
+    /// The intervals, in order.
+    pub(in crate::verify) fn iter(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        self.0.iter().copied()
+    }
+
     /// How many numbers are in it.
     pub(in crate::verify) fn count(&self) -> u64 {
         self.0.iter().map(|(start, end)| u64::try_from(end - start).unwrap_or(0)).sum()

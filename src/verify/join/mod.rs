@@ -4,12 +4,14 @@
 //! beyond doubt stays apart, and is said to.
 
 pub(super) mod clock;
+mod doubt;
 pub(super) mod identity;
 pub(super) mod intervals;
 mod joined;
 mod link;
 mod order;
 pub(super) mod segments;
+mod stage;
 
 use joined::Joining;
 pub(super) use joined::{Heads, Joined};

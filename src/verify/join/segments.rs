@@ -1,11 +1,14 @@
 //! Between neighbouring hops: loss, marking, delay, order.
 
 use super::clock::{ClockRelation, Clocks};
+use super::doubt::{Losses, divide};
 use super::identity::matches;
 use super::intervals::Intervals;
 use super::order::timed;
+use super::stage::stages;
 use crate::meter::{HopRecord, StreamRecord};
-use crate::terms::{Dscp, PointId, Timestamp};
+use crate::terms::{Dscp, Timestamp};
+use crate::verify::tap::{Taps, reason};
 
 /// What one segment does to one stream, between hops `index` and `index + 1` of its record.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +17,14 @@ pub struct Segment {
     pub packets_in: u64,
     /// Distinct packets at the hop after.
     pub packets_out: u64,
-    /// Seen before, not after, and at no later hop; none where that cannot be told.
+    /// The two hops are not in a row: a packet passes the one or the other. All figures of packets are 0 then.
+    pub is_alternative: bool,
+    /// Seen before, not after, and at no later hop; none where that cannot be told, or not of all.
     pub lost: Option<u64>,
+    /// Those of them that fall into no time in which the taps behind may have missed them.
+    pub lost_certain: Option<u64>,
+    /// Those that do.
+    pub lost_suspect: Option<u64>,
     /// Seen before, not after, but at a later hop: missed by the mirror after.
     pub unseen_after: u64,
     /// Seen after, not before: missed by the mirror before.
@@ -77,78 +86,162 @@ pub struct Variation {
     pub max: f64,
 }
 
-/// What is known of a point besides its streams.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::verify) struct Recording {
-    /// First and last frame of its captures.
-    pub(in crate::verify) span: Option<(Timestamp, Timestamp)>,
-    /// Frames that its capturing machine dropped.
-    pub(in crate::verify) dropped: u64,
-}
-
 /// A point that began to record this much later than the other was not there yet.
 const LATE_NS: i64 = 1_000_000_000;
 
 /// The segments of a stream, one less than its hops.
-pub(in crate::verify) fn segments(
-    stream: &StreamRecord,
-    clocks: &Clocks,
-    recording: impl Fn(PointId) -> Recording,
-) -> Vec<Segment> {
+pub(in crate::verify) fn segments(stream: &StreamRecord, clocks: &Clocks, taps: &Taps) -> Vec<Segment> {
     if stream.hops.len() < 2 {
         return Vec::new();
     }
     let seen = seen_by_hop(&stream.hops);
-    // What any hop from here on saw.
-    let mut later = vec![Intervals::default(); seen.len() + 1];
-    for i in (0..seen.len()).rev() {
-        later[i] = seen[i].numbers.or(&later[i + 1]);
+    let firsts = stages(&stream.hops, &seen, clocks, taps);
+    let way = Way { hops: &stream.hops, seen: &seen, firsts: &firsts, clocks, taps };
+    (1..stream.hops.len()).filter_map(|after| way.segment(after)).collect()
+}
+
+/// The hops of a stream, and which of them are side by side.
+struct Way<'a> {
+    hops: &'a [HopRecord],
+    seen: &'a [Seen],
+    /// For each hop the first one of its stage.
+    firsts: &'a [usize],
+    clocks: &'a Clocks,
+    taps: &'a Taps,
+}
+
+impl Way<'_> {
+    /// The hops of the stage that a hop belongs to.
+    fn stage(&self, hop: usize) -> std::ops::Range<usize> {
+        let first = self.firsts.get(hop).copied().unwrap_or(hop);
+        let others = self.firsts.iter().skip(first).take_while(|&&f| f == first).count();
+        first..first + others
     }
-    let neighbours = stream.hops.iter().zip(stream.hops.iter().skip(1)).enumerate();
-    neighbours
-        .map(|(i, (before, after))| {
-            let clock = clocks.between(before.point, after.point);
-            let (a, b) = (&seen[i], &seen[i + 1]);
-            let both = a.numbers.and(&b.numbers);
-            let gone = a.numbers.without(&b.numbers);
-            let heard = recorded(before, recording(after.point), &a.numbers, &later[i + 1], &clock);
-            let lost = gone.without(&later[i + 2]).within(heard.0, heard.1).count();
-            let back = clocks.between(after.point, before.point);
-            let heard = recorded(after, recording(before.point), &b.numbers, &a.numbers, &back);
-            let unseen_before = b.numbers.without(&a.numbers).within(heard.0, heard.1).count();
-            let mut suspect = Vec::new();
-            if a.is_incomplete || b.is_incomplete {
-                suspect.push("more runs of loss than are kept");
+
+    fn hops(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = (&HopRecord, &Seen)> {
+        let both = self.hops.iter().zip(self.seen);
+        both.skip(range.start).take(range.len())
+    }
+
+    /// What any of some hops saw.
+    fn numbers(&self, range: std::ops::Range<usize>) -> Intervals {
+        let mut all = self.hops(range).map(|(_, seen)| &seen.numbers);
+        let first = all.next().cloned().unwrap_or_default();
+        all.fold(first, |either, numbers| either.or(numbers))
+    }
+
+    /// Between a hop and the one before it.
+    fn segment(&self, at: usize) -> Option<Segment> {
+        let (before, after) = (self.hops.get(at.checked_sub(1)?)?, self.hops.get(at)?);
+        let clock = self.clocks.between(before.point, after.point);
+        let (from, to) = (self.stage(at - 1), self.stage(at));
+        if from == to {
+            return Some(Segment::between_ways(clock));
+        }
+        let (a, b) = (self.numbers(from.clone()), self.numbers(to.clone()));
+        let later = self.numbers(to.end..self.hops.len());
+        let gone = a.without(&b);
+        let beyond = b.or(&later);
+        let heard = recorded(before, self.taps.span(after.point), &a, &beyond, &clock);
+        let lost = gone.without(&later).within(heard.0, heard.1);
+        let back = self.clocks.between(after.point, before.point);
+        let heard = recorded(after, self.taps.span(before.point), &b, &a, &back);
+        let unseen_before = b.without(&a).within(heard.0, heard.1).count();
+        let is_incomplete = self.hops(from.start..to.end).any(|(_, seen)| seen.is_incomplete);
+        let Losses { certain, suspect, evidence } = self.losses(&lost, before, to.start);
+        let mut reasons: Vec<&'static str> = evidence.map(reason).into_iter().collect();
+        if is_incomplete {
+            reasons.push("more runs of loss than are kept");
+        }
+        let mut remarked = Vec::new();
+        let mut delays = Vec::new();
+        let mut pcp = Vec::new();
+        for (x, a) in self.hops(from.clone()) {
+            for (y, b) in self.hops(to.clone()) {
+                let both = a.numbers.and(&b.numbers);
+                remarked.extend(self::remarked(x, y, a, b, &both));
+                pcp.extend(pcp_changed(x, y, &both));
+                let clock = self.clocks.between(x.point, y.point);
+                delays.extend(timed(x, y).into_iter().map(|(at, delay)| clock.corrected(at, delay)));
             }
-            let witnesses = stream.hops.iter().skip(i + 1);
-            if lost > 0 && witnesses.clone().all(|h| recording(h.point).dropped > 0) {
-                suspect.push("the capturing machine dropped frames");
-            }
-            let delays = timed(before, after);
-            let delays: Vec<i64> = delays.into_iter().map(|(at, delay)| clock.corrected(at, delay)).collect();
-            Segment {
-                packets_in: before.unique,
-                packets_out: after.unique,
-                lost: suspect.is_empty().then_some(lost),
-                unseen_after: gone.and(&later[i + 2]).count(),
-                unseen_before,
-                reordered_added: after.reordered.saturating_sub(before.reordered),
-                remarked: remarked(before, after, a, b, &both),
-                pcp_changed: pcp_changed(before, after, &both),
-                delay: clock.shared.then(|| delay(&delays)).flatten(),
-                delay_variation: variation(delays),
-                clock,
-                suspect,
-            }
+        }
+        let sum = |range, of: fn(&HopRecord) -> u64| self.hops(range).map(|(hop, _)| of(hop)).sum::<u64>();
+        let reordered = |hop: &HopRecord| hop.reordered;
+        Some(Segment {
+            packets_in: sum(from.clone(), |hop| hop.unique),
+            packets_out: sum(to.clone(), |hop| hop.unique),
+            is_alternative: false,
+            lost: reasons.is_empty().then_some(certain),
+            lost_certain: (!is_incomplete).then_some(certain),
+            lost_suspect: (!is_incomplete).then_some(suspect),
+            unseen_after: gone.and(&later).count(),
+            unseen_before,
+            reordered_added: sum(to, reordered).saturating_sub(sum(from, reordered)),
+            remarked: together(remarked),
+            pcp_changed: pcp,
+            delay: clock.shared.then(|| delay(&delays)).flatten(),
+            delay_variation: variation(delays),
+            clock,
+            suspect: reasons,
         })
-        .collect()
+    }
+
+    /// Divides what was lost before the stage that begins here into what is certain and what is not.
+    fn losses(&self, lost: &Intervals, before: &HopRecord, start: usize) -> Losses {
+        let mut behind = Vec::new();
+        let mut at = start;
+        while at < self.hops.len() {
+            let stage = self.stage(at);
+            at = stage.end.max(at + 1);
+            behind.push(self.hops(stage).collect());
+        }
+        divide(lost, before, &behind, self.clocks, self.taps)
+    }
+}
+
+impl Segment {
+    /// Between two hops of one stage: no packet passes both.
+    fn between_ways(clock: ClockRelation) -> Self {
+        Self {
+            packets_in: 0,
+            packets_out: 0,
+            is_alternative: true,
+            lost: Some(0),
+            lost_certain: Some(0),
+            lost_suspect: Some(0),
+            unseen_after: 0,
+            unseen_before: 0,
+            reordered_added: 0,
+            remarked: Vec::new(),
+            pcp_changed: Vec::new(),
+            delay: None,
+            delay_variation: None,
+            clock,
+            suspect: Vec::new(),
+        }
+    }
+}
+
+/// Changes of all ways, equal ones as one.
+fn together(changes: Vec<Remarked>) -> Vec<Remarked> {
+    let mut all: Vec<Remarked> = Vec::with_capacity(changes.len());
+    for change in changes {
+        match all.iter_mut().find(|known| (known.from, known.to) == (change.from, change.to)) {
+            Some(known) => {
+                known.packets += change.packets;
+                (known.first, known.last) = (known.first.min(change.first), known.last.max(change.last));
+            }
+            None => all.push(change),
+        }
+    }
+    all
 }
 
 /// The numbers that one hop saw, in coordinates that all hops share.
-struct Seen {
-    numbers: Intervals,
+pub(super) struct Seen {
+    pub(super) numbers: Intervals,
     /// Where each part of the hop begins in the common coordinates.
-    bases: Vec<i64>,
+    pub(super) bases: Vec<i64>,
     is_incomplete: bool,
 }
 
@@ -202,10 +295,11 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
 }
 
 /// The numbers of one hop for which the other one was recording: what passed before the other's capture began, or
-/// after it ended, was neither lost nor missed. `numbers` are those of the hop, `others` those seen on the other side.
+/// after it ended, was neither lost nor missed. `numbers` are those of the hop, `others` those seen on the other side,
+/// `other` the first and last moment of the other's capture.
 fn recorded(
     hop: &HopRecord,
-    other: Recording,
+    other: Option<(Timestamp, Timestamp)>,
     numbers: &Intervals,
     others: &Intervals,
     clock: &ClockRelation,
@@ -213,7 +307,7 @@ fn recorded(
     let (Some((lowest, highest)), Some((first, last))) = (numbers.bounds(), others.bounds()) else {
         return (i64::MIN, i64::MAX);
     };
-    let Some((start, end)) = other.span else { return (lowest, highest + 1) };
+    let Some((start, end)) = other else { return (lowest, highest + 1) };
     // The packet's time at this hop, by the clock of the other.
     let at = |t: Timestamp| t.0.saturating_sub(clock.corrected(t.0, 0));
     let was_there = at(hop.first) >= start.0.saturating_sub(LATE_NS);

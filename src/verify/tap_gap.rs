@@ -1,0 +1,55 @@
+//! Condition: a tap missed frames, or may have.
+
+use super::context::Context;
+use super::finding::{Finding, FindingKind, Place, Severity};
+use crate::meter::{TapEvidence, TapGap};
+
+pub(super) fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let mut gaps: Vec<&TapGap> = context.outcome.gaps.iter().collect();
+    gaps.sort_by_key(|gap| (gap.point, gap.evidence));
+    for alike in gaps.chunk_by(|a, b| (a.point, a.evidence) == (b.point, b.evidence)) {
+        findings.extend(found(context, alike));
+    }
+}
+
+/// One finding on all gaps of a point that the same evidence tells of.
+fn found(context: &Context<'_>, gaps: &[&TapGap]) -> Option<Finding> {
+    let (first, last) = (gaps.iter().map(|gap| gap.from).min()?, gaps.iter().map(|gap| gap.to).max()?);
+    let gap = gaps.first()?;
+    let frames: u64 = gaps.iter().filter_map(|gap| gap.frames).fold(0, u64::saturating_add);
+    let point = context.outcome.points.get(usize::from(gap.point.0)).map_or("?", String::as_str);
+    let times = if gaps.len() == 1 { "once".to_owned() } else { format!("{} times", gaps.len()) };
+    let missed = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
+    let (message, advice) = match gap.evidence {
+        TapEvidence::DropCount => (
+            format!("the machine that captured {point} dropped {missed}, {times}"),
+            "Losses of these times get no verdict. Give the capture a larger buffer, a filter or a snap length.",
+        ),
+        TapEvidence::TunnelSequence => (
+            format!("the tunnel that carries the mirror of {point} lost {missed}, {times}"),
+            "Losses of these times get no verdict. Look at the way of the mirrored traffic to this machine.",
+        ),
+        TapEvidence::SharedGap => (
+            format!(
+                "at {point} most streams fell silent together, {times}: the mirror missed them, or the network \
+                     was down; both are possible"
+            ),
+            "Losses of these times get no verdict. Compare with logs of links and with drops of the mirror's port.",
+        ),
+    };
+    Some(Finding {
+        kind: FindingKind::TapGap,
+        severity: Severity::Warning,
+        stream: None,
+        call: None,
+        place: Place::Point(gap.point),
+        direction: None,
+        from: None,
+        to: None,
+        packets: frames,
+        first,
+        last,
+        message,
+        advice,
+    })
+}
