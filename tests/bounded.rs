@@ -14,7 +14,10 @@ fn folder_of(points: &[&str], count: u32) -> Folder {
     use std::fmt::Write as _;
     let mut scenario = String::new();
     for (place, point) in points.iter().enumerate() {
-        let _ = write!(scenario, "[[point]]\nname = \"{point}\"\nsnap = 64\nttl_drop = {place}\ndelay = 0.00{place}\n");
+        let _ = write!(
+            scenario,
+            "[[point]]\nname = \"{point}\"\nsnap = 64\nttl_drop = {place}\ndelay = 0.00{place}\n"
+        );
     }
     let _ = write!(
         scenario,

@@ -177,11 +177,13 @@ fn named_clock(points: &[String], policy: &Policy, a: PointId, b: PointId) -> Op
 fn recordings(material: &Material) -> Vec<Recording> {
     let mut all = vec![Recording::default(); material.points.len()];
     for capture in &material.captures {
-        let Some(point) = all.get_mut(usize::from(capture.point.0)) else { continue };
-        point.dropped += capture.dropped.unwrap_or(0);
-        if let Some((first, last)) = capture.first.zip(capture.last) {
-            let (start, end) = point.span.unwrap_or((first, last));
-            point.span = Some((start.min(first), end.max(last)));
+        for number in capture.other_points.iter().chain([&capture.point]) {
+            let Some(point) = all.get_mut(usize::from(number.0)) else { continue };
+            point.dropped += capture.dropped.unwrap_or(0);
+            if let Some((first, last)) = capture.first.zip(capture.last) {
+                let (start, end) = point.span.unwrap_or((first, last));
+                point.span = Some((start.min(first), end.max(last)));
+            }
         }
     }
     all
