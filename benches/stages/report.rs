@@ -3,7 +3,7 @@
 use std::io;
 
 use criterion::{Criterion, Throughput};
-use hopmark::pipeline::{PointFiles, Progress, Replay, replay};
+use hopmark::pipeline::{PointFiles, PointsBy, Progress, Replay, replay};
 use hopmark::report::{Options, write_json, write_text};
 use hopmark::synth::Format;
 
@@ -18,7 +18,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     );
     let outcome = with_capture(&scenario, Format::Pcap, |path| {
         let points = vec![PointFiles { name: String::new(), files: vec![path.to_owned()] }];
-        let run = Replay { points, interfaces_are_points: false, threads: 1 };
+        let run = Replay { points, points_by: PointsBy::Name, threads: 1 };
         let policy = std::sync::Arc::new(hopmark::config::builtin("teams").expect("a built-in profile"));
         replay(&run, &policy, &Progress::default()).expect("a capture")
     });

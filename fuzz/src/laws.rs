@@ -2,6 +2,7 @@
 
 use hopmark::meter::{
     Histogram, HopRecord, MAX_CHANGES, MAX_PARTS, MAX_RUNS, MeterCounters, StreamRecord, StunRecord,
+    TunnelRecord,
 };
 use hopmark::verify::{Outcome, Segment};
 
@@ -91,6 +92,15 @@ fn of_bursts(hop: &HopRecord) {
         .map(|(&runs, length)| if runs == 0 { Some(0) } else { Some(runs * length?) })
         .sum();
     assert!(at_most.is_none_or(|at_most| hop.lost() <= at_most), "{hop:?}");
+}
+
+/// Panics where a mirror session's record contradicts itself.
+pub fn of_tunnel(tunnel: &TunnelRecord) {
+    let lost: u64 = tunnel.files.iter().map(|(_, count)| count.lost).sum();
+    let known: u64 = tunnel.gaps.iter().filter_map(|gap| gap.frames).sum();
+    let are_known = tunnel.gaps.iter().all(|gap| gap.frames.is_some());
+    assert!(if are_known { known == lost } else { known <= lost }, "{tunnel:?}");
+    assert!(tunnel.gaps.iter().all(|gap| gap.from <= gap.to) && tunnel.gaps.is_sorted(), "{tunnel:?}");
 }
 
 /// Panics where a pair's record contradicts itself.

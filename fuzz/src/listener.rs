@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use hopmark::decode::stun::StunMessage;
 use hopmark::decode::{Decoder, Message, Observation, Options, Path, PathTable};
-use hopmark::meter::{ClockSource, Limits, Meter, MeterCounters, StreamRecord, StunRecord};
+use hopmark::meter::{
+    ClockSource, Limits, Meter, MeterCounters, StreamRecord, StunRecord, TunnelRecord, Tunnels,
+};
 use hopmark::policy::static_clock_rate;
 use hopmark::terms::{Frame, PointId};
 
@@ -31,12 +33,15 @@ pub struct Heard {
     pub stun: Vec<StunRecord>,
     /// What was dropped on the way.
     pub counters: MeterCounters,
+    /// Mirrors that number their frames.
+    pub tunnels: Vec<TunnelRecord>,
 }
 
 /// Hears the frames of one observation point.
 pub struct Listener {
     decoder: Decoder,
     meter: Meter,
+    tunnels: Tunnels,
     rtp_packets: u64,
 }
 
@@ -52,12 +57,12 @@ impl Listener {
     #[must_use]
     pub fn new(point: PointId, limits: Limits, seed: u64) -> Self {
         let decoder = Decoder::new(seed, Options::default());
-        Self { decoder, meter: meter(point, limits, seed), rtp_packets: 0 }
+        Self { decoder, meter: meter(point, limits, seed), tunnels: Tunnels::new(seed), rtp_packets: 0 }
     }
 
     /// Hears a frame; `look` sees what it was decoded to.
     pub fn hear(&mut self, frame: &Frame<'_>, mut look: impl FnMut(&Observation<'_>, &PathTable)) {
-        let Self { decoder, meter, rtp_packets } = self;
+        let Self { decoder, meter, tunnels, rtp_packets } = self;
         let heard = decoder.decode(frame, |o, paths| {
             touch(o, paths);
             look(o, paths);
@@ -67,12 +72,17 @@ impl Listener {
         if let Err(reason) = heard {
             black_box(reason.as_str());
         }
+        if let Some(mirrored) = decoder.take_mirrored() {
+            tunnels.note((frame.interface, 0), &mirrored, frame.timestamp);
+        }
     }
 
     /// Ends everything. Panics where a record breaks a law.
     #[must_use]
     pub fn finish(self) -> Heard {
-        finish(self.meter, self.decoder.paths(), self.rtp_packets)
+        let tunnels = self.tunnels.finish();
+        tunnels.iter().for_each(laws::of_tunnel);
+        Heard { tunnels, ..finish(self.meter, self.decoder.paths(), self.rtp_packets) }
     }
 }
 
@@ -86,7 +96,7 @@ pub fn finish(mut meter: Meter, paths: &PathTable, rtp_packets: u64) -> Heard {
     }
     stun.iter().for_each(laws::of_stun);
     laws::of_sum(&streams, &counters, rtp_packets);
-    Heard { streams, stun, counters }
+    Heard { streams, stun, counters, tunnels: Vec::new() }
 }
 
 /// Reads everything that can be read of an observation.

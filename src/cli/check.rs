@@ -153,7 +153,9 @@ fn managed_lines(policy: &Policy) -> Vec<String> {
 fn point_lines(policy: &Policy) -> Vec<String> {
     let points = policy.points.iter().map(|point| {
         let expected = |e: Option<Expectation>| e.map_or("by default", Expectation::as_str);
-        format!("{}: forward {}, reverse {}", point.name, expected(point.forward), expected(point.reverse))
+        let mirror = point.mirror.as_ref().map(|mirror| format!(" ({mirror})")).unwrap_or_default();
+        let (forward, reverse) = (expected(point.forward), expected(point.reverse));
+        format!("{}{mirror}: forward {forward}, reverse {reverse}", point.name)
     });
     let paths = policy.paths.iter().map(|path| format!("path {}: {}", path.name, path.points.join(" > ")));
     points.chain(paths).collect()

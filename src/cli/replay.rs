@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::load_policy;
 use crate::config::Loaded;
-use crate::pipeline::{self, MAX_POINTS, PointFiles, Progress, Replay};
+use crate::pipeline::{self, MAX_POINTS, PointFiles, PointsBy, Progress, Replay};
 use crate::report::{self, Anonymizer};
 use crate::verify::{Outcome, Severity};
 
@@ -30,7 +30,8 @@ pub struct ReplayArgs {
     /// An observation point and its file, for names and files that hold a `=`
     #[arg(long, value_name = "NAME=FILE")]
     pub point: Vec<String>,
-    /// What is an observation point: each file (or the name it was given), or each interface of a capture
+    /// What is an observation point: each file (or the name it was given), each interface of a capture, or each session
+    /// of a mirror that a capture holds
     #[arg(long, value_enum, default_value_t = Points::File)]
     pub points: Points,
     /// The operator's file: classes, rules, thresholds, managed networks, points
@@ -65,6 +66,18 @@ pub enum Points {
     File,
     /// Each interface of a capture, by its name.
     Interface,
+    /// Each session of a mirror: ERSPAN session (`erspan 12`), VXLAN or GENEVE network, outermost VLAN tag.
+    Session,
+}
+
+impl From<Points> for PointsBy {
+    fn from(points: Points) -> Self {
+        match points {
+            Points::File => Self::Name,
+            Points::Interface => Self::Interface,
+            Points::Session => Self::Session,
+        }
+    }
 }
 
 /// Formats of the report.
@@ -118,7 +131,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let anonymize = args.anonymize.as_deref().map(Anonymizer::from_key_file).transpose()?;
     let replay = Replay {
         points: points(&args.captures, &args.point)?,
-        interfaces_are_points: args.points == Points::Interface,
+        points_by: args.points.into(),
         threads: args.threads,
     };
     let policy = Arc::new(policy);

@@ -15,6 +15,7 @@
 mod error;
 mod merge_classes;
 mod merge_rules;
+mod mirror;
 mod number;
 mod paths;
 mod print;

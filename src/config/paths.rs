@@ -1,20 +1,27 @@
 //! Observation points and paths of a file: each once, and in one order.
 
+use super::mirror::refuse_twice;
 use super::table::{Problems, nearest};
 use super::written::{WrittenPath, WrittenPoint};
-use crate::policy::{PathPolicy, PointPolicy};
+use crate::policy::{MirrorSession, PathPolicy, PointPolicy};
 
 /// The points, each of which must be described once.
 pub(super) fn points(written: Vec<WrittenPoint>, problems: &mut Problems) -> Vec<PointPolicy> {
     let mut points: Vec<PointPolicy> = Vec::with_capacity(written.len());
+    let mut sessions: Vec<(String, MirrorSession)> = Vec::new();
     for point in written {
         if points.iter().any(|other| other.name == point.name.value) {
             let what = format!("point \"{}\" is there already", point.name.value);
             problems.at(&point.name, what, "describe each point once");
         }
+        if let Some(mirror) = &point.mirror {
+            refuse_twice(&point.name.value, mirror, &sessions, problems);
+            sessions.push((point.name.value.clone(), mirror.value.clone()));
+        }
         points.push(PointPolicy {
             name: point.name.value,
             clock: point.clock,
+            mirror: point.mirror.map(|at| at.value),
             forward: point.forward,
             reverse: point.reverse,
         });

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::policy::{MeterLimits, Policy, PortSide, Quantity, Setting, Thresholds};
+use crate::policy::{
+    Copies, MeterLimits, MirrorNumber, MirrorSession, Policy, PortSide, Quantity, Setting, Thresholds,
+};
 
 /// The policy as a file that inherits nothing and reads back as the same policy.
 #[must_use]
@@ -34,6 +36,9 @@ fn write_all(policy: &Policy, out: &mut String) -> std::fmt::Result {
         if let Some(clock) = &point.clock {
             writeln!(out, "clock = {}", quoted(clock))?;
         }
+        if let Some(mirror) = &point.mirror {
+            writeln!(out, "mirror = {{ {} }}", mirror_text(mirror))?;
+        }
         let expected = [("forward", point.forward), ("reverse", point.reverse)];
         let expected =
             expected.into_iter().filter_map(|(key, e)| Some(format!("{key} = {}", quoted(e?.as_str()))));
@@ -47,6 +52,17 @@ fn write_all(policy: &Policy, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\n[[path]]\nname = {}\npoints = [{points}]", quoted(&path.name))?;
     }
     Ok(())
+}
+
+fn mirror_text(mirror: &MirrorSession) -> String {
+    let number = mirror.number.map(MirrorNumber::key_and_value);
+    let parts = [
+        number.map(|(key, value)| format!("{key} = {value}")),
+        mirror.from.map(|from| format!("from = \"{from}\"")),
+        (mirror.copies != Copies::Both).then(|| format!("direction = \"{}\"", mirror.copies.as_str())),
+        mirror.capture.as_deref().map(|capture| format!("capture = {}", quoted(capture))),
+    ];
+    list(parts.into_iter().flatten())
 }
 
 fn write_classes(policy: &Policy, out: &mut String) -> std::fmt::Result {

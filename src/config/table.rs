@@ -181,6 +181,8 @@ fn example(wanted: &str) -> &'static str {
         }
         "a ratio" => "a number from 0 to 1; one percent is 0.01",
         "a network" => "an address and a prefix length, as \"10.0.0.0/8\" or \"2001:db8::/32\"",
+        "an address" => "an address as \"10.0.0.1\" or \"2001:db8::1\"",
+        "a direction" => "\"both\", \"ingress\" or \"egress\"",
         "a port or a range of ports" => "ports as \"50000-50019\", 3479 or { start = 50000, count = 20 }",
         "a transport" => "\"udp\" or \"tcp\"",
         "an expectation" => "\"class\", \"class-or-unmarked\", \"unmarked\" or \"any\"",

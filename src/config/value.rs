@@ -1,5 +1,6 @@
 //! The forms of single values: codepoints, ports, networks, times.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -7,7 +8,7 @@ use toml::de::DeValue;
 
 use super::number;
 use super::table::{At, Problems, Value};
-use crate::policy::{Expectation, Media, PortRange};
+use crate::policy::{Copies, Expectation, Media, PortRange};
 use crate::terms::{ClockRate, Dscp, Transport};
 
 impl Value<'_> {
@@ -86,6 +87,16 @@ impl Value<'_> {
     pub(super) fn network(&self, problems: &mut Problems) -> Option<At<IpNet>> {
         let read = self.word().and_then(number::network);
         self.form("a network", read, problems)
+    }
+
+    pub(super) fn address(&self, problems: &mut Problems) -> Option<At<IpAddr>> {
+        let read = self.word().and_then(|word| word.trim().parse().ok());
+        self.form("an address", read, problems)
+    }
+
+    pub(super) fn copies(&self, problems: &mut Problems) -> Option<At<Copies>> {
+        let read = self.word().and_then(|word| Copies::ALL.into_iter().find(|c| c.as_str() == word));
+        self.form("a direction", read, problems)
     }
 
     pub(super) fn transport(&self, problems: &mut Problems) -> Option<At<Transport>> {

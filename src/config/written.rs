@@ -3,10 +3,11 @@
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
+use super::mirror;
 use super::table::{At, Problems, Span, Table, Value};
 use crate::policy::{
-    Accepted, BURST_LENGTHS, Expectation, Media, MeterLimits, PortRange, PortSide, Quantity, Setting,
-    Thresholds,
+    Accepted, BURST_LENGTHS, Expectation, Media, MeterLimits, MirrorSession, PortRange, PortSide, Quantity,
+    Setting, Thresholds,
 };
 use crate::terms::{ClockRate, Dscp, Transport};
 
@@ -115,6 +116,7 @@ impl<T> std::fmt::Debug for Amount<T> {
 pub(super) struct WrittenPoint {
     pub(super) name: At<String>,
     pub(super) clock: Option<String>,
+    pub(super) mirror: Option<At<MirrorSession>>,
     pub(super) forward: Option<Expectation>,
     pub(super) reverse: Option<Expectation>,
 }
@@ -305,9 +307,10 @@ fn read_payload_type(table: &Table<'_>, problems: &mut Problems) -> Option<Writt
 }
 
 fn read_point(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPoint> {
-    table.allow(&["name", "clock", "expect"], problems);
+    table.allow(&["name", "clock", "mirror", "expect"], problems);
     let name = needed(table, "name", "\"access\"", problems).and_then(|v| v.text(problems));
     let clock = table.value("clock").and_then(|v| v.text(problems)).map(|at| at.value);
+    let mirror = table.value("mirror").and_then(|v| mirror::read(&v, problems));
     let expect = table.value("expect").and_then(|v| v.table(problems));
     let mut expected = |direction| {
         let expect = expect.as_ref()?;
@@ -317,7 +320,7 @@ fn read_point(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPoint
     if let Some(expect) = &expect {
         expect.allow(&["forward", "reverse"], problems);
     }
-    Some(WrittenPoint { name: name?, clock, forward, reverse })
+    Some(WrittenPoint { name: name?, clock, mirror, forward, reverse })
 }
 
 fn read_path(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPath> {

@@ -1,7 +1,7 @@
 //! The decoder: one frame in, what it carries out.
 
 use super::ip::Ip;
-use super::layers::Layers;
+use super::layers::{Layers, MirroredFrame};
 use super::tunnel::Tunnels;
 use super::walk::{Carried, walk};
 use super::{Message, Observation, PathTable, Undecoded, demux, plain, tcp_framing};
@@ -116,14 +116,19 @@ impl Decoder {
         Ok(())
     }
 
-    /// Any frame.
+    /// The same as [`Self::decode`], without a way of its own for frames that have no tunnel: for captures of which
+    /// few frames are without.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there was no observation, to be counted.
     #[inline(never)]
-    pub(super) fn decode_any<'a>(
+    pub fn decode_any<'a>(
         &mut self,
         frame: &Frame<'a>,
         sink: &mut dyn FnMut(&Observation<'a>, &PathTable),
     ) -> Result<(), Undecoded> {
-        self.layers.back_to(0);
+        self.layers.clear();
         let (ip, carried) = walk(frame, &self.tunnels, &mut self.layers)?;
         match carried {
             Carried::Udp(udp, payload) => {
@@ -165,6 +170,13 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// How a mirror's tunnel numbered the frame decoded last, also where nothing else of it could be decoded. Says
+    /// it once. Per frame.
+    #[inline]
+    pub fn take_mirrored(&mut self) -> Option<MirroredFrame> {
+        self.layers.take_mirrored()
     }
 
     /// What the numbers of paths in the observations stand for.

@@ -6,11 +6,11 @@ use super::next::Next;
 use super::span::Span;
 use super::{Layer, Undecoded, ethernet, ethertype};
 
-/// Reads the header that follows GRE, if any; Ethernet follows.
+/// Reads the header that follows GRE, if any; Ethernet follows. What numbers the frame is noted.
 ///
 /// Source: draft-foschiano-erspan; Linux, `include/net/erspan.h`.
 pub(super) fn read<'a>(gre: Gre, span: Span<'a>, layers: &mut Layers) -> Result<(Next, Span<'a>), Undecoded> {
-    if gre.protocol == ethertype::ERSPAN_1_2 && !gre.has_sequence {
+    if gre.protocol == ethertype::ERSPAN_1_2 && gre.sequence.is_none() {
         layers.push(Layer::Erspan { version: 1, session: 0, egress: None })?;
         return Ok((Next::Ethernet, span));
     }
@@ -19,15 +19,19 @@ pub(super) fn read<'a>(gre: Gre, span: Span<'a>, layers: &mut Layers) -> Result<
     let session = u16::from_be_bytes([s0, s1]) & 0x03FF;
     match version >> 4 {
         1 => {
+            layers.note_mirrored(session, 0, gre.sequence);
             layers.push(Layer::Erspan { version: 2, session, egress: None })?;
             Ok((Next::Ethernet, rest.skip(4)?))
         }
         2 => {
             // Timestamp 32, group 16, P 1, frame type 5, hardware 6, direction 1, granularity 2, O 1.
             const FRAME_TYPE: u8 = 0x7C;
+            const HARDWARE: u16 = 0x03F0;
             const EGRESS: u8 = 0x08;
             const PLATFORM_HEADER: u8 = 0x01;
             let (&[_, _, _, _, _, _, kind, flags], rest) = rest.header::<8>()?;
+            let hardware = (u16::from_be_bytes([kind, flags]) & HARDWARE) >> 4;
+            layers.note_mirrored(session, hardware, gre.sequence);
             layers.push(Layer::Erspan { version: 3, session, egress: Some(flags & EGRESS != 0) })?;
             let rest = if flags & PLATFORM_HEADER == 0 { rest } else { rest.skip(8)? };
             // Frame type 0 is Ethernet, 2 is IP.
@@ -55,7 +59,7 @@ mod tests {
     fn open(protocol: u16, has_sequence: bool, header: &[u8]) -> Result<(Layer, usize), Undecoded> {
         let bytes = [header, &[0xEE; 20]].concat();
         let mut layers = Layers::new(2);
-        let gre = Gre { protocol, key: None, has_sequence };
+        let gre = Gre { protocol, key: None, sequence: has_sequence.then_some(7) };
         let (_, rest) = read(gre, Span::new(&bytes, bytes.len()), &mut layers)?;
         Ok((layers.as_slice()[0], rest.octets))
     }

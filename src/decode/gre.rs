@@ -17,8 +17,8 @@ pub(super) struct Gre {
     pub(super) protocol: u16,
     /// Key of version 0, call identifier of version 1.
     pub(super) key: Option<u32>,
-    /// Whether a sequence number stands in the header: what tells ERSPAN I from II.
-    pub(super) has_sequence: bool,
+    /// Sequence number, where there is one: what tells ERSPAN I from II.
+    pub(super) sequence: Option<u32>,
 }
 
 impl Gre {
@@ -26,8 +26,8 @@ impl Gre {
     pub(super) fn read(span: Span<'_>) -> Result<(Self, Span<'_>), Undecoded> {
         let (&[f0, f1, p0, p1], mut rest) = span.header::<4>()?;
         let flags = u16::from_be_bytes([f0, f1]);
-        let mut gre =
-            Self { protocol: u16::from_be_bytes([p0, p1]), key: None, has_sequence: flags & SEQUENCE != 0 };
+        let mut gre = Self { protocol: u16::from_be_bytes([p0, p1]), key: None, sequence: None };
+        let has_sequence = flags & SEQUENCE != 0;
         match flags & VERSION {
             0 if flags & ROUTING != 0 => return Err(Undecoded::UnsupportedEncapsulation),
             0 => {
@@ -42,17 +42,18 @@ impl Gre {
             1 => {
                 let (&[l0, l1, c0, c1], behind) = rest.header::<4>()?;
                 gre.key = Some(u32::from(u16::from_be_bytes([c0, c1])));
-                let own = 4 * (usize::from(gre.has_sequence) + usize::from(flags & ACKNOWLEDGEMENT != 0));
+                let own = 4 * (usize::from(has_sequence) + usize::from(flags & ACKNOWLEDGEMENT != 0));
                 rest = behind.at_most(usize::from(u16::from_be_bytes([l0, l1])) + own);
                 // Without a sequence number there is an acknowledgement and nothing else.
-                if !gre.has_sequence {
+                if !has_sequence {
                     return Err(Undecoded::NotIp);
                 }
             }
             _ => return Err(Undecoded::MalformedTunnel),
         }
-        if gre.has_sequence {
-            rest = rest.skip(4)?;
+        if has_sequence {
+            let (sequence, behind) = rest.header::<4>()?;
+            (gre.sequence, rest) = (Some(u32::from_be_bytes(*sequence)), behind);
         }
         if flags & (VERSION | ACKNOWLEDGEMENT) == 1 | ACKNOWLEDGEMENT {
             rest = rest.skip(4)?;
@@ -75,19 +76,19 @@ mod tests {
 
     #[test]
     fn optional_fields_stand_in_their_order() {
-        for (name, flags, key, has_sequence, octets) in [
-            ("plain", 0x0000, None, false, 16),
-            ("checksum", 0x8000, None, false, 12),
-            ("key", 0x2000, Some(0x0102_0304), false, 12),
-            ("sequence", 0x1000, None, true, 12),
-            ("checksum, key, sequence", 0xB000, Some(0x0506_0708), true, 4),
-            ("version 1, sequence", 0x3001, Some(0x0304), true, 8),
-            ("version 1, sequence, acknowledgement", 0x3081, Some(0x0304), true, 4),
+        for (name, flags, key, sequence, octets) in [
+            ("plain", 0x0000, None, None, 16),
+            ("checksum", 0x8000, None, None, 12),
+            ("key", 0x2000, Some(0x0102_0304), None, 12),
+            ("sequence", 0x1000, None, Some(0x0102_0304), 12),
+            ("checksum, key, sequence", 0xB000, Some(0x0506_0708), Some(0), 4),
+            ("version 1, sequence", 0x3001, Some(0x0304), Some(0x0506_0708), 8),
+            ("version 1, sequence, acknowledgement", 0x3081, Some(0x0304), Some(0x0506_0708), 4),
         ] {
             let flags = u16::to_be_bytes(flags);
             let bytes = [&flags[..], &[0x65, 0x58, 1, 2, 3, 4, 5, 6, 7, 8], &[0; 8]].concat();
             let (gre, rest) = Gre::read(Span::new(&bytes, bytes.len())).unwrap();
-            assert_eq!(gre, Gre { protocol: 0x6558, key, has_sequence }, "{name}");
+            assert_eq!(gre, Gre { protocol: 0x6558, key, sequence }, "{name}");
             assert_eq!(rest.octets, octets, "{name}");
         }
     }

@@ -50,6 +50,7 @@ mod zrtp;
 mod tests;
 
 pub use decoder::{Decoder, Options};
+pub use layers::MirroredFrame;
 pub use observation::{Addresses, Fragment, Message, Observation, RtcpHeader, RtpHeader};
 pub use path::{Layer, Path, PathId, PathTable};
 pub use undecoded::Undecoded;

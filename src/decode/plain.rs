@@ -23,6 +23,8 @@ const ETHERNET: usize = 14;
 const IPV4: usize = 20;
 const UDP: usize = 8;
 const RTP: usize = 12;
+/// All headers.
+type Head = [u8; ETHERNET + IPV4 + UDP + RTP];
 /// Octets of the IP, UDP and RTP headers.
 const HEADERS: u16 = 40;
 const _: () = assert!(HEADERS as usize == IPV4 + UDP + RTP);
@@ -30,39 +32,49 @@ const _: () = assert!(HEADERS as usize == IPV4 + UDP + RTP);
 /// Reads the frame, if it is one of these. Per frame.
 #[inline]
 pub(super) fn read(frame: &Frame<'_>) -> Option<Plain> {
-    let head: &[u8; ETHERNET + IPV4 + UDP + RTP] = frame.data.first_chunk()?;
-    let u16_at = |i: usize| u16::from_be_bytes([head[i], head[i + 1]]);
-    let u32_at = |i: usize| u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
+    let head: &Head = frame.data.first_chunk()?;
     let (ip, udp, rtp) = (ETHERNET, ETHERNET + IPV4, ETHERNET + IPV4 + UDP);
-    let octets = u16_at(ip + 2);
+    let octets = u16_at(head, ip + 2);
     let payload_type = head[rtp + 1] & 0x7F;
     let is_plain = frame.link == LinkType::ETHERNET
-        && u16_at(12) == 0x0800
+        && u16_at(head, 12) == 0x0800
         && head[ip] == 0x45
         && head[ip + 9] == 17
         // Neither more fragments nor an offset: all but the upper two bits are 0.
-        && u16_at(ip + 6) << 2 == 0
+        && u16_at(head, ip + 6) << 2 == 0
         && octets >= HEADERS
-        && u16_at(udp + 4) == octets - 20
+        && u16_at(head, udp + 4) == octets - 20
         // Version 2; no padding, extension or contributing sources.
         && head[rtp] == 0x80
         // RFC 5761, section 4: 64 to 95 may be RTCP.
         && !(64..=95).contains(&payload_type);
     is_plain.then(|| Plain {
-        addresses: Addresses::V4 { source: u32_at(ip + 12), destination: u32_at(ip + 16) },
-        source_port: u16_at(udp),
-        destination_port: u16_at(udp + 2),
+        addresses: Addresses::V4 { source: u32_at(head, ip + 12), destination: u32_at(head, ip + 16) },
+        source_port: u16_at(head, udp),
+        destination_port: u16_at(head, udp + 2),
         traffic_class: TrafficClass(head[ip + 1]),
         ttl: head[ip + 8],
         octets,
         rtp: RtpHeader {
-            ssrc: Ssrc(u32_at(rtp + 8)),
-            timestamp: RtpTime(u32_at(rtp + 4)),
-            sequence: u16_at(rtp + 2),
+            ssrc: Ssrc(u32_at(head, rtp + 8)),
+            timestamp: RtpTime(u32_at(head, rtp + 4)),
+            sequence: u16_at(head, rtp + 2),
             payload_type,
             marker: head[rtp + 1] & 0x80 != 0,
         },
     })
+}
+
+#[allow(clippy::inline_always, reason = "measured: 150 instructions a frame less than as a call")]
+#[inline(always)]
+const fn u16_at(head: &Head, i: usize) -> u16 {
+    u16::from_be_bytes([head[i], head[i + 1]])
+}
+
+#[allow(clippy::inline_always, reason = "measured: 150 instructions a frame less than as a call")]
+#[inline(always)]
+const fn u32_at(head: &Head, i: usize) -> u32 {
+    u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]])
 }
 
 #[cfg(test)]

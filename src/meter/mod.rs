@@ -22,6 +22,7 @@ mod stun;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod ways;
 
 use candidate::Candidates;
@@ -35,14 +36,15 @@ pub use packed::{Head, Packed, Packer, Records, Source};
 use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
-    MAX_PARTS, MAX_RUNS, MeterCounters, MissingRun, OtherMarkings, Part, PayloadType, RoundTrip,
-    StreamRecord, StunRecord, TapEvidence, TapGap, Way,
+    MAX_PARTS, MAX_RUNS, MeterCounters, MirrorTunnel, MissingRun, OtherMarkings, Part, PayloadType,
+    RoundTrip, StreamRecord, StunRecord, TapEvidence, TapGap, Way,
 };
 use records::Paths;
 pub use samples::Sample;
 use samples::Sampling;
 use stun::Transactions;
 use table::Table;
+pub use tunnel::{TunnelCount, TunnelGap, TunnelRecord, Tunnels};
 
 use crate::decode::{Message, Observation, PathTable, RtpHeader};
 use crate::terms::{ClockRate, PointId, Timestamp, Transport};

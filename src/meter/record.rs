@@ -1,11 +1,12 @@
 //! What the meter hands on: one record per RTP stream and point.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::samples::Sample;
+use super::tunnel::TunnelCount;
 use crate::decode::Path;
 use crate::terms::{ClockRate, Dscp, FlowKey, PointId, RtpTime, Ssrc, Timestamp};
 
@@ -381,6 +382,10 @@ pub struct MeterCounters {
     pub records_refused: u64,
     /// Frames whose tags and tunnels did not fit the table of paths.
     pub paths_overflowed: u64,
+    /// Packets of mirror sessions beyond the bound of points: they are counted at the point of their files.
+    pub packets_beyond_point_limit: u64,
+    /// Frames of mirror tunnels beyond the bound: their sequence numbers were not followed.
+    pub tunnel_frames_unfollowed: u64,
 }
 
 /// One capture that was read: what it held, where it broke, what could not be decoded.
@@ -390,6 +395,8 @@ pub struct CaptureRecord {
     pub file: String,
     /// The observation point it belongs to.
     pub point: PointId,
+    /// Further points that may have packets in it: its interfaces, or mirror sessions.
+    pub other_points: Vec<PointId>,
     /// `pcap`, `pcap-ns`, `pcapng`, `snoop`, ... and the compression, as in `pcapng+gzip`.
     pub format: String,
     /// Frames read.
@@ -408,6 +415,30 @@ pub struct CaptureRecord {
     pub dropped: Option<u64>,
     /// Names of the interfaces, where the file has them.
     pub interfaces: Vec<Option<String>>,
+    /// Sessions of mirrors that number their frames, as far as this file holds them.
+    pub tunnels: Vec<MirrorTunnel>,
+}
+
+impl CaptureRecord {
+    /// Frames of mirrors that number them which never came; none where no mirror does.
+    #[must_use]
+    pub fn tunnel_lost(&self) -> Option<u64> {
+        let lost = self.tunnels.iter().map(|tunnel| tunnel.count.lost).sum();
+        (!self.tunnels.is_empty()).then_some(lost)
+    }
+}
+
+/// One session of a mirror that numbers its frames (ERSPAN II and III), within one capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MirrorTunnel {
+    /// The switch: source of the outer IP header.
+    pub source: IpAddr,
+    /// The collector: destination of the outer IP header.
+    pub destination: IpAddr,
+    /// ERSPAN session, 0 to 1023.
+    pub session: u16,
+    /// Frames heard and frames missing.
+    pub count: TunnelCount,
 }
 
 /// A time in which frames were lost on their way to the program, and not on the way that is watched.
@@ -460,5 +491,7 @@ impl MeterCounters {
         self.packets_beyond_hop_limit += other.packets_beyond_hop_limit;
         self.records_refused += other.records_refused;
         self.paths_overflowed += other.paths_overflowed;
+        self.packets_beyond_point_limit += other.packets_beyond_point_limit;
+        self.tunnel_frames_unfollowed += other.tunnel_frames_unfollowed;
     }
 }

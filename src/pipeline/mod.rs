@@ -4,13 +4,18 @@
 //! into one order before anything is decided, so the outcome is the same.
 
 mod interfaces;
+mod meters;
 mod observer;
+mod points;
+mod session;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crossbeam_channel::{Receiver, bounded};
+
+use points::Points;
 
 use crate::capture::{CaptureFile, OpenError};
 use crate::decode::Path;
@@ -24,10 +29,22 @@ use crate::verify::{Material, Outcome, judge};
 pub struct Replay {
     /// Files by observation point, in the order in which they were named.
     pub points: Vec<PointFiles>,
-    /// Whether each interface of a capture is an observation point of its own.
-    pub interfaces_are_points: bool,
+    /// What is an observation point, besides the sessions that the policy names.
+    pub points_by: PointsBy,
     /// How many points are read at a time.
     pub threads: usize,
+}
+
+/// What makes an observation point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PointsBy {
+    /// The files of one name.
+    #[default]
+    Name,
+    /// Each interface of a capture.
+    Interface,
+    /// Each session of a mirror: ERSPAN session, VXLAN or GENEVE network, outermost VLAN tag.
+    Session,
 }
 
 /// The files of one observation point.
@@ -63,7 +80,7 @@ enum Message {
 struct Done {
     /// The observer's place in the list of points.
     observer: usize,
-    /// Names of its points: one, or one for each interface.
+    /// Names of its points: one, or one for each interface or session.
     points: Vec<String>,
     /// Names of the interfaces that each point's hops number.
     interfaces: Vec<Option<String>>,
@@ -82,7 +99,7 @@ fn local_point(observer: usize, point: usize) -> PointId {
     PointId(u16::try_from(observer * MAX_LOCAL_POINTS + point).unwrap_or(u16::MAX))
 }
 
-/// Observation points that one observer may tell apart by interface.
+/// Observation points that one observer may tell apart.
 const MAX_LOCAL_POINTS: usize = 64;
 /// Observation points of one run.
 pub const MAX_POINTS: usize = 64;
@@ -117,10 +134,9 @@ pub fn replay(replay: &Replay, policy: &Arc<Policy>, progress: &Progress) -> Res
     for (number, (name, files)) in opened.into_iter().enumerate() {
         let _ = jobs.send(observer::Observer {
             number,
-            name: name.to_owned(),
+            points: Points::new(name.to_owned(), replay.points_by, policy, MAX_POINTS / observers),
             files,
-            interfaces_are_points: replay.interfaces_are_points,
-            has_other_points: observers > 1 || replay.interfaces_are_points,
+            has_other_observers: observers > 1,
             seed,
         });
     }
@@ -180,9 +196,11 @@ fn collect(inbox: &Receiver<Message>, policy: &Arc<Policy>) -> Outcome {
         let own = |i| local_point(one.observer, i);
         let points = (0..one.points.len()).map(|i| (own(i), number_of(own(i)))).collect();
         sources.push(Source { paths: one.paths, points });
-        material
-            .captures
-            .extend(one.captures.into_iter().map(|c| CaptureRecord { point: number_of(c.point), ..c }));
+        material.captures.extend(one.captures.into_iter().map(|c| CaptureRecord {
+            point: number_of(c.point),
+            other_points: c.other_points.into_iter().map(number_of).collect(),
+            ..c
+        }));
         material.gaps.extend(one.gaps.into_iter().map(|g| TapGap { point: number_of(g.point), ..g }));
         material.stun.extend(one.stun.into_iter().map(|s| StunRecord { point: number_of(s.point), ..s }));
         material.counters.add(&one.counters);

@@ -6,24 +6,26 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::Sender;
 
 use super::interfaces::Interfaces;
-use super::{BATCH, Done, MAX_LOCAL_POINTS, Message, Progress, UNNAMED_POINT, local_point};
+use super::meters::Meters;
+use super::points::Points;
+use super::{BATCH, Done, Message, Progress, local_point};
 use crate::capture::{CaptureFile, DropGap};
 use crate::decode::{Decoder, Options, Path, Undecoded};
 use crate::meter::{
-    CaptureRecord, ClockSource, Limits, Meter, MeterCounters, Packer, StreamRecord, TapEvidence, TapGap,
+    CaptureRecord, MeterCounters, MirrorTunnel, Packer, StreamRecord, TapEvidence, TapGap, TunnelRecord,
+    Tunnels,
 };
-use crate::policy::{Policy, static_clock_rate};
-use crate::terms::{ClockRate, Frame};
+use crate::policy::Policy;
+use crate::terms::{Frame, PointId};
 
 /// Everything that one observer needs; it runs on one thread from start to end.
 pub(super) struct Observer {
     pub(super) number: usize,
-    pub(super) name: String,
+    pub(super) points: Points,
     /// With their names as given.
     pub(super) files: Vec<(String, CaptureFile)>,
-    pub(super) interfaces_are_points: bool,
-    /// Whether this is not the only point of the run.
-    pub(super) has_other_points: bool,
+    /// Whether this is not the only observer of the run.
+    pub(super) has_other_observers: bool,
     pub(super) seed: u64,
 }
 
@@ -45,75 +47,13 @@ struct Reading {
 /// Frames between two looks at progress and at streams that have ended.
 const CHORE_INTERVAL: u64 = 1 << 14;
 
-/// The meters of an observer: one, or one for each interface.
-struct Meters<'a> {
-    all: Vec<Meter>,
-    observer: usize,
-    are_by_interface: bool,
-    has_other_points: bool,
-    policy: &'a Policy,
-    seed: u64,
-}
-
-impl Meters<'_> {
-    #[inline]
-    fn of_interface(&mut self, interface: u16) -> Option<&mut Meter> {
-        let wanted = if self.are_by_interface { usize::from(interface).min(MAX_LOCAL_POINTS - 1) } else { 0 };
-        if self.all.len() <= wanted {
-            self.grow(wanted);
-        }
-        self.all.get_mut(wanted)
-    }
-
-    #[cold]
-    fn grow(&mut self, wanted: usize) {
-        while self.all.len() <= wanted {
-            let meter =
-                new_meter(self.observer, self.all.len(), self.policy, self.has_other_points, self.seed);
-            self.all.push(meter);
-        }
-    }
-}
-
-fn new_meter(observer: usize, point: usize, policy: &Policy, has_other_points: bool, seed: u64) -> Meter {
-    let clock_rate_of = |payload_type| {
-        let configured =
-            policy.configured_clock_rate(payload_type).map(|rate| (rate, ClockSource::Configured));
-        configured
-            .or_else(|| static_clock_rate(payload_type).map(|rate: ClockRate| (rate, ClockSource::Static)))
-    };
-    Meter::new(local_point(observer, point), limits(policy, has_other_points), clock_rate_of, seed)
-}
-
-fn limits(policy: &Policy, has_other_points: bool) -> Limits {
-    let l = &policy.limits;
-    let bound = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    let ns = |d: std::time::Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
-    Limits {
-        max_streams: bound(l.max_streams),
-        max_candidates: bound(l.max_candidates),
-        max_hops: bound(l.max_hops),
-        max_transactions: bound(l.max_transactions),
-        stream_timeout_ns: ns(l.stream_timeout),
-        stun_timeout_ns: ns(l.stun_timeout),
-        has_other_points,
-        ..Limits::default()
-    }
-}
-
 impl Observer {
     /// Reads everything and sends what came of it.
     pub(super) fn run(self, policy: &Policy, progress: &Progress, records: &Sender<Message>) {
         let mut decoder = Decoder::new(self.seed, Options::default());
         let mut interfaces = Interfaces::default();
-        let mut meters = Meters {
-            all: Vec::new(),
-            observer: self.number,
-            are_by_interface: self.interfaces_are_points,
-            has_other_points: self.has_other_points,
-            policy,
-            seed: self.seed,
-        };
+        let mut meters = Meters::new(self.points, (self.number, self.has_other_observers), policy, self.seed);
+        let mut tunnels = Tunnels::new(self.seed);
         // Which of two frames of one instant comes first must not depend on the order in which files were named.
         let mut files: Vec<_> = self.files.into_iter().enumerate().collect();
         files.sort_by(|(_, (a, _)), (_, (b, _))| a.cmp(b));
@@ -139,7 +79,7 @@ impl Observer {
         let mut frames = 0_u64;
         while let Some(next) = next_file(&mut readings) {
             let Some(reading) = readings.get_mut(next) else { break };
-            if !reading.take_one(&mut decoder, &mut interfaces, &mut meters) {
+            if !reading.take_one(&mut decoder, &mut interfaces, &mut meters, &mut tunnels) {
                 break;
             }
             frames += 1;
@@ -158,24 +98,20 @@ impl Observer {
         for reading in &mut readings {
             reading.announce(progress);
         }
-        let _ = meters.of_interface(0);
+        let _ = meters.at(0);
 
+        let points = meters.points;
+        let unfollowed = tunnels.unfollowed();
+        let tunnels = tunnels.finish();
         let mut done = Done {
             observer: self.number,
-            points: Vec::new(),
+            points: points.names(&interfaces),
             interfaces: interfaces.names(),
             captures: Vec::new(),
             paths: Vec::new(),
-            gaps: Vec::new(),
+            gaps: gaps(&tunnels, &points, self.number),
             stun: Vec::new(),
             counters: MeterCounters::default(),
-        };
-        done.points = if self.interfaces_are_points {
-            interfaces.point_names(&self.name).into_iter().take(MAX_LOCAL_POINTS).collect()
-        } else if self.name.is_empty() {
-            vec![UNNAMED_POINT.to_owned()]
-        } else {
-            vec![self.name]
         };
         for meter in meters.all {
             let (stun, counters) = meter.finish(decoder.paths(), |record| outbox.add(&record));
@@ -185,11 +121,32 @@ impl Observer {
         (done.paths, done.counters.records_refused) = outbox.close();
         // One table of paths serves all meters of the observer.
         done.counters.paths_overflowed = decoder.paths().overflowed();
+        done.counters.packets_beyond_point_limit = points.refused();
+        done.counters.tunnel_frames_unfollowed = unfollowed;
         readings.sort_by_key(|reading| reading.place);
-        done.captures = readings.iter().map(|reading| reading.record(self.number)).collect();
-        done.gaps.extend(readings.iter().flat_map(|r| r.gaps(self.number, self.interfaces_are_points)));
+        let others: Vec<PointId> = (1..done.points.len()).map(|n| local_point(self.number, n)).collect();
+        done.captures =
+            readings.iter().map(|reading| reading.record(self.number, &others, &tunnels)).collect();
+        done.gaps.extend(readings.iter().flat_map(|r| r.gaps(self.number, &points, done.points.len())));
         let _ = records.send(Message::Done(Box::new(done)));
     }
+}
+
+/// When mirror tunnels lost frames, at every point that they are.
+fn gaps(tunnels: &[TunnelRecord], points: &Points, observer: usize) -> Vec<TapGap> {
+    let mut gaps = Vec::new();
+    for tunnel in tunnels.iter().filter(|tunnel| !tunnel.gaps.is_empty()) {
+        for point in points.of_tunnel(tunnel.group, tunnel.source, tunnel.session) {
+            gaps.extend(tunnel.gaps.iter().map(|gap| TapGap {
+                point: local_point(observer, point),
+                from: gap.from,
+                to: gap.to,
+                frames: gap.frames,
+                evidence: TapEvidence::TunnelSequence,
+            }));
+        }
+    }
+    gaps
 }
 
 /// Packs records and sends them when there are enough.
@@ -251,6 +208,7 @@ impl Reading {
         decoder: &mut Decoder,
         interfaces: &mut Interfaces,
         meters: &mut Meters<'_>,
+        tunnels: &mut Tunnels,
     ) -> bool {
         if self.may_add_interfaces
             && self.file.peek_timestamp().is_some()
@@ -260,10 +218,14 @@ impl Reading {
         }
         let Some(frame) = self.file.next_frame() else { return false };
         let interface = self.interfaces.get(usize::from(frame.interface)).copied().unwrap_or(frame.interface);
-        let Some(meter) = meters.of_interface(interface) else { return true };
         let frame = Frame { interface, ..frame };
-        if let Err(reason) = decoder.decode(&frame, |o, paths| meter.observe(o, paths)) {
+        if let Err(reason) = meters.take(&frame, decoder) {
             self.undecoded[reason as usize] += 1;
+        }
+        // Also of what was mirrored and is no media.
+        if let Some(mirrored) = decoder.take_mirrored() {
+            let place = u16::try_from(self.place).unwrap_or(u16::MAX);
+            tunnels.note((meters.points.group(interface), place), &mirrored, frame.timestamp);
         }
         true
     }
@@ -274,30 +236,33 @@ impl Reading {
         self.announced = read;
     }
 
-    /// Times in which the machine that captured dropped frames, within the time of the capture.
-    fn gaps(&self, observer: usize, interfaces_are_points: bool) -> Vec<TapGap> {
+    /// Times in which the machine that captured dropped frames, within the time of the capture, at every point of which
+    /// they may have been.
+    fn gaps(&self, observer: usize, points: &Points, count: usize) -> Vec<TapGap> {
         let summary = self.file.summary();
         let Some((first, last)) = summary.first.zip(summary.last) else { return Vec::new() };
-        let point = |interface: u16| match self.interfaces.get(usize::from(interface)) {
-            Some(&number) if interfaces_are_points => usize::from(number).min(MAX_LOCAL_POINTS - 1),
-            _ => 0,
-        };
-        let gap = |gap: &DropGap| TapGap {
-            point: local_point(observer, point(gap.interface)),
+        let gap = |gap: &DropGap, point: usize| TapGap {
+            point: local_point(observer, point),
             from: gap.from.clamp(first, last),
             to: gap.to.clamp(first, last),
             frames: Some(gap.frames),
             evidence: TapEvidence::DropCount,
         };
-        self.file.gaps().iter().map(gap).collect()
+        let at_points = |found: &DropGap| {
+            let interface = self.interfaces.get(usize::from(found.interface)).copied().unwrap_or(0);
+            let found = *found;
+            points.of_drops(interface, count).map(move |point| gap(&found, point))
+        };
+        self.file.gaps().iter().flat_map(at_points).collect()
     }
 
-    fn record(&self, observer: usize) -> CaptureRecord {
+    fn record(&self, observer: usize, others: &[PointId], tunnels: &[TunnelRecord]) -> CaptureRecord {
         let summary = self.file.summary();
         let counted = Undecoded::ALL.iter().zip(self.undecoded).filter(|&(_, n)| n > 0);
         CaptureRecord {
             file: self.name.clone(),
             point: local_point(observer, 0),
+            other_points: others.to_vec(),
             format: summary.format.to_owned(),
             packets: summary.frames,
             bytes: summary.bytes,
@@ -307,6 +272,49 @@ impl Reading {
             undecoded: counted.map(|(reason, n)| (reason.as_str(), n)).collect(),
             dropped: summary.dropped,
             interfaces: self.file.interfaces().iter().map(|i| i.name.clone()).collect(),
+            tunnels: self.tunnels(tunnels),
+        }
+    }
+
+    /// The mirror tunnels of which this file holds frames.
+    fn tunnels(&self, all: &[TunnelRecord]) -> Vec<MirrorTunnel> {
+        let here = all.iter().filter_map(|tunnel| {
+            let (_, count) = tunnel.files.iter().find(|(place, _)| usize::from(*place) == self.place)?;
+            let TunnelRecord { source, destination, session, .. } = *tunnel;
+            Some(MirrorTunnel { source, destination, session, count: *count })
+        });
+        here.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::TunnelGap;
+    use crate::pipeline::PointsBy;
+    use crate::terms::Timestamp;
+
+    #[test]
+    fn gaps_of_a_tunnel_belong_to_the_interface_that_heard_it() {
+        let gap = TunnelGap { from: Timestamp(5), to: Timestamp(9), frames: Some(3) };
+        let tunnel = TunnelRecord {
+            group: 2,
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 9].into(),
+            session: 12,
+            files: Vec::new(),
+            gaps: vec![gap],
+        };
+        for (by, point) in [(PointsBy::Interface, 2), (PointsBy::Name, 0), (PointsBy::Session, 0)] {
+            let points = Points::new(String::new(), by, &Policy::default(), 64);
+            let expected = TapGap {
+                point: local_point(3, point),
+                from: gap.from,
+                to: gap.to,
+                frames: Some(3),
+                evidence: TapEvidence::TunnelSequence,
+            };
+            assert_eq!(gaps(std::slice::from_ref(&tunnel), &points, 3), [expected], "{by:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::Policy;
+use super::{MirrorSession, Policy};
 use crate::terms::Direction;
 
 /// Which marking is expected of a stream at one place, in one direction.
@@ -42,6 +42,8 @@ pub struct PointPolicy {
     pub name: String,
     /// Name of the clock that its captures were timed by; points of one clock have delays between them.
     pub clock: Option<String>,
+    /// The mirror session that it is; none: the files of its name.
+    pub mirror: Option<MirrorSession>,
     /// Of streams from the managed side to the far side; none: the default.
     pub forward: Option<Expectation>,
     /// Of streams to the managed side; none: the default.
@@ -93,6 +95,7 @@ mod tests {
             points: vec![PointPolicy {
                 name: "outside".to_owned(),
                 clock: None,
+                mirror: None,
                 forward: None,
                 reverse: Some(Expectation::Unmarked),
             }],

@@ -7,8 +7,8 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::decode::{Layer, Path, PathId};
 use crate::meter::{
-    CaptureRecord, ClockSource, DscpChange, FlowFacts, HopRecord, Jitter, MeterCounters, OtherMarkings,
-    PayloadType, RoundTrip, StreamRecord, StunRecord, TapEvidence, TapGap, Way,
+    CaptureRecord, ClockSource, DscpChange, FlowFacts, HopRecord, Jitter, MeterCounters, MirrorTunnel,
+    OtherMarkings, PayloadType, RoundTrip, StreamRecord, StunRecord, TapEvidence, TapGap, TunnelCount, Way,
 };
 use crate::policy::Evidence;
 use crate::terms::{ClockRate, Direction, Dscp, FlowKey, PointId, Ssrc, Timestamp, Transport};
@@ -351,6 +351,7 @@ pub(super) fn capture(file: &str) -> CaptureRecord {
     CaptureRecord {
         file: file.into(),
         point: PointId(0),
+        other_points: Vec::new(),
         format: "pcapng".into(),
         packets: 18_120,
         bytes: 3_900_000,
@@ -360,7 +361,14 @@ pub(super) fn capture(file: &str) -> CaptureRecord {
         undecoded: Vec::new(),
         dropped: None,
         interfaces: Vec::new(),
+        tunnels: Vec::new(),
     }
+}
+
+/// A mirror session that numbers its frames.
+fn tunnel(session: u16, count: TunnelCount) -> MirrorTunnel {
+    let (source, destination) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    MirrorTunnel { source, destination, session, count }
 }
 
 /// The same stream, every hop of which saw its 5-tuple.
@@ -383,6 +391,10 @@ pub(super) fn outcome() -> Outcome {
                 interfaces: vec![Some("eth0".into()), Some("eth1".into()), None],
                 undecoded: vec![("arp", 12), ("tcp without media", 1410), ("short frame", 2)],
                 dropped: Some(17),
+                tunnels: vec![
+                    tunnel(12, TunnelCount { frames: 17_000, lost: 30 }),
+                    tunnel(13, TunnelCount { frames: 800, lost: 0 }),
+                ],
                 ..capture("mirror/core-1.pcapng")
             },
             CaptureRecord {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Options;
 use crate::decode::{Layer, Path};
@@ -23,6 +23,11 @@ impl<'a> View<'a> {
 
     pub(super) fn address(&self, address: SocketAddr) -> SocketAddr {
         self.options.anonymize.as_ref().map_or(address, |a| a.socket(address))
+    }
+
+    /// An address without a port.
+    pub(super) fn ip(&self, address: IpAddr) -> IpAddr {
+        self.options.anonymize.as_ref().map_or(address, |a| a.address(address))
     }
 
     /// A sentence or a name in which addresses may stand.
@@ -83,13 +88,11 @@ impl<'a> View<'a> {
     }
 
     fn layer(&self, layer: Layer) -> Layer {
-        match (layer, &self.options.anonymize) {
-            (Layer::Ip { source, destination, dscp }, Some(anonymizer)) => Layer::Ip {
-                source: anonymizer.address(source),
-                destination: anonymizer.address(destination),
-                dscp,
-            },
-            (other, _) => other,
+        match layer {
+            Layer::Ip { source, destination, dscp } => {
+                Layer::Ip { source: self.ip(source), destination: self.ip(destination), dscp }
+            }
+            other => other,
         }
     }
 }

@@ -6,7 +6,9 @@
 
 use super::error::{SynthError, refuse};
 use super::plan::frame_packets;
-use super::scenario::{Directions, Encapsulation, Interval, Point, Scenario, Segment, Stream, Stun};
+use super::scenario::{
+    Directions, DropCounts, Encapsulation, Interval, Point, Scenario, Segment, Stream, Stun,
+};
 
 /// Packets at the start of a stream in which nothing happens: it has to be found first.
 pub(super) const OPENING: u64 = 12;
@@ -25,6 +27,9 @@ pub(super) fn scenario(scenario: &Scenario) -> Result<(), SynthError> {
         check_point(scenario, point)?;
     }
     check_twice_heard(&scenario.points)?;
+    if scenario.one_collector {
+        check_collector(scenario)?;
+    }
     let drops: u32 = scenario.points.iter().map(|p| u32::from(p.ttl_drop.unwrap_or(1)) + 4).sum();
     for stream in &scenario.streams {
         check_stream(stream, drops)?;
@@ -177,6 +182,41 @@ fn share(place: &str, value: f64) -> Result<(), SynthError> {
         return Ok(());
     }
     Err(refuse(place, format!("{value} is no share"), "write 0.01 for one in a hundred"))
+}
+
+/// Where one file has all points, each must be a session of its own.
+fn check_collector(scenario: &Scenario) -> Result<(), SynthError> {
+    if scenario.one_file {
+        return Err(refuse(
+            "one_collector",
+            "`one_file` lays the points out otherwise",
+            "leave one of them out",
+        ));
+    }
+    if scenario.points.iter().any(|point| point.drop_counts != DropCounts::None) {
+        let problem = "the points share one machine, and so its drop counts";
+        return Err(refuse("drop_counts, one_collector", problem, "leave one of them out"));
+    }
+    let is_mirror = |point: &Point| point.encapsulation.first().is_some_and(|e| e.carries_ethernet());
+    for (i, point) in scenario.points.iter().enumerate() {
+        let others = || scenario.points.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, other)| other);
+        let problem = if is_mirror(point) {
+            let is_twice = point.also_after_router || others().any(|other| other.name == point.name);
+            is_twice.then_some("its two places are two sessions of two mirrors")
+        } else if point.vlan.is_empty() || !point.encapsulation.is_empty() {
+            Some("nothing tells its frames from those of others at the collector")
+        } else {
+            let is_same =
+                |other: &Point| other.name != point.name && other.vlan.first() == point.vlan.first();
+            let is_taken = others().any(|other| !is_mirror(other) && is_same(other));
+            is_taken.then_some("another point has the same outermost tag")
+        };
+        if let Some(problem) = problem {
+            let mend = "give each point a mirror's tunnel (`encapsulation`), or a `vlan` of its own, and list it once";
+            return Err(refuse(format!("point {:?}, one_collector", point.name), problem, mend));
+        }
+    }
+    Ok(())
 }
 
 /// A mirror that hears a packet twice must hear a difference; and over several ways that cannot be decided.

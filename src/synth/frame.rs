@@ -108,19 +108,13 @@ pub(super) fn bare_frame(
     let mut piece = (kind, packet.to_vec());
     let mut is_tagged = false;
     for encapsulation in hearing.tap.encapsulation.iter().rev() {
-        if carries_ethernet(*encapsulation) {
+        if encapsulation.carries_ethernet() {
             piece.1 = ethernet(piece.0, &piece.1, hearing, !is_tagged);
             is_tagged = true;
         }
         piece = tunnel(*encapsulation, piece.0, &piece.1, hearing)?;
     }
     Ok(ethernet(piece.0, &piece.1, hearing, !is_tagged))
-}
-
-/// Tunnels whose content begins with an Ethernet header.
-const fn carries_ethernet(encapsulation: Encapsulation) -> bool {
-    use Encapsulation::{Erspan1, Erspan2, Erspan3, Geneve, Tzsp, Vxlan};
-    matches!(encapsulation, Erspan1 | Erspan2 | Erspan3 | Vxlan | Geneve | Tzsp)
 }
 
 /// Puts an Ethernet header, and the tap's tags where they belong here, before what has none.
@@ -165,7 +159,7 @@ pub(super) fn tunnel_id(place: usize) -> u16 {
 /// Outer ends. A mirror sends to its collector whichever way the packet ran; an operator's turns with it.
 pub(super) fn outer_ends(encapsulation: Encapsulation, place: usize, reverse: bool) -> (Ipv4Addr, Ipv4Addr) {
     let near = Ipv4Addr::new(198, 51, 100, u8::try_from(place % 200).unwrap_or(0) + 1);
-    if carries_ethernet(encapsulation) {
+    if encapsulation.carries_ethernet() {
         return (near, COLLECTOR);
     }
     let far = Ipv4Addr::new(198, 51, 101, u8::try_from(place % 200).unwrap_or(0) + 1);

@@ -18,7 +18,7 @@ use super::plan::{Plan, Tap};
 use super::scenario::{DropCounts, Format, Scenario};
 use super::sender::Sender;
 use super::talk::Talk;
-use super::truth::{Capture, Notes};
+use super::truth::{Capture, Mirror, Naming, Notes, tunnels};
 use super::writer::{CaptureWriter, Interface};
 use crate::terms::Timestamp;
 
@@ -55,7 +55,7 @@ pub fn generate(scenario: &Scenario, options: &Options) -> Result<Written, Synth
     let plan = Plan::new(scenario)?;
     let failed = |source| SynthError::Write { path: options.out.clone(), source };
     std::fs::create_dir_all(&options.out).map_err(failed)?;
-    let mut files = Files::create(&plan, options)?;
+    let mut files = Files::create(&plan, scenario, options)?;
     play(&plan, &mut files)?;
     files.finish(options)
 }
@@ -176,17 +176,28 @@ fn blocks<'a>(plan: &'a Plan, network: &mut Network<'_>) -> Result<Vec<Block<'a>
     Ok(blocks)
 }
 
+/// How points are laid out over files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// A file for each.
+    Apart,
+    /// An interface for each, in one file.
+    Interfaces,
+    /// All on one interface of one file.
+    Collector,
+}
+
 /// The files under way, with what is noted for the truth.
 struct Files<'a> {
     plan: &'a Plan,
     writers: Vec<CaptureWriter>,
     captures: Vec<Tallied>,
-    /// Frames that every tap's mirror has seen.
-    frames: Vec<u32>,
+    /// What every tap's mirror has seen and delivered.
+    mirrors: Vec<Mirror>,
     /// What every point's machine has dropped.
     drops: Vec<Drops>,
     notes: Option<Notes>,
-    one_file: bool,
+    layout: Layout,
 }
 
 /// Frames that a point's machine dropped.
@@ -202,6 +213,9 @@ struct Drops {
 /// Nanoseconds from one block of statistics to the next.
 const STATISTICS_EVERY: i64 = 1_000_000_000;
 
+/// Name of the interface on which a collector hears all mirrors.
+const COLLECTOR: &str = "collector";
+
 /// What was written to one file so far.
 struct Tallied {
     packets: u64,
@@ -211,42 +225,42 @@ struct Tallied {
 }
 
 impl<'a> Files<'a> {
-    fn create(plan: &'a Plan, options: &Options) -> Result<Self, SynthError> {
-        let format = if options.one_file { Format::Pcapng } else { options.format };
+    fn create(plan: &'a Plan, scenario: &Scenario, options: &Options) -> Result<Self, SynthError> {
+        let layout = match (scenario.one_collector, options.one_file) {
+            (true, _) => Layout::Collector,
+            (false, true) => Layout::Interfaces,
+            (false, false) => Layout::Apart,
+        };
+        let format = if layout == Layout::Interfaces { Format::Pcapng } else { options.format };
         let (extension, name) = match format {
             Format::Pcap => ("pcap", "pcap-ns"),
             Format::Pcapng => ("pcapng", "pcapng"),
         };
         let interfaces: Vec<Interface<'_>> =
             plan.points.iter().map(|point| (point.name.as_str(), point.snap)).collect();
-        let groups: Vec<(String, &[Interface<'_>])> = if options.one_file {
-            vec![("capture".to_owned(), &interfaces[..])]
-        } else {
-            interfaces.chunks(1).map(|one| (one[0].0.to_owned(), one)).collect()
+        let collector: [Interface<'_>; 1] = [(COLLECTOR, None)];
+        let groups: Vec<(String, &[Interface<'_>])> = match layout {
+            Layout::Apart => interfaces.chunks(1).map(|one| (one[0].0.to_owned(), one)).collect(),
+            Layout::Interfaces => vec![("capture".to_owned(), &interfaces[..])],
+            Layout::Collector => vec![("capture".to_owned(), &collector[..])],
         };
         let mut files = Self {
             plan,
             writers: Vec::new(),
             captures: Vec::new(),
-            frames: vec![0; plan.taps.len()],
+            mirrors: vec![Mirror::default(); plan.taps.len()],
             drops: vec![Drops::default(); plan.points.len()],
             notes: options.truth.then(Notes::default),
-            one_file: options.one_file,
+            layout,
         };
         for (stem, interfaces) in groups {
             let file = format!("{stem}.{extension}");
             files.writers.push(CaptureWriter::create(&options.out.join(&file), format, interfaces)?);
-            let points = interfaces.iter().map(|(name, _)| (*name).to_owned()).collect();
-            let description = Capture {
-                file,
-                points,
-                format: name,
-                packets: 0,
-                bytes: 0,
-                dropped: None,
-                first: None,
-                last: None,
+            let points: Vec<String> = match layout {
+                Layout::Collector => plan.points.iter().map(|point| point.name.clone()).collect(),
+                _ => interfaces.iter().map(|(name, _)| (*name).to_owned()).collect(),
             };
+            let description = Capture { file, points, format: name, ..Capture::default() };
             files.captures.push(Tallied { packets: 0, bytes: 0, span: None, description });
         }
         Ok(files)
@@ -256,7 +270,7 @@ impl<'a> Files<'a> {
     fn hear(&mut self, arrival: &Arrival) -> Result<(), SynthError> {
         let plan = self.plan;
         let tap = &plan.taps[arrival.tap];
-        let frames = self.count(arrival.tap);
+        let frames = self.count(arrival.tap, !arrival.packet.is_empty());
         if arrival.packet.is_empty() {
             self.drop_frame(tap, arrival.at);
             if let Some(notes) = &mut self.notes {
@@ -279,7 +293,7 @@ impl<'a> Files<'a> {
         let plan = self.plan;
         let tap = &plan.taps[block.tap];
         let shown = tap.clock.shows(at);
-        let frames = self.count(block.tap);
+        let frames = self.count(block.tap, true);
         let tally = block.advance(frames);
         if let Some(notes) = &mut self.notes {
             let octets = block.arrival.packet.len();
@@ -294,7 +308,7 @@ impl<'a> Files<'a> {
     fn hear_noise(&mut self, noise: &mut Noise<'_>, at: i64) -> Result<(), SynthError> {
         let plan = self.plan;
         let tap = &plan.taps[noise.tap];
-        let frames = self.count(noise.tap);
+        let frames = self.count(noise.tap, true);
         let bytes = noise.next_frame(frames)?;
         if tap.is_silent(at) {
             self.drop_frame(tap, at);
@@ -312,15 +326,21 @@ impl<'a> Files<'a> {
     }
 
     /// Counts a frame of a tap's mirror and says how many were before.
-    fn count(&mut self, tap: usize) -> u32 {
-        let frames = self.frames[tap];
-        self.frames[tap] = frames.wrapping_add(1);
+    fn count(&mut self, tap: usize, is_heard: bool) -> u32 {
+        let mirror = &mut self.mirrors[tap];
+        let frames = mirror.seen;
+        mirror.seen = frames.wrapping_add(1);
+        if is_heard {
+            mirror.heard += 1;
+            mirror.span = Some((mirror.span.map_or(frames, |(first, _)| first), frames));
+        }
         frames
     }
 
     fn write(&mut self, tap: &Tap, at: i64, bytes: &[u8]) -> Result<(), SynthError> {
-        let file = if self.one_file { 0 } else { tap.point };
-        let interface = if self.one_file { u32::try_from(tap.point).unwrap_or(0) } else { 0 };
+        let file = if self.layout == Layout::Apart { tap.point } else { 0 };
+        let by_interface = self.layout == Layout::Interfaces;
+        let interface = if by_interface { u32::try_from(tap.point).unwrap_or(0) } else { 0 };
         let keep =
             self.plan.points[tap.point].snap.map_or(bytes.len(), |snap| bytes.len().min(snap as usize));
         let counts = self.plan.points[tap.point].drop_counts;
@@ -348,8 +368,11 @@ impl<'a> Files<'a> {
             self.plan.points.iter().zip(&self.drops).enumerate().map(|(n, (p, d))| ((n, p), d))
         {
             let (number, planned) = point;
-            let (file, interface) =
-                if self.one_file { (0, u32::try_from(number).unwrap_or(0)) } else { (number, 0) };
+            let (file, interface) = match self.layout {
+                Layout::Apart => (number, 0),
+                Layout::Interfaces => (0, u32::try_from(number).unwrap_or(0)),
+                Layout::Collector => (0, 0),
+            };
             let capture = &mut self.captures[file];
             let is_told =
                 self.writers[file].format() == Format::Pcapng && planned.drop_counts != DropCounts::None;
@@ -371,7 +394,8 @@ impl<'a> Files<'a> {
             written.files.push(writer.finish()?);
         }
         let mut notes = self.notes;
-        for capture in self.captures {
+        for (number, capture) in self.captures.into_iter().enumerate() {
+            let is_here = |tap: &Tap| self.layout != Layout::Apart || tap.point == number;
             written.packets += capture.packets;
             written.bytes += capture.bytes;
             let time = |at: i64| Timestamp(at).to_string();
@@ -380,6 +404,7 @@ impl<'a> Files<'a> {
                 bytes: capture.bytes,
                 first: capture.span.map(|(first, _)| time(first)),
                 last: capture.span.map(|(_, last)| time(last)),
+                tunnels: tunnels(self.plan, &self.mirrors, is_here),
                 ..capture.description
             };
             if let Some(notes) = &mut notes {
@@ -388,7 +413,12 @@ impl<'a> Files<'a> {
         }
         if let Some(notes) = notes {
             let path = options.out.join("truth.json");
-            write_json(&path, &notes.truth(self.plan, options.one_file || options.format == Format::Pcapng))?;
+            let named = match (self.layout, options.format) {
+                (Layout::Interfaces, _) | (Layout::Apart, Format::Pcapng) => Naming::ByPoint,
+                (Layout::Collector, Format::Pcapng) => Naming::Fixed(COLLECTOR),
+                (_, Format::Pcap) => Naming::None,
+            };
+            write_json(&path, &notes.truth(self.plan, named))?;
             written.files.push(path);
         }
         Ok(written)

@@ -41,8 +41,9 @@ impl Taps {
     pub(super) fn new(points: usize, captures: &[CaptureRecord], gaps: &[TapGap]) -> Self {
         let mut taps = Self { points: (0..points).map(|_| Tap::default()).collect() };
         for capture in captures {
-            let Some(tap) = taps.points.get_mut(usize::from(capture.point.0)) else { continue };
-            if let Some((first, last)) = capture.first.zip(capture.last) {
+            let Some((first, last)) = capture.first.zip(capture.last) else { continue };
+            for number in capture.other_points.iter().chain([&capture.point]) {
+                let Some(tap) = taps.points.get_mut(usize::from(number.0)) else { continue };
                 let (start, end) = tap.span.unwrap_or((first, last));
                 tap.span = Some((start.min(first), end.max(last)));
             }

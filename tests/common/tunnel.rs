@@ -90,6 +90,29 @@ pub(crate) fn erspan_2(session: u16, frame: &[u8]) -> Vec<u8> {
     )
 }
 
+/// ERSPAN II from a switch, with the number that its tunnel gives the frame.
+pub(crate) fn numbered_erspan(switch: &str, session: u16, number: u32, frame: &[u8]) -> Vec<u8> {
+    erspan_from(switch, session, number, None, frame)
+}
+
+/// ERSPAN from a switch: II, or III where it says whether the copy was taken on the way out.
+pub(crate) fn erspan_from(
+    switch: &str,
+    session: u16,
+    number: u32,
+    egress: Option<bool>,
+    frame: &[u8],
+) -> Vec<u8> {
+    let [s0, s1] = session.to_be_bytes();
+    let (kind, header) = match egress {
+        None => ([0x88, 0xBE], vec![0x10, 1, s0, s1, 0, 0, 0, 5]),
+        Some(out) => ([0x22, 0xEB], vec![0x20, 1, s0, s1, 0, 0, 0, 0, 0, 0, 0, if out { 8 } else { 0 }]),
+    };
+    let gre = [&[0x10, 0][..], &kind, &number.to_be_bytes(), &header, frame].concat();
+    let outer = Udp::new(&format!("{switch}:1"), "172.16.0.99:1").dscp(8).ttl(250);
+    ethernet(IPV4, &outer.ip(IpNumber::GRE, &gre))
+}
+
 /// ERSPAN III, of a frame that leaves the mirrored port, with the platform's own header.
 pub(crate) fn erspan_3(session: u16, frame: &[u8]) -> Vec<u8> {
     let header = [&[0x20, 0x01][..], &session.to_be_bytes(), &[0; 4], &[0, 0, 0, 0x09], &[0; 8]].concat();

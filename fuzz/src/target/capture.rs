@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use hopmark::capture::{CaptureFile, Summary};
 use hopmark::config;
-use hopmark::meter::{CaptureRecord, Limits};
+use hopmark::meter::{CaptureRecord, Limits, MirrorTunnel, TapEvidence, TapGap, TunnelRecord};
 use hopmark::policy::Policy;
 use hopmark::report::{Anonymizer, Options, write_json, write_text};
 use hopmark::terms::PointId;
@@ -127,6 +127,12 @@ fn json(outcome: &Outcome, options: &Options) -> Vec<u8> {
     json
 }
 
+fn mirror_tunnel(tunnel: &TunnelRecord) -> Option<MirrorTunnel> {
+    let TunnelRecord { source, destination, session, .. } = *tunnel;
+    let (_, count) = *tunnel.files.first()?;
+    Some(MirrorTunnel { source, destination, session, count })
+}
+
 fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
     let point_of: PointOf = match data.len() % 3 {
         0 => |_, _| 0,
@@ -146,6 +152,7 @@ fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
         material.captures.push(CaptureRecord {
             file: "fuzz.pcap".to_owned(),
             point,
+            other_points: Vec::new(),
             format: summary.format.to_owned(),
             packets: summary.frames,
             bytes: summary.bytes,
@@ -155,7 +162,16 @@ fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
             undecoded: Vec::new(),
             dropped: summary.dropped,
             interfaces: interfaces.clone(),
+            tunnels: heard.tunnels.iter().filter_map(mirror_tunnel).collect(),
         });
+        let gaps = heard.tunnels.iter().flat_map(|tunnel| &tunnel.gaps);
+        material.gaps.extend(gaps.map(|gap| TapGap {
+            point,
+            from: gap.from,
+            to: gap.to,
+            frames: gap.frames,
+            evidence: TapEvidence::TunnelSequence,
+        }));
         streams.extend(heard.streams.into_iter().map(|stream| *stream));
         material.stun.extend(heard.stun);
         material.counters.add(&heard.counters);

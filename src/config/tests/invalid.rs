@@ -73,6 +73,25 @@ const WRONG: &[(&str, &[&str])] = &[
     ("media", &[
         r#"2:9: class.audio.media: "sound" is not a kind of media; write "audio", "video" or "none""#,
     ]),
+    ("mirror-from", &[
+        r#"3:33: point[1].mirror.from: "switch-1" is not an address; write an address as "10.0.0.1" or "2001:db8::1""#,
+    ]),
+    ("mirror-nothing", &[
+        r#"3:10: point[1].mirror: nothing tells the session; add erspan_session = 12, vxlan = 5001, geneve = 5001, outer_vlan = 900 or from = "10.0.0.1""#,
+    ]),
+    ("mirror-number", &[
+        "3:29: point[1].mirror.erspan_session: 1024 is not from 0 to 1023; write a number within these bounds",
+    ]),
+    ("mirror-several", &[
+        "3:41: point[1].mirror.vxlan: a session has one number, and erspan_session is given as well; keep one; a point that is two sessions has no place",
+        "7:38: point[2].mirror.direction: only ERSPAN says on which way a copy was taken; take direction out, or name the erspan_session",
+        "11:37: point[3].mirror.from: a VLAN tag does not say which switch sends it; take from out; outer_vlan alone tells the remote mirror",
+        r#"15:45: point[4].mirror.direction: "rx" is not a direction; write "both", "ingress" or "egress""#,
+        "19:12: point[5].mirror.session: unknown key; keys here are erspan_session, vxlan, geneve, outer_vlan, from, direction, capture",
+    ]),
+    ("mirror-twice", &[
+        r#"7:10: point[2].mirror: frames of erspan_session 12 from 10.0.0.1 would belong to "core" and to "access", which is erspan_session 12; tell them apart by number, from, direction or capture"#,
+    ]),
     ("modality-twice", &[
         "6:18: class.panorama.turn_modality[1]: modality 2 is class video already; give each modality to one class",
     ]),

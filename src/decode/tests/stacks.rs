@@ -348,3 +348,38 @@ fn the_depth_is_what_the_operator_says() {
         assert_eq!(decoder.decode(&frame, |_, _| ()), expected, "{max_depth}");
     }
 }
+
+#[test]
+fn mirrors_that_number_their_frames_say_so_of_every_frame() {
+    let numbered = |protocol: [u8; 2], erspan: &[u8], inner: &[u8]| {
+        let header = [&[0x10, 0][..], &protocol, &[1, 2, 3, 4], erspan].concat();
+        ethernet(0x0800, &outer(47, &put(&header, inner)))
+    };
+    let two = |inner: &[u8]| numbered([0x88, 0xBE], &[0x10, 0, 0, 9, 0, 0, 0, 0], inner);
+    let three = |inner: &[u8]| numbered([0x22, 0xEB], &[0x20, 0, 0, 9, 0, 0, 0, 0, 0, 0, 1, 0x58], inner);
+    let frame = |hardware| MirroredFrame {
+        source: [172, 16, 0, 1].into(),
+        destination: [172, 16, 0, 2].into(),
+        session: 9,
+        hardware,
+        sequence: 0x0102_0304,
+    };
+    let mut decoder = Decoder::new(1, Options::default());
+    for (name, octets, expected) in [
+        ("II", two(&media_frame()), Some(frame(0))),
+        ("II around what is no media", two(&ethernet(0x0806, &[0; 28])), Some(frame(0))),
+        ("II cut off", two(&[]), Some(frame(0))),
+        ("III", three(&media_frame()), Some(frame(0x15))),
+        ("II in III", three(&two(&media_frame())), Some(frame(0x15))),
+        ("plain", media_frame(), None),
+        ("ERSPAN I", gre(0x88BE, &media_frame()), None),
+        ("numbered GRE", numbered([0x08, 0], &[], &media()), None),
+    ] {
+        let wire_len = u32::try_from(octets.len()).unwrap();
+        let timestamp = Timestamp(0);
+        let frame = Frame { timestamp, data: &octets, wire_len, link: LinkType::ETHERNET, interface: 0 };
+        let _ = decoder.decode(&frame, |_, _| ());
+        assert_eq!(decoder.take_mirrored(), expected, "{name}");
+        assert_eq!(decoder.take_mirrored(), None, "{name}: once");
+    }
+}

@@ -1,12 +1,13 @@
 //! What was read, and what the meter dropped, as JSON.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 use super::{Counts, Text};
-use crate::meter::{CaptureRecord, MeterCounters, TapGap};
+use crate::meter::{CaptureRecord, MeterCounters, MirrorTunnel, TapGap};
 use crate::report::view::View;
 use crate::terms::Timestamp;
 
@@ -15,6 +16,7 @@ use crate::terms::Timestamp;
 pub(super) struct Capture<'a> {
     file: Cow<'a, str>,
     point: Cow<'a, str>,
+    other_points: Vec<Cow<'a, str>>,
     format: &'a str,
     packets: u64,
     bytes: u64,
@@ -24,6 +26,19 @@ pub(super) struct Capture<'a> {
     undecoded: Counts<'a, &'static str>,
     dropped: Option<u64>,
     interfaces: Vec<Option<Cow<'a, str>>>,
+    /// Frames of mirrors that number them which never came; none where no mirror does.
+    tunnel_lost: Option<u64>,
+    tunnels: Vec<Tunnel>,
+}
+
+/// One item of `tunnels`: a mirror session that numbers its frames.
+#[derive(Serialize)]
+struct Tunnel {
+    erspan_session: u16,
+    source: IpAddr,
+    destination: IpAddr,
+    frames: u64,
+    lost: u64,
 }
 
 impl<'a> Capture<'a> {
@@ -31,6 +46,7 @@ impl<'a> Capture<'a> {
         Self {
             file: view.file(&record.file),
             point: view.point(record.point),
+            other_points: record.other_points.iter().map(|point| view.point(*point)).collect(),
             format: &record.format,
             packets: record.packets,
             bytes: record.bytes,
@@ -40,6 +56,8 @@ impl<'a> Capture<'a> {
             undecoded: Counts(&record.undecoded),
             dropped: record.dropped,
             interfaces: record.interfaces.iter().map(|name| name.as_deref().map(|n| view.text(n))).collect(),
+            tunnel_lost: record.tunnel_lost(),
+            tunnels: record.tunnels.iter().map(|tunnel| Tunnel::of(tunnel, view)).collect(),
         }
     }
 }
@@ -66,6 +84,14 @@ impl<'a> Gap<'a> {
     }
 }
 
+impl Tunnel {
+    fn of(tunnel: &MirrorTunnel, view: &View<'_>) -> Self {
+        let MirrorTunnel { source, destination, session, count } = *tunnel;
+        let (source, destination) = (view.ip(source), view.ip(destination));
+        Self { erspan_session: session, source, destination, frames: count.frames, lost: count.lost }
+    }
+}
+
 /// `counters`: what the meter dropped, refused or could not place.
 pub(super) struct Counters<'a>(pub(super) &'a MeterCounters);
 
@@ -81,8 +107,10 @@ impl Serialize for Counters<'_> {
             packets_beyond_hop_limit,
             records_refused,
             paths_overflowed,
+            packets_beyond_point_limit,
+            tunnel_frames_unfollowed,
         } = self.0;
-        let mut counters = serializer.serialize_struct("counters", 8)?;
+        let mut counters = serializer.serialize_struct("counters", 10)?;
         counters.serialize_field("unconfirmed_rtp_packets", unconfirmed_rtp_packets)?;
         counters.serialize_field("candidates_evicted", candidates_evicted)?;
         counters.serialize_field("streams_evicted", streams_evicted)?;
@@ -91,6 +119,8 @@ impl Serialize for Counters<'_> {
         counters.serialize_field("packets_beyond_hop_limit", packets_beyond_hop_limit)?;
         counters.serialize_field("records_refused", records_refused)?;
         counters.serialize_field("paths_overflowed", paths_overflowed)?;
+        counters.serialize_field("packets_beyond_point_limit", packets_beyond_point_limit)?;
+        counters.serialize_field("tunnel_frames_unfollowed", tunnel_frames_unfollowed)?;
         counters.end()
     }
 }

@@ -51,6 +51,21 @@ impl fmt::Display for Tag {
     }
 }
 
+impl Tag {
+    /// Whether a tag before it needs no word, as that is what such a tunnel runs in.
+    fn implies(self, before: Self) -> bool {
+        let is_over_ip = matches!(
+            self,
+            Self::Erspan(..) | Self::Vxlan(_) | Self::Geneve(_) | Self::Named("GRE" | "TZSP" | "GTP-U")
+        );
+        match before {
+            Self::Named("IP tunnel") => is_over_ip,
+            Self::Named("GRE") => matches!(self, Self::Erspan(..)),
+            _ => false,
+        }
+    }
+}
+
 impl From<Layer> for Tag {
     fn from(layer: Layer) -> Self {
         match layer {
@@ -138,8 +153,13 @@ pub(super) fn of_hop_in_words(hop: &HopRecord, view: &View<'_>) -> String {
 
 fn of_hop(hop: &HopRecord) -> Where {
     let path: &Path = hop.path.as_deref()?;
-    let mut tags: Vec<Tag> = path.layers.iter().map(|layer| Tag::from(*layer)).collect();
-    tags.dedup();
+    let mut tags: Vec<Tag> = Vec::with_capacity(path.layers.len());
+    for tag in path.layers.iter().map(|layer| Tag::from(*layer)) {
+        while tags.last().is_some_and(|before| *before == tag || tag.implies(*before)) {
+            tags.pop();
+        }
+        tags.push(tag);
+    }
     Some((path.interface, tags))
 }
 

@@ -9,11 +9,14 @@ use super::page::{Look, Page};
 use crate::meter::{CaptureRecord, MeterCounters};
 use crate::report::view::View;
 
-/// How many files are listed; those that are damaged or dropped frames come first.
+/// How many files are listed; those that are damaged or lack frames come first.
 const MOST: usize = 20;
 
 /// How many reasons for not decoding a frame are named.
 const REASONS: usize = 8;
+
+/// How many mirror sessions that did not come whole are named.
+const SESSIONS: usize = 4;
 
 /// Writes the section.
 pub(super) fn write(view: &View<'_>, page: &mut Page<'_>) -> io::Result<()> {
@@ -25,7 +28,8 @@ pub(super) fn write(view: &View<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let mut listed: Vec<&CaptureRecord> = captures.iter().collect();
     if captures.len() > MOST {
         // Stable: otherwise in the order in which they were read.
-        listed.sort_by_key(|c| Reverse((c.damage.is_some(), c.dropped.unwrap_or(0) > 0)));
+        let missed = |c: &CaptureRecord| c.dropped.unwrap_or(0) > 0 || c.tunnel_lost().unwrap_or(0) > 0;
+        listed.sort_by_key(|c| Reverse((c.damage.is_some(), missed(c))));
         listed.truncate(MOST);
         let frames = captures.iter().map(|c| c.packets).sum();
         let bytes = captures.iter().map(|c| c.bytes).sum();
@@ -67,16 +71,35 @@ fn write_capture(view: &View<'_>, capture: &CaptureRecord, page: &mut Page<'_>) 
     if let Some(damage) = &capture.damage {
         page.entry(Look::Warning, "    damaged    ", &view.text_about(&capture.file, damage))?;
     }
-    match capture.dropped {
-        Some(dropped) if dropped > 0 => {
-            let words = format!(
-                "{} by the machine that captured: losses may not be real.",
-                counted(dropped, "frame")
-            );
-            page.entry(Look::Warning, "    dropped    ", &words)
-        }
+    if let Some(dropped) = capture.dropped.filter(|&dropped| dropped > 0) {
+        let words =
+            format!("{} by the machine that captured: losses may not be real.", counted(dropped, "frame"));
+        page.entry(Look::Warning, "    dropped    ", &words)?;
+    }
+    match capture.tunnel_lost() {
+        Some(lost) if lost > 0 => page.entry(Look::Warning, "    mirror     ", &missing(view, capture, lost)),
         _ => Ok(()),
     }
+}
+
+/// Which mirror sessions did not come whole, the worst first.
+fn missing(view: &View<'_>, capture: &CaptureRecord, lost: u64) -> String {
+    let mut broken: Vec<_> = capture.tunnels.iter().filter(|tunnel| tunnel.count.lost > 0).collect();
+    broken.sort_by_key(|tunnel| (Reverse(tunnel.count.lost), tunnel.source, tunnel.session));
+    let named = broken.iter().take(SESSIONS).map(|tunnel| {
+        let all = counted(tunnel.count.frames.saturating_add(tunnel.count.lost), "frame");
+        let (session, switch) = (tunnel.session, view.ip(tunnel.source));
+        format!("{} of {all} of ERSPAN session {session} from {switch}", count(tunnel.count.lost))
+    });
+    let mut words: Vec<String> = named.collect();
+    if let Some(rest) = broken.get(SESSIONS..).filter(|rest| !rest.is_empty()) {
+        words.push(format!("the rest of {}", counted(rest.len() as u64, "other session")));
+    }
+    format!(
+        "{} lost between switch and here, by the tunnel's own numbers: losses may not be real. {}.",
+        counted(lost, "frame"),
+        words.join(", ")
+    )
 }
 
 fn most_frequent(reasons: BTreeMap<&str, u64>) -> String {
@@ -91,7 +114,7 @@ fn most_frequent(reasons: BTreeMap<&str, u64>) -> String {
 }
 
 /// What the meter dropped or refused, in words behind the number.
-const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 8] {
+const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 10] {
     [
         (counters.unconfirmed_rtp_packets, "packets with the form of RTP that never made a stream"),
         (counters.orphan_fragments, "fragments whose first fragment was not heard"),
@@ -101,5 +124,13 @@ const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 8] {
         (counters.packets_beyond_hop_limit, "packets at more hops of a stream than are kept"),
         (counters.records_refused, "streams that are not in this report: max_record_octets was reached"),
         (counters.paths_overflowed, "frames with tags and tunnels beyond the table's bound"),
+        (
+            counters.packets_beyond_point_limit,
+            "packets of mirror sessions beyond 64 points, which stay at the point of their capture",
+        ),
+        (
+            counters.tunnel_frames_unfollowed,
+            "frames of more mirror tunnels than are followed: whether some are missing is not known",
+        ),
     ]
 }

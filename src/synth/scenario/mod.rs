@@ -36,6 +36,10 @@ pub struct Scenario {
     /// All points as interfaces of one pcapng file, `capture.pcapng`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub one_file: bool,
+    /// All points in one file, `capture`, as the collector of their mirrors hears them: each point has a tunnel of its
+    /// own, or an outermost VLAN tag of its own. ERSPAN II and III number what a point's mirror misses too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub one_collector: bool,
     /// Observation points from the near end to the far end. A name may stand twice: one mirror, two places.
     #[serde(default, rename = "point")]
     pub points: Vec<Point>,

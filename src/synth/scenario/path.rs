@@ -209,6 +209,16 @@ pub enum Encapsulation {
     Pppoe,
 }
 
+impl Encapsulation {
+    /// Whether its content begins with an Ethernet header, as what a mirror sends does.
+    pub(in crate::synth) const fn carries_ethernet(self) -> bool {
+        matches!(
+            self,
+            Self::Erspan1 | Self::Erspan2 | Self::Erspan3 | Self::Vxlan | Self::Geneve | Self::Tzsp
+        )
+    }
+}
+
 /// A TURN relay between the near end, which is its client, and the far end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

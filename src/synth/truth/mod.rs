@@ -8,6 +8,7 @@ mod blame;
 mod exchanges;
 mod figures;
 mod segments;
+mod tunnels;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -24,6 +25,8 @@ use blame::Blame;
 use exchanges::{Exchange, HeardMessage};
 use figures::{Figures, HeardPacket};
 use segments::{HopNotes, SegmentTruth};
+use tunnels::TunnelTruth;
+pub(super) use tunnels::{Mirror, tunnels};
 
 /// Part and sequence number of packets, by stream and tap.
 type Missed = BTreeMap<(usize, usize), BTreeSet<(u32, u64)>>;
@@ -41,7 +44,7 @@ pub(super) struct Notes {
 }
 
 /// What was written to one file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Capture {
     pub file: String,
     /// The points it holds.
@@ -55,6 +58,17 @@ pub(super) struct Capture {
     pub dropped: Option<u64>,
     pub first: Option<String>,
     pub last: Option<String>,
+    /// Mirrors that number their frames, by place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tunnels: Vec<TunnelTruth>,
+}
+
+/// What the interfaces of the files are called.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Naming {
+    None,
+    ByPoint,
+    Fixed(&'static str),
 }
 
 /// The whole truth.
@@ -151,8 +165,8 @@ impl Notes {
         self.captures.push(capture);
     }
 
-    /// Counts everything that was noted. `is_named`: the files name their interfaces.
-    pub(super) fn truth(self, plan: &Plan, is_named: bool) -> Truth {
+    /// Counts everything that was noted.
+    pub(super) fn truth(self, plan: &Plan, naming: Naming) -> Truth {
         let mut streams = Vec::new();
         let mut flows = Vec::new();
         for (number, taps) in &self.packets {
@@ -162,7 +176,7 @@ impl Notes {
                 .chain(&plan.blocks)
                 .find(|sender| (sender.number..sender.number + sender.count as usize).contains(number));
             let Some(sender) = sender else { continue };
-            if let Some(stream) = stream(plan, sender, *number, (taps, &self.missed), is_named) {
+            if let Some(stream) = stream(plan, sender, *number, (taps, &self.missed), naming) {
                 flows.push((sender.flow, sender.reverse, number - sender.number, stream.first.clone()));
                 streams.push(stream);
             }
@@ -205,7 +219,7 @@ fn stream(
     sender: &PlannedSender,
     number: usize,
     (taps, missed): (&BTreeMap<usize, Vec<HeardPacket>>, &Missed),
-    is_named: bool,
+    naming: Naming,
 ) -> Option<StreamTruth> {
     let in_order_of_travel = |a: &&usize, b: &&usize| if sender.reverse { b.cmp(a) } else { a.cmp(b) };
     let mut order: Vec<&usize> = taps.keys().collect();
@@ -217,7 +231,7 @@ fn stream(
     for tap in &order {
         let Some(packets) = taps.get(*tap) else { continue };
         let hop_notes = HopNotes::new(packets, missed.get(&(number, **tap)), plan.taps[**tap].clock);
-        hops.push(hop(plan, sender, **tap, offset, packets, &hop_notes, is_named));
+        hops.push(hop(plan, sender, **tap, offset, packets, &hop_notes, naming));
         heard.push(packets);
         notes.push(hop_notes);
     }
@@ -283,14 +297,18 @@ fn hop(
     offset: u32,
     packets: &[HeardPacket],
     notes: &HopNotes,
-    is_named: bool,
+    naming: Naming,
 ) -> HopTruth {
     let place = &plan.taps[tap];
     let point = plan.points[place.point].name.clone();
     let (mut source, destination) = plan.flows[sender.flow].ends(tap, sender.reverse);
     source.set_ip(super::plan::counted_up(source.ip(), offset));
     HopTruth {
-        interface: is_named.then(|| point.clone()),
+        interface: match naming {
+            Naming::None => None,
+            Naming::ByPoint => Some(point.clone()),
+            Naming::Fixed(name) => Some(name.to_owned()),
+        },
         point,
         vlan: place.vlan.clone(),
         encapsulation: encapsulation(plan, sender, tap),

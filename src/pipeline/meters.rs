@@ -1,0 +1,93 @@
+//! The meters of an observer: one for each of its points.
+
+use super::points::Points;
+use super::{MAX_LOCAL_POINTS, local_point};
+use crate::decode::{Decoder, Undecoded};
+use crate::meter::{ClockSource, Limits, Meter};
+use crate::policy::{Policy, static_clock_rate};
+use crate::terms::{ClockRate, Frame};
+
+/// One meter for each point that heard something.
+pub(super) struct Meters<'a> {
+    pub(super) points: Points,
+    pub(super) all: Vec<Meter>,
+    observer: usize,
+    has_other_points: bool,
+    policy: &'a Policy,
+    seed: u64,
+}
+
+impl<'a> Meters<'a> {
+    pub(super) fn new(
+        points: Points,
+        (observer, has_other_observers): (usize, bool),
+        policy: &'a Policy,
+        seed: u64,
+    ) -> Self {
+        let has_other_points = has_other_observers || points.are_several();
+        Self { points, all: Vec::new(), observer, has_other_points, policy, seed }
+    }
+
+    /// Decodes a frame and counts what it carries. Per frame.
+    #[inline]
+    pub(super) fn take(&mut self, frame: &Frame<'_>, decoder: &mut Decoder) -> Result<(), Undecoded> {
+        if self.points.are_sessions() {
+            return self.take_by_session(frame, decoder);
+        }
+        let Some(meter) = self.at(self.points.of_interface(frame.interface)) else { return Ok(()) };
+        decoder.decode(frame, |o, paths| meter.observe(o, paths))
+    }
+
+    /// The same, where it is the tunnel that tells the point.
+    #[inline(never)]
+    fn take_by_session(&mut self, frame: &Frame<'_>, decoder: &mut Decoder) -> Result<(), Undecoded> {
+        // A second copy of the way for plain frames would cost the first one its place in the caller.
+        decoder.decode_any(frame, &mut |o, paths| {
+            let point = self.points.of_path(o.path, paths);
+            if let Some(meter) = self.at(point) {
+                meter.observe(o, paths);
+            }
+        })
+    }
+
+    #[inline]
+    pub(super) fn at(&mut self, point: usize) -> Option<&mut Meter> {
+        let wanted = point.min(MAX_LOCAL_POINTS - 1);
+        if self.all.len() <= wanted {
+            self.grow(wanted);
+        }
+        self.all.get_mut(wanted)
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
+        while self.all.len() <= wanted {
+            let point = local_point(self.observer, self.all.len());
+            let limits = limits(self.policy, self.has_other_points);
+            let policy = self.policy;
+            self.all.push(Meter::new(point, limits, |pt| clock_rate(policy, pt), self.seed));
+        }
+    }
+}
+
+/// What is known of a payload type's clock before any packet came.
+fn clock_rate(policy: &Policy, payload_type: u8) -> Option<(ClockRate, ClockSource)> {
+    let configured = policy.configured_clock_rate(payload_type).map(|rate| (rate, ClockSource::Configured));
+    configured.or_else(|| static_clock_rate(payload_type).map(|rate| (rate, ClockSource::Static)))
+}
+
+fn limits(policy: &Policy, has_other_points: bool) -> Limits {
+    let l = &policy.limits;
+    let bound = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let ns = |d: std::time::Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
+    Limits {
+        max_streams: bound(l.max_streams),
+        max_candidates: bound(l.max_candidates),
+        max_hops: bound(l.max_hops),
+        max_transactions: bound(l.max_transactions),
+        stream_timeout_ns: ns(l.stream_timeout),
+        stun_timeout_ns: ns(l.stun_timeout),
+        has_other_points,
+        ..Limits::default()
+    }
+}
