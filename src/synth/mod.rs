@@ -15,6 +15,7 @@ mod media;
 mod network;
 mod plan;
 mod random;
+mod rewrite;
 mod run;
 mod scenario;
 mod schedule;
@@ -31,7 +32,7 @@ pub use media::{Class, Codec};
 pub use run::{Options, Written, generate};
 pub use scenario::{
     Background, Burst, CodecChange, Codepoint, Directions, DscpChange, Encapsulation, Endpoint, Format,
-    Framing, Match, Moment, Order, Point, Relay, Remark, Scenario, Segment, Silence, Stream, Stun,
+    Framing, Match, Moment, Order, Point, Relay, Remark, Rewrite, Scenario, Segment, Silence, Stream, Stun,
 };
 
 #[cfg(test)]

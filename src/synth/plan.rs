@@ -8,7 +8,7 @@ use super::error::{SynthError, refuse};
 use super::media::{Class, Codec, Coding, nanoseconds};
 use super::random::mix_u32;
 use super::scenario::{
-    Background, Directions, Encapsulation, Endpoint, Framing, Relay, Scenario, Segment, Stream, Stun,
+    Background, Directions, Encapsulation, Endpoint, Framing, Relay, Rewrite, Scenario, Segment, Stream, Stun,
 };
 
 /// Everything that playing needs to know.
@@ -46,6 +46,7 @@ pub(super) struct Tap {
     pub mirror_duplicates: f64,
     pub clock: Clock,
     pub nat: Option<IpAddr>,
+    pub rewrite: Option<Rewrite>,
     pub ttl_drop: u8,
     pub delay: i64,
     pub ecmp: bool,
@@ -181,6 +182,7 @@ impl Plan {
                     drift: nanoseconds(point.clock_drift) / 1_000,
                 },
                 nat: point.nat,
+                rewrite: point.rewrite,
                 ttl_drop: point.ttl_drop.unwrap_or(u8::from(place > 0)),
                 delay: nanoseconds(point.delay),
                 ecmp: point.ecmp,
@@ -190,6 +192,7 @@ impl Plan {
             let again = point.also_after_router.then(|| Tap {
                 vlan: point.after_router_vlan.clone().unwrap_or_else(|| point.vlan.clone()),
                 nat: None,
+                rewrite: None,
                 ttl_drop: 1,
                 delay: 50_000,
                 ecmp: false,
@@ -211,6 +214,7 @@ impl Plan {
                 mirror_duplicates: 0.0,
                 clock: Clock::default(),
                 nat: None,
+                rewrite: None,
                 ttl_drop: 0,
                 delay: 1_000_000,
                 ecmp: false,

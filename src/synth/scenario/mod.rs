@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::SynthError;
 
-pub use path::{Burst, Directions, Encapsulation, Framing, Point, Relay, Remark, Segment};
+pub use path::{Burst, Directions, Encapsulation, Framing, Point, Relay, Remark, Rewrite, Segment};
 pub use stream::{CodecChange, DscpChange, Order, Silence, Stream, Stun};
 pub use values::{Codepoint, Endpoint, Match, Moment};
 
