@@ -3,12 +3,12 @@
 //! Nothing in between, no options, no fragment, nothing that RTP announces. Anything else is for the walk, which
 //! reads these frames too, to the same result, but takes twice the time.
 
-use super::{Addresses, RtpHeader};
+use super::{Addresses, Payload, RtpHeader};
 use crate::terms::{Frame, LinkType, RtpTime, Ssrc, TrafficClass};
 
 /// What such a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Plain {
+pub(super) struct Plain<'a> {
     pub(super) addresses: Addresses,
     pub(super) source_port: u16,
     pub(super) destination_port: u16,
@@ -16,7 +16,7 @@ pub(super) struct Plain {
     pub(super) ttl: u8,
     /// Of the IP packet.
     pub(super) octets: u16,
-    pub(super) rtp: RtpHeader,
+    pub(super) rtp: RtpHeader<'a>,
 }
 
 const ETHERNET: usize = 14;
@@ -29,8 +29,8 @@ const _: () = assert!(HEADERS as usize == IPV4 + UDP + RTP);
 
 /// Reads the frame, if it is one of these. Per frame.
 #[inline]
-pub(super) fn read(frame: &Frame<'_>) -> Option<Plain> {
-    let head: &[u8; ETHERNET + IPV4 + UDP + RTP] = frame.data.first_chunk()?;
+pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Plain<'a>> {
+    let (head, behind): (&[u8; ETHERNET + IPV4 + UDP + RTP], _) = frame.data.split_first_chunk()?;
     let u16_at = |i: usize| u16::from_be_bytes([head[i], head[i + 1]]);
     let u32_at = |i: usize| u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
     let (ip, udp, rtp) = (ETHERNET, ETHERNET + IPV4, ETHERNET + IPV4 + UDP);
@@ -61,8 +61,16 @@ pub(super) fn read(frame: &Frame<'_>) -> Option<Plain> {
             sequence: u16_at(rtp + 2),
             payload_type,
             marker: head[rtp + 1] & 0x80 != 0,
+            payload: plain_payload(behind, octets - HEADERS),
         },
     })
+}
+
+/// What follows the headers; a short frame is filled up by the link.
+#[inline]
+fn plain_payload(behind: &[u8], octets: u16) -> Payload<'_> {
+    let octets = usize::from(octets);
+    Payload { kept: behind.get(..octets).unwrap_or(behind), octets }
 }
 
 #[cfg(test)]

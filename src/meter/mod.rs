@@ -10,6 +10,7 @@ mod facts;
 mod fragments;
 mod hop;
 mod key;
+mod payload;
 mod prefetch;
 mod proof;
 mod record;
@@ -28,6 +29,8 @@ use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
+use payload::Choice;
+pub use payload::PayloadMark;
 use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
@@ -60,6 +63,8 @@ pub struct Limits {
     pub max_addresses: usize,
     /// Whether other points hear the same streams, so that hops are compared.
     pub has_other_points: bool,
+    /// Trajectory samples a second that a long stream keeps; half of that at least.
+    pub samples_per_second: u16,
     /// A stream ends after this many nanoseconds without a packet.
     pub stream_timeout_ns: i64,
     /// A STUN request is unanswered after this many nanoseconds.
@@ -76,6 +81,7 @@ impl Default for Limits {
             max_stun_pairs: 16_384,
             max_addresses: 1 << 20,
             has_other_points: true,
+            samples_per_second: 2,
             stream_timeout_ns: 60_000_000_000,
             // RFC 8489, section 6.2.1: 39.5 s with the default RTO, Rc and Rm.
             stun_timeout_ns: 39_500_000_000,
@@ -110,6 +116,8 @@ pub struct Meter {
     paths: Paths,
     /// Whether there ever were many streams at a time.
     is_crowd: bool,
+    /// Which packets are looked at more closely.
+    choice: Choice,
     batch: Vec<Pending>,
     ended: Vec<Box<StreamRecord>>,
     counters: MeterCounters,
@@ -138,6 +146,7 @@ impl Meter {
             table,
             paths: Paths::default(),
             is_crowd: false,
+            choice: Choice::of_point(false, limits.has_other_points),
             batch: Vec::with_capacity(BATCH),
             ended: Vec::new(),
             counters: MeterCounters::default(),
@@ -154,7 +163,7 @@ impl Meter {
     }
 
     #[inline]
-    fn observe_rtp(&mut self, o: &Observation<'_>, header: RtpHeader, paths: &PathTable) {
+    fn observe_rtp(&mut self, o: &Observation<'_>, header: RtpHeader<'_>, paths: &PathTable) {
         let Some((kind, key)) = key_of(o, header.ssrc, &mut self.book) else {
             self.counters.unconfirmed_rtp_packets += 1;
             return;
@@ -168,6 +177,7 @@ impl Meter {
             ttl: o.ttl,
             traffic_class: o.traffic_class,
             payload_type: header.payload_type,
+            print: self.choice.print(header.payload),
         };
         if o.fragment.is_some() {
             self.note_first_fragment(o, kind, key);
@@ -226,11 +236,15 @@ impl Meter {
     /// How the first hop of a new stream samples.
     fn sampling(&mut self) -> Sampling {
         let streams = self.table.streams();
-        self.is_crowd |= Sampling::is_crowd(streams);
-        if self.is_crowd && !self.limits.has_other_points {
-            Sampling::NONE
+        let Limits { has_other_points, samples_per_second, .. } = self.limits;
+        if !self.is_crowd && Sampling::is_crowd(streams) {
+            self.is_crowd = true;
+            self.choice = Choice::of_point(true, has_other_points);
+        }
+        if self.is_crowd && !has_other_points {
+            Sampling::none(samples_per_second)
         } else {
-            Sampling::of_hops(streams, self.limits.has_other_points)
+            Sampling::of_hops(streams, has_other_points, samples_per_second)
         }
     }
 

@@ -35,6 +35,7 @@ pub use finding::{Finding, FindingKind, Place, Severity};
 pub use join::Unjoined;
 pub use join::clock::ClockRelation;
 use join::clock::Clocks;
+pub use join::identity::JoinedBy;
 pub use join::segments::{Delay, Remarked, Segment, Variation};
 use join::segments::{Recording, segments};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};

@@ -22,6 +22,7 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
     HopRecord {
         point: PointId(0),
         flow: flow(),
+        ssrc: Ssrc(0x1c04_15b1),
         path: Some(Arc::new(Path { interface: 0, layers: Box::new([]), place: PathId(0) })),
         ways: smallvec![Way { ttl, packets, path: None }],
         first: Timestamp::new(1_700_000_000, 0),
@@ -43,6 +44,7 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
         other: None,
         parts: Vec::new(),
         samples: Vec::new(),
+        marks: Vec::new(),
         octets: packets * 200,
     }
 }

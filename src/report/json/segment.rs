@@ -19,8 +19,8 @@ pub(super) struct SegmentFigures {
     packets_in: u64,
     packets_out: u64,
     lost: Option<u64>,
-    unseen_after: u64,
-    unseen_before: u64,
+    unseen_after: Option<u64>,
+    unseen_before: Option<u64>,
     reordered_added: u64,
     remarked: BTreeMap<String, Change>,
     pcp_changed: BTreeMap<String, u64>,
@@ -80,8 +80,8 @@ impl SegmentFigures {
             packets_in: segment.packets_in,
             packets_out: segment.packets_out,
             lost: segment.lost,
-            unseen_after: segment.unseen_after,
-            unseen_before: segment.unseen_before,
+            unseen_after: segment.is_counted.then_some(segment.unseen_after),
+            unseen_before: segment.is_counted.then_some(segment.unseen_before),
             reordered_added: segment.reordered_added,
             remarked: segment.remarked.iter().map(change).collect(),
             pcp_changed: segment.pcp_changed.iter().map(|(a, b, n)| (format!("{a}>{b}"), *n)).collect(),
@@ -96,7 +96,7 @@ impl SegmentFigures {
                 .delay_variation
                 .map(|Variation { p50, p99, max }| VariationFigures { p50, p99, max }),
             clock: ClockFigures { shared, offset_seconds, uncertainty_seconds, drift_ppm },
-            joined_by: "rtp",
+            joined_by: segment.joined_by.as_str(),
             suspect: segment.suspect.clone(),
         }
     }
@@ -112,6 +112,9 @@ pub(super) struct Apart<'a> {
 
 #[derive(Serialize)]
 struct Seen<'a> {
+    /// Where it is another than that of the first view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssrc: Option<Text<Ssrc>>,
     point: Cow<'a, str>,
     source: SocketAddr,
     destination: SocketAddr,
@@ -119,7 +122,8 @@ struct Seen<'a> {
 
 impl<'a> Apart<'a> {
     pub(super) fn of(unjoined: &'a Unjoined, view: &'a View<'a>) -> Self {
-        let seen = |(point, flow): &(crate::terms::PointId, crate::terms::FlowKey)| Seen {
+        let seen = |(point, flow, ssrc): &(crate::terms::PointId, crate::terms::FlowKey, Ssrc)| Seen {
+            ssrc: (*ssrc != unjoined.ssrc).then_some(Text(*ssrc)),
             point: view.point(*point),
             source: view.address(flow.source),
             destination: view.address(flow.destination),

@@ -1,7 +1,9 @@
 //! Whether two hops saw the same stream, and how their numbers compare.
 //!
-//! By RTP's own identity: the same sequence number with the same timestamp, over and over. Never by addresses.
+//! By RTP's own identity: the same sequence number with the same timestamp, over and over. Never by addresses. Where a
+//! relay writes RTP anew, by payload.
 
+use super::marks;
 use crate::meter::{Anchor, HopRecord, Part};
 use crate::terms::RtpTime;
 
@@ -10,7 +12,7 @@ use crate::terms::RtpTime;
 pub(in crate::verify) struct Match {
     pub(in crate::verify) one: usize,
     pub(in crate::verify) other: usize,
-    /// What to add to a number at the one to have it at the other; whole cycles.
+    /// What to add to a number at the one to have it at the other: whole cycles, unless a relay adds a constant.
     pub(in crate::verify) shift: u32,
     /// Packets that both chose and that are equal; 0 where only the ranges agree.
     pub(in crate::verify) equal: usize,
@@ -31,8 +33,42 @@ fn memories(hop: &HopRecord) -> Vec<Memory> {
     all
 }
 
-/// The parts that two hops have in common.
-pub(in crate::verify) fn matches(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
+/// The parts that two hops have in common, and whether by RTP or by payload.
+pub(in crate::verify) fn matches(one: &HopRecord, other: &HopRecord) -> (Vec<Match>, JoinedBy) {
+    let found = by_rtp(one, other);
+    if !found.is_empty() {
+        return (found, JoinedBy::Rtp);
+    }
+    let found = marks::matches(one, other);
+    let is_by_payload = one.ssrc != other.ssrc || !found.is_empty();
+    (found, if is_by_payload { JoinedBy::Payload } else { JoinedBy::Rtp })
+}
+
+/// By what two hops are known to have heard the same packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinedBy {
+    /// RTP's own identity.
+    Rtp,
+    /// Equal payloads.
+    Payload,
+}
+
+impl JoinedBy {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rtp => "rtp",
+            Self::Payload => "payload",
+        }
+    }
+}
+
+/// The parts that two hops have in common by RTP's own identity.
+pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
+    if one.ssrc != other.ssrc {
+        return Vec::new();
+    }
     let (ours, theirs) = (memories(one), memories(other));
     let mut found: Vec<Match> = Vec::new();
     let mut rest = theirs.iter().peekable();

@@ -1,6 +1,6 @@
 //! Which records are views of one stream.
 
-use super::identity::matches;
+use super::identity::by_rtp;
 use crate::meter::StreamRecord;
 
 /// By what two records are one stream, the strongest first.
@@ -39,7 +39,7 @@ pub(super) fn link(records: &[Box<StreamRecord>], one: usize, other: usize) -> O
         return None;
     }
     let (here, there) = (a.hops.first()?, b.hops.first()?);
-    let found = matches(here, there);
+    let found = by_rtp(here, there);
     let equal: usize = found.iter().map(|m| m.equal).sum();
     if found.is_empty() {
         return None;

@@ -1,13 +1,16 @@
 //! The views of one stream from all points, put together.
 //!
-//! By RTP's identity, never by the 5-tuple alone: through translations, relays and tunnels. What cannot be joined
-//! beyond doubt stays apart, and is said to.
+//! By RTP's identity, never by the 5-tuple alone: through translations, relays and tunnels; then, where a relay writes
+//! RTP anew, by payload. What cannot be joined beyond doubt stays apart, and is said to.
 
 pub(super) mod clock;
 pub(super) mod identity;
 pub(super) mod intervals;
 mod link;
+pub(super) mod marks;
+mod numbering;
 mod order;
+mod payload;
 pub(super) mod segments;
 
 use std::cmp::Reverse;
@@ -24,10 +27,10 @@ use crate::terms::{FlowKey, PointId, Ssrc};
 /// Streams that could not be joined, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unjoined {
-    /// Their SSRC.
+    /// The SSRC of the first.
     pub ssrc: Ssrc,
-    /// Where each was seen.
-    pub views: Vec<(PointId, FlowKey)>,
+    /// Where each was seen, and its own SSRC.
+    pub views: Vec<(PointId, FlowKey, Ssrc)>,
     /// Why they stay apart.
     pub reason: &'static str,
 }
@@ -54,6 +57,7 @@ pub(super) fn join(
         let group: Vec<u32> = group.iter().map(|&(_, i)| i).collect();
         join_group(&records, &group, &mut leader, &mut unjoined);
     }
+    join_by_payload(&records, &mut leader, &mut unjoined);
     if leader.iter().zip(0_u32..).all(|(&l, i)| l == i) {
         return (records, unjoined);
     }
@@ -122,21 +126,44 @@ fn join_group(
     ambiguous.sort_unstable();
     ambiguous.dedup();
     ambiguous.retain(|&i| ambiguous_still(leader, i, group));
-    let views = |members: &[usize]| {
-        members.iter().filter_map(|&i| records.get(i).map(|r| (r.point, r.flow))).collect::<Vec<_>>()
-    };
     let ssrc = group.first().and_then(|&i| records.get(i as usize)).map(|r| r.ssrc);
     if let Some(ssrc) = ssrc {
         if ambiguous.len() > 1 {
             let reason = "the same packets go to several receivers: which view continues which is not told";
-            unjoined.push(Unjoined { ssrc, views: views(&ambiguous), reason });
+            unjoined.push(Unjoined { ssrc, views: seen(records, &ambiguous), reason });
         }
         if is_crowd {
             let some: Vec<usize> = group.iter().take(8).map(|&i| i as usize).collect();
             let reason = "too many streams share the SSRC: only views of one 5-tuple were joined";
-            unjoined.push(Unjoined { ssrc, views: views(&some), reason });
+            unjoined.push(Unjoined { ssrc, views: seen(records, &some), reason });
         }
     }
+}
+
+/// Joins what RTP's identity left apart, where the payload says that it is one stream.
+fn join_by_payload(records: &[Box<StreamRecord>], leader: &mut [u32], unjoined: &mut Vec<Unjoined>) {
+    let mut views = Vec::new();
+    for (record, r) in records.iter().enumerate() {
+        let marks = r.hops.iter().map(|h| h.marks.as_slice()).max_by_key(|marks| marks.len());
+        if let Some(marks) = marks.filter(|marks| !marks.is_empty()) {
+            let stream = find(leader, record) as usize;
+            let StreamRecord { point, flow, first, last, .. } = **r;
+            views.push(payload::View { record, stream, point, flow, first, last, marks });
+        }
+    }
+    let links = payload::links(&views);
+    for (one, other) in links.joined {
+        unite(leader, one, other);
+    }
+    for (apart, reason) in links.apart {
+        let ssrc = apart.first().and_then(|&i| records.get(i)).map(|r| r.ssrc);
+        unjoined.extend(ssrc.map(|ssrc| Unjoined { ssrc, views: seen(records, &apart), reason }));
+    }
+}
+
+/// Where records were seen.
+fn seen(records: &[Box<StreamRecord>], members: &[usize]) -> Vec<(PointId, FlowKey, Ssrc)> {
+    members.iter().filter_map(|&i| records.get(i).map(|r| (r.point, r.flow, r.ssrc))).collect()
 }
 
 /// Whether one of two 5-tuples at different points is also seen where the other is. Then it was not translated on the
@@ -187,8 +214,10 @@ fn merge(mut views: Vec<Box<StreamRecord>>, points: &[String], policy: &Policy) 
     views.sort_by_key(|v| Reverse(v.hops.first().map_or(0, |h| h.unique)));
     let mut hops: Vec<_> = views.iter_mut().flat_map(|v| std::mem::take(&mut v.hops)).collect();
     order::by_travel(&mut hops, points, policy);
-    let mut stream = views.swap_remove(0);
     let start = hops.first()?;
+    // Behind a relay that writes RTP anew, SSRC and payload types are others.
+    let lead = views.iter().position(|v| v.ssrc == start.ssrc).unwrap_or(0);
+    let mut stream = views.swap_remove(lead);
     (stream.point, stream.flow) = (start.point, start.flow);
     (stream.first, stream.last, stream.facts) = (first, last, facts);
     stream.hops = hops.into();

@@ -1,8 +1,9 @@
 //! Between neighbouring hops: loss, marking, delay, order.
 
 use super::clock::{ClockRelation, Clocks};
-use super::identity::matches;
+use super::identity::{JoinedBy, matches};
 use super::intervals::Intervals;
+use super::numbering::Numbering;
 use super::order::timed;
 use crate::meter::{HopRecord, StreamRecord};
 use crate::terms::{Dscp, PointId, Timestamp};
@@ -32,6 +33,10 @@ pub struct Segment {
     pub delay_variation: Option<Variation>,
     /// How the clocks of the two hops stand to each other.
     pub clock: ClockRelation,
+    /// By what the packets of the two hops are known to be the same.
+    pub joined_by: JoinedBy,
+    /// Whether the numbers of the two hops compare, so that what is missing is told.
+    pub is_counted: bool,
     /// Why no verdict on loss is given.
     pub suspect: Vec<&'static str>,
 }
@@ -102,17 +107,26 @@ pub(in crate::verify) fn segments(
     // What any hop from here on saw.
     let mut later = vec![Intervals::default(); seen.len() + 1];
     for i in (0..seen.len()).rev() {
-        later[i] = seen[i].numbers.or(&later[i + 1]);
+        let goes_on = seen.get(i + 1).is_some_and(|next| next.numbering.is_counted());
+        later[i] = if goes_on { seen[i].numbers.or(&later[i + 1]) } else { seen[i].numbers.clone() };
     }
     let neighbours = stream.hops.iter().zip(stream.hops.iter().skip(1)).enumerate();
     neighbours
         .map(|(i, (before, after))| {
             let clock = clocks.between(before.point, after.point);
             let (a, b) = (&seen[i], &seen[i + 1]);
+            if !b.numbering.is_counted() {
+                return uncounted(before, after, b.numbering, clock);
+            }
             let both = a.numbers.and(&b.numbers);
+            let beyond = if seen.get(i + 2).is_some_and(|c| c.numbering.is_counted()) {
+                later[i + 2].clone()
+            } else {
+                Intervals::default()
+            };
             let gone = a.numbers.without(&b.numbers);
             let heard = recorded(before, recording(after.point), &a.numbers, &later[i + 1], &clock);
-            let lost = gone.without(&later[i + 2]).within(heard.0, heard.1).count();
+            let lost = gone.without(&beyond).within(heard.0, heard.1).count();
             let back = clocks.between(after.point, before.point);
             let heard = recorded(after, recording(before.point), &b.numbers, &a.numbers, &back);
             let unseen_before = b.numbers.without(&a.numbers).within(heard.0, heard.1).count();
@@ -130,18 +144,53 @@ pub(in crate::verify) fn segments(
                 packets_in: before.unique,
                 packets_out: after.unique,
                 lost: suspect.is_empty().then_some(lost),
-                unseen_after: gone.and(&later[i + 2]).count(),
+                unseen_after: gone.and(&beyond).count(),
                 unseen_before,
                 reordered_added: after.reordered.saturating_sub(before.reordered),
                 remarked: remarked(before, after, a, b, &both),
-                pcp_changed: pcp_changed(before, after, &both),
+                pcp_changed: pcp_changed(before, after, both.count()),
                 delay: clock.shared.then(|| delay(&delays)).flatten(),
                 delay_variation: variation(delays),
                 clock,
+                joined_by: b.numbering.joined_by(),
+                is_counted: true,
                 suspect,
             }
         })
         .collect()
+}
+
+/// A segment whose hops number their packets each in its own way: what is missing is not told.
+fn uncounted(before: &HopRecord, after: &HopRecord, numbering: Numbering, clock: ClockRelation) -> Segment {
+    let delays: Vec<i64> =
+        timed(before, after).into_iter().map(|(at, delay)| clock.corrected(at, delay)).collect();
+    let both = before.unique.min(after.unique);
+    Segment {
+        packets_in: before.unique,
+        packets_out: after.unique,
+        lost: None,
+        unseen_after: 0,
+        unseen_before: 0,
+        reordered_added: after.reordered.saturating_sub(before.reordered),
+        remarked: match (only_marking(before), only_marking(after)) {
+            (Some(from), Some(to)) if from == to => Vec::new(),
+            (Some(from), Some(to)) => vec![change(from, to, both, after)],
+            _ => by_samples(before, after, both),
+        },
+        pcp_changed: pcp_changed(before, after, both),
+        delay: clock.shared.then(|| delay(&delays)).flatten(),
+        delay_variation: variation(delays),
+        clock,
+        joined_by: numbering.joined_by(),
+        is_counted: false,
+        suspect: numbering.doubt().into_iter().collect(),
+    }
+}
+
+/// The codepoint of all packets of a hop.
+fn only_marking(hop: &HopRecord) -> Option<u8> {
+    let mut values = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0);
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// The numbers that one hop saw, in coordinates that all hops share.
@@ -150,6 +199,8 @@ struct Seen {
     /// Where each part of the hop begins in the common coordinates.
     bases: Vec<i64>,
     is_incomplete: bool,
+    /// How its numbers stand to those of the hop before.
+    numbering: Numbering,
 }
 
 /// Parts lie this far apart in the common coordinates: further than numbers of a part can be.
@@ -160,12 +211,17 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     let mut next = PART;
     for (k, hop) in hops.iter().enumerate() {
         let mut bases: Vec<Option<i64>> = vec![None; hop.parts.len()];
+        let mut numbering = Numbering::default();
         // The hop just before is the likeliest to have seen the same parts.
         for (j, earlier) in hops.iter().enumerate().take(k).rev() {
             if bases.iter().all(Option::is_some) {
                 break;
             }
-            for m in matches(earlier, hop) {
+            let (found, joined_by) = matches(earlier, hop);
+            if j + 1 == k {
+                numbering = Numbering::of(earlier, hop, &found, joined_by);
+            }
+            for m in found {
                 let base = all.get(j).and_then(|seen| seen.bases.get(m.one)).copied();
                 if let (Some(base), Some(slot @ None)) = (base, bases.get_mut(m.other)) {
                     *slot = Some(base - i64::from(m.shift.cast_signed()));
@@ -196,7 +252,7 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
             numbers.push(start, end);
         }
         let is_incomplete = hop.parts.iter().any(|p| p.missing_unlisted > 0);
-        all.push(Seen { numbers, bases, is_incomplete });
+        all.push(Seen { numbers, bases, is_incomplete, numbering });
     }
     all
 }
@@ -224,8 +280,7 @@ fn recorded(
 /// Which codepoint each number had at a hop, as intervals; none where packets overtook a change, so that numbers do not
 /// tell.
 fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
-    let values: Vec<u8> = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0).collect();
-    if let [only] = *values {
+    if let Some(only) = only_marking(hop) {
         return Some(vec![(only, seen.numbers.clone())]);
     }
     if hop.dscp_change_count > hop.dscp_changes.len() as u64 {
@@ -273,20 +328,11 @@ fn remarked(before: &HopRecord, after: &HopRecord, a: &Seen, b: &Seen, both: &In
 
 /// Where markings change too often to be listed: the share among the packets that both hops chose.
 fn by_samples(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<Remarked> {
-    let found = matches(before, after);
-    let theirs: std::collections::HashMap<(u16, u32), u8> =
-        after.samples.iter().map(|s| ((s.part, s.sequence), s.traffic_class.dscp().value())).collect();
     let mut counts: std::collections::BTreeMap<(u8, u8), u64> = std::collections::BTreeMap::new();
     let mut all = 0;
-    for s in &before.samples {
-        let to = found.iter().find(|m| m.one == usize::from(s.part)).and_then(|m| {
-            let part = u16::try_from(m.other).ok()?;
-            theirs.get(&(part, s.sequence.wrapping_add(m.shift)))
-        });
-        if let Some(&to) = to {
-            all += 1;
-            *counts.entry((s.traffic_class.dscp().value(), to)).or_default() += 1;
-        }
+    for (from, to) in super::order::chosen_by_both(before, after, |s| s.traffic_class, |m| m.traffic_class) {
+        all += 1;
+        *counts.entry((from.dscp().value(), to.dscp().value())).or_default() += 1;
     }
     let changed = counts.into_iter().filter(|((from, to), _)| from != to);
     changed.map(|((from, to), n)| change(from, to, n * both / all.max(1), after)).collect()
@@ -307,10 +353,10 @@ fn change(from: u8, to: u8, packets: u64, after: &HopRecord) -> Remarked {
     }
 }
 
-fn pcp_changed(before: &HopRecord, after: &HopRecord, both: &Intervals) -> Vec<(u8, u8, u64)> {
+fn pcp_changed(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<(u8, u8, u64)> {
     let main = |hop: &HopRecord| hop.pcp().iter().max_by_key(|p| p.1).map(|p| p.0);
     match (main(before), main(after)) {
-        (Some(from), Some(to)) if from != to => vec![(from, to, both.count())],
+        (Some(from), Some(to)) if from != to => vec![(from, to, both)],
         _ => Vec::new(),
     }
 }
@@ -379,7 +425,8 @@ mod tests {
             (hop.dscp_change_count, hop.dscp_changes) = (changes.len() as u64, changes);
             let mut numbers = Intervals::default();
             numbers.push(0, 10);
-            let seen = Seen { numbers, bases: vec![0], is_incomplete: false };
+            let seen =
+                Seen { numbers, bases: vec![0], is_incomplete: false, numbering: Numbering::default() };
             let told = markings(&hop, &seen);
             assert_eq!(told.is_some(), is_told, "{name}");
             if let Some(told) = told {
