@@ -72,6 +72,8 @@ fn what_a_relay_loses_is_counted_where_it_keeps_gaps() {
         "ssrc = true, sequence_offset = 1234, timestamp_offset = 99, payload_type = 120",
         "ssrc = true",
         "sequence_offset = 40000",
+        "sequence_offset = 5",
+        "timestamp_offset = 99",
         "ssrc = true, sequence_offset = 65535, timestamp_offset = 4000000000",
     ] {
         let (truth, report) = played(&scenario(CALL, rewrite, lossy));
