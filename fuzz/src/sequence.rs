@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arbitrary::Arbitrary;
-use hopmark::decode::{Addresses, Layer, Message, Observation, PathTable, RtpHeader};
+use hopmark::decode::{Addresses, Layer, Message, Observation, PathTable, Payload, RtpHeader};
 use hopmark::meter::Limits;
 use hopmark::terms::{PointId, RtpTime, Ssrc, Timestamp, TrafficClass, Transport};
 
@@ -176,6 +176,7 @@ impl Feed {
                 sequence: sender.sequence,
                 payload_type: packet.payload_type & 0x7F,
                 marker: false,
+                payload: Payload::default(),
             }),
         };
         self.meter.observe(&observation, &self.paths);

@@ -52,7 +52,7 @@ pub(super) fn recognise<'a>(payload: Span<'a>, layers: &mut Layers) -> Option<Me
 
 /// RTP or RTCP, by the octet in which RTP has marker and payload type (RFC 5761, section 4).
 #[inline]
-fn media<'a>(payload: Span<'_>) -> Option<Message<'a>> {
+fn media(payload: Span<'_>) -> Option<Message<'_>> {
     match payload.bytes {
         [_, 192..=223, ..] => RtcpHeader::read(payload).map(Message::Rtcp),
         _ => RtpHeader::read(payload).map(Message::Rtp),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::path::PathId;
+use super::payload::Payload;
 use super::stun::StunMessage;
 use crate::terms::{FlowKey, RtpTime, Ssrc, Timestamp, TrafficClass, Transport};
 
@@ -94,7 +95,7 @@ impl Observation<'_> {
 #[derive(Debug, Clone, Copy)]
 pub enum Message<'a> {
     /// Has the form of an RTP packet.
-    Rtp(RtpHeader),
+    Rtp(RtpHeader<'a>),
     /// Has the form of an RTCP packet.
     Rtcp(RtcpHeader),
     /// STUN or TURN, other than indications and channels, which are opened.
@@ -111,7 +112,7 @@ pub enum Message<'a> {
 
 /// The fields of an RTP header that count (RFC 3550, section 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RtpHeader {
+pub struct RtpHeader<'a> {
     /// Synchronisation source.
     pub ssrc: Ssrc,
     /// RTP timestamp.
@@ -122,6 +123,8 @@ pub struct RtpHeader {
     pub payload_type: u8,
     /// Marker bit.
     pub marker: bool,
+    /// What follows.
+    pub payload: Payload<'a>,
 }
 
 /// What an RTCP packet, or the first of a compound one, says in clear (RFC 3550, section 6; RFC 5506).

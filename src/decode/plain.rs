@@ -3,12 +3,12 @@
 //! Nothing in between, no options, no fragment, nothing that RTP announces. Anything else is for the walk, which
 //! reads these frames too, to the same result, but takes twice the time.
 
-use super::{Addresses, RtpHeader};
+use super::{Addresses, Payload, RtpHeader};
 use crate::terms::{Frame, LinkType, RtpTime, Ssrc, TrafficClass};
 
 /// What such a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Plain {
+pub(super) struct Plain<'a> {
     pub(super) addresses: Addresses,
     pub(super) source_port: u16,
     pub(super) destination_port: u16,
@@ -16,7 +16,7 @@ pub(super) struct Plain {
     pub(super) ttl: u8,
     /// Of the IP packet.
     pub(super) octets: u16,
-    pub(super) rtp: RtpHeader,
+    pub(super) rtp: RtpHeader<'a>,
 }
 
 const ETHERNET: usize = 14;
@@ -31,8 +31,8 @@ const _: () = assert!(HEADERS as usize == IPV4 + UDP + RTP);
 
 /// Reads the frame, if it is one of these. Per frame.
 #[inline]
-pub(super) fn read(frame: &Frame<'_>) -> Option<Plain> {
-    let head: &Head = frame.data.first_chunk()?;
+pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Plain<'a>> {
+    let (head, behind): (&Head, _) = frame.data.split_first_chunk()?;
     let (ip, udp, rtp) = (ETHERNET, ETHERNET + IPV4, ETHERNET + IPV4 + UDP);
     let octets = u16_at(head, ip + 2);
     let payload_type = head[rtp + 1] & 0x7F;
@@ -61,6 +61,7 @@ pub(super) fn read(frame: &Frame<'_>) -> Option<Plain> {
             sequence: u16_at(head, rtp + 2),
             payload_type,
             marker: head[rtp + 1] & 0x80 != 0,
+            payload: plain_payload(behind, octets - HEADERS),
         },
     })
 }
@@ -75,6 +76,13 @@ const fn u16_at(head: &Head, i: usize) -> u16 {
 #[inline(always)]
 const fn u32_at(head: &Head, i: usize) -> u32 {
     u32::from_be_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]])
+}
+
+/// What follows the headers; a short frame is filled up by the link.
+#[inline]
+fn plain_payload(behind: &[u8], octets: u16) -> Payload<'_> {
+    let octets = usize::from(octets);
+    Payload { kept: behind.get(..octets).unwrap_or(behind), octets }
 }
 
 #[cfg(test)]

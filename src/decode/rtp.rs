@@ -1,7 +1,7 @@
 //! The form of an RTP packet (RFC 3550, section 5.1).
 
-use super::RtpHeader;
 use super::span::Span;
+use super::{Payload, RtpHeader};
 use crate::terms::{RtpTime, Ssrc};
 
 const PADDING: u8 = 0x20;
@@ -10,12 +10,12 @@ const EXTENSION: u8 = 0x10;
 /// Payload types 64 to 95 would be taken for RTCP where both share a port (RFC 5761, section 4).
 const RTCP_CONFLICT: std::ops::RangeInclusive<u8> = 64..=95;
 
-impl RtpHeader {
+impl<'a> RtpHeader<'a> {
     /// The header, if the payload has the form of RTP and all that it announces fits into it.
     ///
     /// The value of the padding count is not looked at: SRTP encrypts it.
     #[inline]
-    pub(super) fn read(payload: Span<'_>) -> Option<Self> {
+    pub(super) fn read(payload: Span<'a>) -> Option<Self> {
         let &[first, second, s0, s1, t0, t1, t2, t3, i0, i1, i2, i3] = payload.bytes.first_chunk::<12>()?;
         let payload_type = second & 0x7F;
         if first >> 6 != 2 || RTCP_CONFLICT.contains(&payload_type) {
@@ -31,6 +31,7 @@ impl RtpHeader {
             sequence: u16::from_be_bytes([s0, s1]),
             payload_type,
             marker: second & 0x80 != 0,
+            payload: Payload::of_packet(payload.bytes, payload.octets),
         })
     }
 }
@@ -64,6 +65,7 @@ mod tests {
             sequence: 0x1234,
             payload_type: 101,
             marker: true,
+            payload: Payload::of_packet(&bytes, bytes.len()),
         };
         assert_eq!(RtpHeader::read(Span::new(&bytes, bytes.len())), Some(expected));
     }

@@ -262,6 +262,7 @@ pub(super) const CLOCK_STEP_NS: i64 = 86_400_000_000_000;
 mod tests {
     use super::*;
     use crate::decode::PathId;
+    use crate::meter::payload::Print;
     use crate::terms::{Timestamp, TrafficClass};
 
     const ALONE: Context = Context { is_likely_media: false };
@@ -276,6 +277,7 @@ mod tests {
             ttl: 64,
             traffic_class: TrafficClass(0),
             payload_type: 0,
+            print: Print::NONE,
         }
     }
 

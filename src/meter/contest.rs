@@ -5,10 +5,10 @@
 
 use smallvec::SmallVec;
 
-use super::Meter;
 use super::hop::{Digest, begin, count};
 use super::samples::Sampling;
 use super::ways::{Belonging, Contest, Evidence, Held};
+use super::{Limits, Meter};
 use crate::decode::PathTable;
 
 /// Whether two packets came the same way: markings of tags and tunnels do not make a way.
@@ -127,7 +127,8 @@ impl Meter {
                 return;
             }
             _ => {
-                let sampling = Sampling::of_hops(self.table.streams(), self.limits.has_other_points);
+                let Limits { has_other_points, samples_per_second, .. } = self.limits;
+                let sampling = Sampling::of_hops(self.table.streams(), has_other_points, samples_per_second);
                 let Some((hot, cold)) = self.table.hop(first) else { return };
                 hot.sample_from_now(sampling);
                 let (hot, cold) = begin(hot.key, cold.kind, &newcomer, &self.clocks, sampling);

@@ -12,6 +12,7 @@ mod fragments;
 mod hop;
 mod key;
 mod packed;
+mod payload;
 mod prefetch;
 mod proof;
 mod record;
@@ -33,6 +34,8 @@ use fragments::Fragments;
 use hop::{Digest, begin};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
 pub use packed::{Head, Packed, Packer, Records, Source};
+use payload::Choice;
+pub use payload::PayloadMark;
 use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,
@@ -66,6 +69,8 @@ pub struct Limits {
     pub max_addresses: usize,
     /// Whether other points hear the same streams, so that hops are compared.
     pub has_other_points: bool,
+    /// Trajectory samples a second that a long stream keeps; half of that at least.
+    pub samples_per_second: u16,
     /// A stream ends after this many nanoseconds without a packet.
     pub stream_timeout_ns: i64,
     /// A STUN request is unanswered after this many nanoseconds.
@@ -82,6 +87,7 @@ impl Default for Limits {
             max_stun_pairs: 16_384,
             max_addresses: 1 << 20,
             has_other_points: true,
+            samples_per_second: 2,
             stream_timeout_ns: 60_000_000_000,
             // RFC 8489, section 6.2.1: 39.5 s with the default RTO, Rc and Rm.
             stun_timeout_ns: 39_500_000_000,
@@ -116,7 +122,11 @@ pub struct Meter {
     paths: Paths,
     /// Whether there ever were many streams at a time.
     is_crowd: bool,
+    /// The most streams that there were at a time.
+    most_streams: usize,
     expiry: Expiry,
+    /// Which packets are looked at more closely.
+    choice: Choice,
     batch: Vec<Pending>,
     ended: Vec<Box<StreamRecord>>,
     counters: MeterCounters,
@@ -145,7 +155,9 @@ impl Meter {
             table,
             paths: Paths::default(),
             is_crowd: false,
+            most_streams: 0,
             expiry: Expiry::default(),
+            choice: Choice::of_point(0, limits.has_other_points),
             batch: Vec::with_capacity(BATCH),
             ended: Vec::new(),
             counters: MeterCounters::default(),
@@ -162,7 +174,7 @@ impl Meter {
     }
 
     #[inline]
-    fn observe_rtp(&mut self, o: &Observation<'_>, header: RtpHeader, paths: &PathTable) {
+    fn observe_rtp(&mut self, o: &Observation<'_>, header: RtpHeader<'_>, paths: &PathTable) {
         let Some((kind, key)) = key_of(o, header.ssrc, &mut self.book) else {
             self.counters.unconfirmed_rtp_packets += 1;
             return;
@@ -176,6 +188,7 @@ impl Meter {
             ttl: o.ttl,
             traffic_class: o.traffic_class,
             payload_type: header.payload_type,
+            print: self.choice.print(header.payload),
         };
         if o.fragment.is_some() {
             self.note_first_fragment(o, kind, key);
@@ -238,11 +251,14 @@ impl Meter {
     /// How the first hop of a new stream samples.
     fn sampling(&mut self) -> Sampling {
         let streams = self.table.streams();
-        self.is_crowd |= Sampling::is_crowd(streams);
-        if self.is_crowd && !self.limits.has_other_points {
-            Sampling::NONE
+        let Limits { has_other_points, samples_per_second, .. } = self.limits;
+        self.most_streams = self.most_streams.max(streams);
+        self.is_crowd = Sampling::is_crowd(self.most_streams);
+        self.choice = Choice::of_point(self.most_streams, has_other_points);
+        if self.is_crowd && !has_other_points {
+            Sampling::none(samples_per_second)
         } else {
-            Sampling::of_hops(streams, self.limits.has_other_points)
+            Sampling::of_hops(streams, has_other_points, samples_per_second)
         }
     }
 

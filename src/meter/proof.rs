@@ -244,6 +244,7 @@ fn exact_pace(distinct: &[&Digest]) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::decode::PathId;
+    use crate::meter::payload::Print;
     use crate::terms::{RtpTime, Timestamp, TrafficClass};
 
     const ALONE: Context = Context { is_likely_media: false };
@@ -263,6 +264,7 @@ mod tests {
             ttl: 64,
             traffic_class: TrafficClass(0),
             payload_type: 111,
+            print: Print::NONE,
         }
     }
 

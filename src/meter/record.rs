@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::payload::PayloadMark;
 use super::samples::Sample;
 use super::tunnel::TunnelCount;
 use crate::decode::Path;
@@ -73,6 +74,8 @@ pub struct HopRecord {
     pub point: PointId,
     /// The 5-tuple here: another one behind a translation or a relay.
     pub flow: FlowKey,
+    /// Synchronisation source here: another one behind a relay that sets its own.
+    pub ssrc: Ssrc,
     /// Interface, tags and tunnels; `None` when the table of paths was full.
     pub path: Option<Arc<Path>>,
     /// The ways over which the hop was reached: one, unless the stream changed its path. Most packets first.
@@ -115,6 +118,8 @@ pub struct HopRecord {
     pub parts: Vec<Part>,
     /// Packets that every hop chooses alike.
     pub samples: Vec<Sample>,
+    /// Packets chosen by their payload, in the order of their hashes.
+    pub marks: Vec<PayloadMark>,
     /// Octets of the IP packets counted.
     pub octets: u64,
 }

@@ -10,7 +10,7 @@ use super::hop::{Cold, Hot, Tally};
 use super::key::{AddressBook, flow_of};
 use super::{Histogram, HopRecord, OtherMarkings, PayloadType, StreamRecord, Way, add};
 use crate::decode::{Layer, Path, PathId, PathTable};
-use crate::terms::{FlowKey, PointId, Timestamp};
+use crate::terms::{FlowKey, PointId, Ssrc, Timestamp};
 
 /// Paths as records share them.
 #[derive(Default)]
@@ -68,7 +68,7 @@ pub(super) fn stream(
     let last = hops.iter().map(|(hot, _)| hot.last_arrival).max()?;
     let (flow, ssrc) = (flow_of(cold.kind, hot.key, book), hot.key.ssrc());
     let (interval, mean_octets) = (packet_interval(hot, cold), ratio(cold.octets, counted));
-    let mut here = Here { point, flow, shared, paths, is_compared };
+    let mut here = Here { point, flow, ssrc, shared, paths, is_compared };
     Some(StreamRecord {
         point,
         flow,
@@ -105,6 +105,7 @@ fn main_way(cold: &Cold) -> Option<Tally> {
 struct Here<'a> {
     point: PointId,
     flow: FlowKey,
+    ssrc: Ssrc,
     shared: &'a mut Paths,
     paths: &'a PathTable,
     /// Whether there may be another hop to compare with.
@@ -152,6 +153,7 @@ impl Here<'_> {
         HopRecord {
             point: self.point,
             flow: self.flow,
+            ssrc: self.ssrc,
             path: shared.share(main, paths),
             ways: ways
                 .iter()
@@ -183,6 +185,7 @@ impl Here<'_> {
             // What was lost may have to be held against the times in which the tap missed frames.
             parts: if self.is_compared || has_lost { cold.parts } else { Vec::new() },
             samples: cold.samples.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
+            marks: cold.sketch.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
             octets: cold.octets,
         }
     }

@@ -24,42 +24,66 @@ pub struct Sample {
 /// At level n one packet in 2^n is chosen.
 pub(super) type Level = u8;
 
-/// The level for streams that are many: 1.5 samples a second of a stream of 50 packets a second.
-pub(super) const LEVEL_OF_MANY: Level = 5;
 /// The level at which hardly any packet is chosen.
 pub(super) const NEVER: Level = 31;
 /// Most samples of a hop, however long the stream.
 const MOST: u64 = 4096;
 /// At this level one packet in a million is chosen; from here on the first samples are kept, and no more of them.
 const LAST_LEVEL: Level = 20;
-/// Samples a second that a long stream keeps.
-const PER_SECOND: u64 = 2;
 
 /// How a new hop samples.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sampling {
     pub(super) level: Level,
-    /// Samples that are kept of a short stream.
-    pub(super) base: u32,
+    pub(super) most: Most,
+}
+
+/// How many samples a hop keeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Most {
+    /// Of a short stream.
+    pub(super) base: u16,
+    /// And for each second: as many as this, at least half of it.
+    pub(super) per_second: u16,
 }
 
 impl Sampling {
+    /// What is kept of a short stream, if streams are few.
+    pub(super) const BASE_OF_FEW: u16 = 64;
+    const BASE_OF_MANY: u16 = 4;
+
     /// Of one of many streams at the only point: there is nothing to compare it with, until another hop turns up.
-    pub(super) const NONE: Self = Self { level: NEVER, base: 4 };
+    pub(super) const fn none(per_second: u16) -> Self {
+        Self { level: NEVER, most: Most { base: Self::BASE_OF_MANY, per_second } }
+    }
 
     /// Few streams may be sampled finely, many must be cheap: the memory for it stays the same. What passes other
     /// points is sampled to tell delays well; at one point alone a look now and then is enough.
-    pub(super) const fn of_hops(streams: usize, has_other_points: bool) -> Self {
-        match (Self::is_crowd(streams), has_other_points) {
-            (true, _) => Self { level: LEVEL_OF_MANY, base: 4 },
-            (false, true) => Self { level: 0, base: 1024 },
-            (false, false) => Self { level: 0, base: 64 },
-        }
+    pub(super) const fn of_hops(streams: usize, has_other_points: bool, per_second: u16) -> Self {
+        let (level, base) = match (Self::is_crowd(streams), has_other_points) {
+            (true, _) => (level_of_many(per_second), Self::BASE_OF_MANY),
+            (false, true) => (0, 1024),
+            (false, false) => (0, Self::BASE_OF_FEW),
+        };
+        Self { level, most: Most { base, per_second } }
     }
 
     /// Whether streams are many.
     pub(super) const fn is_crowd(streams: usize) -> bool {
         streams >= 1024
+    }
+}
+
+/// The level at which a stream of 50 packets a second has half of these samples a second at least: 1.5 by default.
+pub(super) const fn level_of_many(per_second: u16) -> Level {
+    match per_second {
+        0 | 1 => 6,
+        2..=3 => 5,
+        4..=6 => 4,
+        7..=12 => 3,
+        13..=25 => 2,
+        26..=50 => 1,
+        _ => 0,
     }
 }
 
@@ -74,20 +98,20 @@ pub(super) const fn is_chosen(ssrc: Ssrc, sequence: u16, level: Level) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Samples {
     kept: Vec<Sample>,
-    /// Samples that are kept of a short stream.
-    base: u32,
+    most: Most,
 }
 
 impl Samples {
-    pub(super) const fn new(base: u32) -> Self {
-        Self { kept: Vec::new(), base }
+    pub(super) const fn new(most: Most) -> Self {
+        Self { kept: Vec::new(), most }
     }
 
     /// Keeps a packet that was chosen; gives the level from now on.
     pub(super) fn keep(&mut self, sample: Sample, ssrc: Ssrc, level: Level) -> Level {
         let first = self.kept.first().map_or(sample.arrival, |s| s.arrival);
         let seconds = u64::try_from(sample.arrival.nanos_since(first) / 1_000_000_000).unwrap_or(0);
-        let most = (u64::from(self.base) + PER_SECOND * seconds).min(MOST);
+        let per_second = u64::from(self.most.per_second).saturating_mul(seconds);
+        let most = (u64::from(self.most.base).saturating_add(per_second)).min(MOST);
         let is_full = self.kept.len() as u64 >= most;
         if is_full && level >= LAST_LEVEL {
             // Sequence numbers come again after 65,536, those that are always chosen too.
@@ -126,10 +150,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_fifty_packets_a_second_keeps_one_a_second() {
-        for (base, level) in [(1024, 0), (8, LEVEL_OF_MANY)] {
-            let mut samples = Samples::new(base);
-            let mut level = level;
+    fn a_stream_of_fifty_packets_a_second_keeps_half_of_what_is_wanted_at_least() {
+        for (base, mut level, per_second, least, most) in [
+            (1024, 0, 2, 600, 2300),
+            (4, level_of_many(2), 2, 600, 1210),
+            (4, level_of_many(1), 1, 300, 610),
+            (1024, 0, 5, 1500, 4096),
+            (4, level_of_many(5), 5, 1500, 3010),
+        ] {
+            let mut samples = Samples::new(Most { base, per_second });
             for i in 0..50 * 600_u32 {
                 let sequence = 65_536 + i;
                 if is_chosen(Ssrc(7), super::super::sequence::on_the_wire(sequence), level) {
@@ -144,7 +173,7 @@ mod tests {
                 }
             }
             let kept = samples.into_kept();
-            assert!((500..=2300).contains(&kept.len()), "{} kept", kept.len());
+            assert!((least..=most).contains(&kept.len()), "{per_second} a second: {} kept", kept.len());
         }
     }
 
@@ -152,7 +181,7 @@ mod tests {
     fn samples_are_bounded_whatever_numbers_come() {
         assert!(is_chosen(Ssrc(0), 0, LAST_LEVEL), "nothing mixed is nothing");
         for ssrc in [Ssrc(0), Ssrc(9)] {
-            let (mut samples, mut level) = (Samples::new(1024), 0);
+            let (mut samples, mut level) = (Samples::new(Most { base: 1024, per_second: u16::MAX }), 0);
             for i in 0..50_000 {
                 let sample = Sample {
                     arrival: Timestamp(i * i64::from(u32::MAX)),

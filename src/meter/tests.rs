@@ -1,7 +1,7 @@
 //! Facts about the meter as a whole: packets in, records out.
 
 use super::*;
-use crate::decode::{Addresses, Layer, PathId};
+use crate::decode::{Addresses, Layer, PathId, Payload};
 use crate::terms::{RtpTime, Ssrc, TrafficClass};
 
 /// A packet of one stream: PCMU, EF, 20 ms and 160 ticks a number, as long after the start as the last three
@@ -25,6 +25,7 @@ fn packet(sequence: u16) -> Observation<'static> {
             sequence,
             payload_type: 0,
             marker: false,
+            payload: Payload::default(),
         }),
     }
 }

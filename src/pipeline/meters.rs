@@ -85,6 +85,7 @@ fn limits(policy: &Policy, has_other_points: bool) -> Limits {
         max_candidates: bound(l.max_candidates),
         max_hops: bound(l.max_hops),
         max_transactions: bound(l.max_transactions),
+        samples_per_second: u16::try_from(l.samples_per_second).unwrap_or(u16::MAX),
         stream_timeout_ns: ns(l.stream_timeout),
         stun_timeout_ns: ns(l.stun_timeout),
         has_other_points,

@@ -72,6 +72,9 @@ pub struct MeterLimits {
     pub max_transactions: u64,
     /// Octets of the records that are kept of streams that have ended, for each observer.
     pub max_record_octets: u64,
+    /// Trajectory samples a second that are kept of a long stream at a hop, and half of that at least, as long as there
+    /// is room: of them come delays.
+    pub samples_per_second: u64,
     /// A stream ends after this long without a packet.
     pub stream_timeout: Duration,
     /// A STUN request is unanswered after this long.
@@ -88,6 +91,8 @@ impl Default for MeterLimits {
             max_transactions: 65_536,
             // About five million streams: a record takes a hundred octets or so.
             max_record_octets: 536_870_912,
+            // One to two a second of a stream of 50 packets a second, so that the mean of a minute is known well.
+            samples_per_second: 2,
             stream_timeout: Duration::from_secs(60),
             // RFC 8489, section 6.2: 39.5 s, for UDP by the defaults of Rc, Rm and RTO, and as Ti for TCP.
             stun_timeout: Duration::from_millis(39_500),
@@ -157,6 +162,7 @@ impl MeterLimits {
         Setting { key: "max_hops", field: |l| count(&mut l.max_hops, 1, 255) },
         Setting { key: "max_transactions", field: |l| count(&mut l.max_transactions, 1, 16_777_216) },
         Setting { key: "max_record_octets", field: |l| count(&mut l.max_record_octets, 65_536, 1 << 40) },
+        Setting { key: "samples_per_second", field: |l| count(&mut l.samples_per_second, 1, 1000) },
         Setting { key: "stream_timeout", field: |l| Quantity::Length(&mut l.stream_timeout) },
         Setting { key: "stun_timeout", field: |l| Quantity::Length(&mut l.stun_timeout) },
     ];

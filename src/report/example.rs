@@ -13,7 +13,7 @@ use crate::meter::{
 use crate::policy::Evidence;
 use crate::terms::{ClockRate, Direction, Dscp, FlowKey, PointId, Ssrc, Timestamp, Transport};
 use crate::verify::{
-    ClockRelation, Delay, Finding, FindingKind, JudgedStream, Marking, Outcome, Place, Quality,
+    ClockRelation, Delay, Finding, FindingKind, JoinedBy, JudgedStream, Marking, Outcome, Place, Quality,
     QualityVerdict, Remarked, Segment, Severity, Variation,
 };
 
@@ -39,6 +39,7 @@ pub(super) fn hop(interface: u16, layers: &[Layer], ttl: u8, dscp: &[(u8, u64)])
     HopRecord {
         point: PointId(0),
         flow: flow("10.20.0.31:50012", "52.112.100.7:3479"),
+        ssrc: Ssrc(0x1c04_15b1),
         path: Some(path(interface, layers)),
         ways: smallvec![Way { ttl, packets: unique, path: None, first: at(0), last: at(60) }],
         first: at(0),
@@ -60,6 +61,7 @@ pub(super) fn hop(interface: u16, layers: &[Layer], ttl: u8, dscp: &[(u8, u64)])
         other: None,
         parts: Vec::new(),
         samples: Vec::new(),
+        marks: Vec::new(),
         octets: unique * 200,
     }
 }
@@ -453,6 +455,8 @@ fn segment(packets: u64) -> Segment {
         delay: Some(Delay { min: 0.001, mean: 0.0012, p99: 0.002, max: 0.004, samples: 40 }),
         delay_variation: Some(Variation { p50: 0.0002, p99: 0.001, max: 0.003 }),
         clock: ClockRelation::ONE,
+        joined_by: JoinedBy::Rtp,
+        is_counted: true,
         suspect: Vec::new(),
     }
 }

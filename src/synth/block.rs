@@ -107,6 +107,7 @@ impl<'a> Block<'a> {
             stream: self.plan.number + stream as usize,
             part: 0,
             sequence,
+            sent_as: sequence,
             timestamp,
             clock_rate: self.plan.coding.clock_rate,
             payload_type: self.plan.coding.payload_type,

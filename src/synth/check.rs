@@ -7,7 +7,7 @@
 use super::error::{SynthError, refuse};
 use super::plan::frame_packets;
 use super::scenario::{
-    Directions, DropCounts, Encapsulation, Interval, Point, Scenario, Segment, Stream, Stun,
+    Directions, DropCounts, Encapsulation, Interval, Point, Rewrite, Scenario, Segment, Stream, Stun,
 };
 
 /// Packets at the start of a stream in which nothing happens: it has to be found first.
@@ -99,8 +99,25 @@ fn check_point(scenario: &Scenario, point: &Point) -> Result<(), SynthError> {
             }
         }
     }
+    if let Some(rewrite) = &point.rewrite {
+        check_rewrite(scenario, &place("rewrite"), rewrite)?;
+    }
     for stream in scenario.streams.iter().filter(|stream| stream.is_block()) {
         check_block_crossing(point, stream)?;
+    }
+    Ok(())
+}
+
+/// What is numbered anew has no restarts, outages or strays behind the relay, where the truth would have them.
+fn check_rewrite(scenario: &Scenario, place: &str, rewrite: &Rewrite) -> Result<(), SynthError> {
+    let breaks = |s: &Stream| !(s.restart.is_empty() && s.outage.is_empty() && s.stray.is_empty());
+    if rewrite.renumber && scenario.streams.iter().any(breaks) {
+        let problem = "a stream has restarts, outages or strays, which the relay would number away";
+        return Err(refuse(place, problem, "leave `renumber` out, or those"));
+    }
+    if rewrite.payload_type.is_some_and(|number| number > 127 || (64..96).contains(&number)) {
+        let problem = "it cannot be told from RTCP (RFC 5761)";
+        return Err(refuse(format!("{place}, payload_type"), problem, "give 0 to 63 or 96 to 127"));
     }
     Ok(())
 }
@@ -116,6 +133,7 @@ fn check_block_crossing(point: &Point, stream: &Stream) -> Result<(), SynthError
         || point.mirror_direction != Directions::Both
         || point.segments.iter().any(|segment| !segment.down.is_empty())
         || point.nat.is_some()
+        || point.rewrite.is_some()
         || point.ecmp
         || point.reroute_at.is_some();
     let counts = |tunnel: &Encapsulation| matches!(tunnel, Encapsulation::Erspan2 | Encapsulation::Erspan3);

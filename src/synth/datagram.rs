@@ -37,7 +37,7 @@ pub(super) enum Tally {
     Stun(StunTally),
 }
 
-/// An RTP packet as its sender numbered it.
+/// An RTP packet as it is numbered where it is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RtpTally {
     /// Number of the stream.
@@ -46,6 +46,8 @@ pub(super) struct RtpTally {
     pub part: u32,
     /// Sequence number that never wraps.
     pub sequence: u64,
+    /// The one that its sender gave it: another where a relay has numbered it anew.
+    pub sent_as: u64,
     /// Timestamp that never wraps.
     pub timestamp: i64,
     pub clock_rate: u32,

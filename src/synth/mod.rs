@@ -15,6 +15,7 @@ mod media;
 mod network;
 mod plan;
 mod random;
+mod rewrite;
 mod run;
 mod scenario;
 mod schedule;
@@ -31,8 +32,8 @@ pub use media::{Class, Codec};
 pub use run::{Options, Written, generate};
 pub use scenario::{
     Background, Burst, CodecChange, Codepoint, Directions, DropCounts, DscpChange, Encapsulation, Endpoint,
-    Format, Framing, Interval, Match, Moment, Order, Point, Relay, Remark, Scenario, Segment, Silence,
-    Stream, Stun,
+    Format, Framing, Interval, Match, Moment, Order, Point, Relay, Remark, Rewrite, Scenario, Segment,
+    Silence, Stream, Stun,
 };
 
 #[cfg(test)]

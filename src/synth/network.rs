@@ -6,6 +6,7 @@ use super::frame::ip_packet;
 use super::media::nanoseconds;
 use super::plan::{Plan, Tap, span};
 use super::random::Random;
+use super::rewrite::Rewriter;
 use super::scenario::{Interval, Segment};
 use super::turn;
 
@@ -22,6 +23,7 @@ pub(super) struct Network<'a> {
     names: Vec<Option<&'a str>>,
     /// By tap.
     mirrors: Vec<Random>,
+    rewriter: Rewriter,
 }
 
 /// What one sender's packets leave behind on one segment.
@@ -60,6 +62,7 @@ impl<'a> Network<'a> {
                 .map(|sender| sender.stream.name.as_deref())
                 .collect(),
             mirrors: (0..plan.taps.len()).map(|tap| Random::new(plan.seed, &[3, tap as u64])).collect(),
+            rewriter: Rewriter::new(plan.seed),
         }
     }
 
@@ -82,6 +85,7 @@ impl<'a> Network<'a> {
         {
             flights = self.cross(datagram, plan.taps.len(), std::slice::from_ref(first_mile), flights);
         }
+        let mut datagram = std::borrow::Cow::Borrowed(datagram);
         for step in 0..reach {
             let place = if datagram.reverse { reach - 1 - step } else { step };
             let beyond = if datagram.reverse { place + 1 } else { place };
@@ -94,10 +98,16 @@ impl<'a> Network<'a> {
             }
             // Against the path, the segment to cross stands with the tap just left.
             if !datagram.reverse || step > 0 {
-                flights = self.cross_to(datagram, beyond, flights);
+                flights = self.cross_to(&datagram, beyond, flights);
+                // A relay counts what comes to it.
+                if let Some(rewrite) = plan.taps.get(beyond).and_then(|tap| tap.rewrite)
+                    && !flights.is_empty()
+                {
+                    self.rewriter.write(beyond, rewrite, datagram.to_mut());
+                }
             }
             for flight in &flights {
-                self.hear(datagram, place, *flight, heard)?;
+                self.hear(&datagram, place, *flight, heard)?;
             }
         }
         Ok(())

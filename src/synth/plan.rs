@@ -8,8 +8,8 @@ use super::error::{SynthError, refuse};
 use super::media::{Class, Codec, Coding, nanoseconds};
 use super::random::mix_u32;
 use super::scenario::{
-    Background, Directions, DropCounts, Encapsulation, Endpoint, Framing, Interval, Relay, Scenario, Segment,
-    Stream, Stun,
+    Background, Directions, DropCounts, Encapsulation, Endpoint, Framing, Interval, Relay, Rewrite, Scenario,
+    Segment, Stream, Stun,
 };
 
 /// Everything that playing needs to know.
@@ -51,6 +51,7 @@ pub(super) struct Tap {
     pub mirror_direction: Directions,
     pub clock: Clock,
     pub nat: Option<IpAddr>,
+    pub rewrite: Option<Rewrite>,
     pub ttl_drop: u8,
     pub delay: i64,
     pub ecmp: bool,
@@ -202,6 +203,7 @@ impl Plan {
                     drift: nanoseconds(point.clock_drift) / 1_000,
                 },
                 nat: point.nat,
+                rewrite: point.rewrite,
                 ttl_drop: point.ttl_drop.unwrap_or(u8::from(place > 0)),
                 delay: nanoseconds(point.delay),
                 ecmp: point.ecmp,
@@ -211,6 +213,7 @@ impl Plan {
             let again = point.also_after_router.then(|| Tap {
                 vlan: point.after_router_vlan.clone().unwrap_or_else(|| point.vlan.clone()),
                 nat: None,
+                rewrite: None,
                 ttl_drop: 1,
                 delay: 50_000,
                 ecmp: false,
@@ -235,6 +238,7 @@ impl Plan {
                 mirror_direction: Directions::Both,
                 clock: Clock::default(),
                 nat: None,
+                rewrite: None,
                 ttl_drop: 0,
                 delay: 1_000_000,
                 ecmp: false,

@@ -290,6 +290,7 @@ impl<'a> Sender<'a> {
             stream: self.plan.number,
             part: self.part,
             sequence: packet.sequence,
+            sent_as: packet.sequence,
             timestamp: packet.timestamp,
             clock_rate: self.coding.clock_rate,
             payload_type: packet.payload_type,

@@ -42,6 +42,7 @@ pub use finding::{Finding, FindingKind, Place, Severity};
 pub use join::Unjoined;
 pub use join::clock::ClockRelation;
 use join::clock::Heard;
+pub use join::identity::JoinedBy;
 pub use join::segments::{Delay, Remarked, Segment, Variation};
 use judge::{Judge, classify, ends};
 use mirror::Doubled;

@@ -25,6 +25,7 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
     HopRecord {
         point: PointId(0),
         flow: flow(),
+        ssrc: Ssrc(0x1c04_15b1),
         path: Some(Arc::new(Path { interface: 0, layers: Box::new([]), place: PathId(0) })),
         ways: smallvec![Way { ttl, packets, path: None, first: FIRST, last: LAST }],
         first: FIRST,
@@ -46,6 +47,7 @@ pub(super) fn hop(ttl: u8, dscp: &[(u8, u64)]) -> HopRecord {
         other: None,
         parts: Vec::new(),
         samples: Vec::new(),
+        marks: Vec::new(),
         octets: packets * 200,
     }
 }

@@ -33,6 +33,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ]),
     ("count", &[
         "2:12: limits.max_hops: 1000 is not from 1 to 255; write a number within these bounds",
+        "3:22: limits.samples_per_second: 0 is not from 1 to 1000; write a number within these bounds",
     ]),
     ("dscp-name", &[
         r#"2:8: class.video.dscp: "AF44" is not a DSCP; write a number from 0 to 63, or a name such as "EF", "AF41" or "CS5""#,

@@ -11,8 +11,9 @@ use times::SUSPICIOUS_SECONDS;
 use super::candidate::is_clock_step;
 use super::clock::{ClockIndex, Clocks, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
+use super::payload::{CLOSED, Gate, Print, Sketch};
 use super::record::{DscpChange, MAX_CHANGES, MAX_PARTS};
-use super::samples::{Level, NEVER, Samples, Sampling, is_chosen, sample};
+use super::samples::{Level, Most, NEVER, Samples, Sampling, is_chosen, sample};
 use super::sequence::{Silence, Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
 use super::{Anchor, ClockSource, Histogram};
@@ -30,6 +31,7 @@ pub(super) struct Digest {
     pub(super) ttl: u8,
     pub(super) traffic_class: TrafficClass,
     pub(super) payload_type: u8,
+    pub(super) print: Print,
 }
 
 /// What every packet touches.
@@ -48,8 +50,8 @@ pub(super) struct Hot {
     /// Since the cold part took over.
     jitter_sum: f32,
     /// Octets since the cold part took over in the lower 24 bits, which 255 packets cannot overflow; the level of
-    /// trajectory sampling in the upper 8.
-    octets_and_level: u32,
+    /// trajectory sampling in the next 5; the gate of the payload sketch in the upper 3.
+    octets_and_levels: u32,
     pub(super) path: PathId,
     pub(super) ttl: u8,
     traffic_class: TrafficClass,
@@ -74,7 +76,7 @@ impl Hot {
             jitter: 0.0,
             jitter_max: 0.0,
             jitter_sum: 0.0,
-            octets_and_level: 0,
+            octets_and_levels: 0,
             path: PathId::OVERFLOW,
             ttl: 0,
             traffic_class: TrafficClass(0),
@@ -104,6 +106,7 @@ impl Hot {
             || self.payload_type != d.payload_type
             || self.run == u8::MAX
             || is_chosen(self.key.ssrc(), d.sequence, self.level())
+            || d.print.passes(self.gate())
             || self.clock == ClockIndex::SLOW
         {
             return false;
@@ -127,7 +130,7 @@ impl Hot {
         }
         self.highest = self.highest.wrapping_add(1);
         self.last_arrival = self.last_arrival.max(d.arrival.0);
-        self.octets_and_level += u32::from(d.octets);
+        self.octets_and_levels += u32::from(d.octets);
         self.run += 1;
         true
     }
@@ -139,7 +142,12 @@ impl Hot {
 
     /// The level of trajectory sampling.
     const fn level(&self) -> Level {
-        (self.octets_and_level >> 24) as u8
+        (self.octets_and_levels >> 24 & 0x1F) as u8
+    }
+
+    /// The gate of the payload sketch.
+    const fn gate(&self) -> Gate {
+        (self.octets_and_levels >> 29) as u8
     }
 
     /// Begins to sample, where this was not done before.
@@ -150,7 +158,11 @@ impl Hot {
     }
 
     const fn set_level(&mut self, level: Level) {
-        self.octets_and_level = self.octets_and_level & 0x00FF_FFFF | (level as u32) << 24;
+        self.octets_and_levels = self.octets_and_levels & 0xE0FF_FFFF | (level as u32) << 24;
+    }
+
+    const fn set_gate(&mut self, gate: Gate) {
+        self.octets_and_levels = self.octets_and_levels & 0x1FFF_FFFF | (gate as u32) << 29;
     }
 
     /// Sends every packet of the stream through the slow path (or no more).
@@ -224,8 +236,8 @@ pub(super) struct Cold {
     /// Parts before this one.
     pub(super) parts: Vec<super::Part>,
     pub(super) samples: Option<Box<Samples>>,
-    /// Samples that are kept of a short stream.
-    sample_base: u32,
+    pub(super) sketch: Option<Box<Sketch>>,
+    most_samples: Most,
 }
 
 /// A stream's first packet at a hop.
@@ -254,13 +266,14 @@ pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks, sampling:
         part: Anchor { sequence: highest, timestamp: d.timestamp, arrival: d.arrival },
         clock,
         trial: is_unknown.then(|| Box::new(Trial::new(0.0, ClockIndex::UNKNOWN))),
-        sample_base: sampling.base,
+        most_samples: sampling.most,
         ..Cold::empty()
     };
     cold.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
     cold.payload_types.push(PayloadTally { payload_type: d.payload_type, clock, source, packets: 1 });
     hot.set_level(sampling.level);
-    cold.keep_sample(&mut hot, d, highest);
+    hot.set_gate(if sampling.level == NEVER { CLOSED } else { 0 });
+    cold.choose(&mut hot, d, highest);
     hot.set_slow(&cold);
     (hot, cold)
 }
@@ -299,13 +312,13 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
             cold.note_payload_type(d.payload_type, clocks);
             cold.compare_times(hot, d, ahead == 1, clocks);
             hot.payload_type = d.payload_type;
-            cold.keep_sample(hot, d, hot.highest);
+            cold.choose(hot, d, hot.highest);
         }
         Step::Back(behind) => {
             if cold.window.fill(behind) {
                 cold.unique += 1;
                 cold.reordered += 1;
-                cold.keep_sample(hot, d, hot.highest.wrapping_sub(u32::from(behind)));
+                cold.choose(hot, d, hot.highest.wrapping_sub(u32::from(behind)));
             } else {
                 cold.duplicates += 1;
             }
@@ -346,7 +359,8 @@ impl Cold {
             contest: None,
             parts: Vec::new(),
             samples: None,
-            sample_base: 0,
+            sketch: None,
+            most_samples: Most::default(),
         }
     }
 
@@ -356,7 +370,7 @@ impl Cold {
             let run = u64::from(hot.run);
             self.window.extend_seen(hot.highest);
             self.unique += run;
-            self.octets += u64::from(hot.octets_and_level & 0x00FF_FFFF);
+            self.octets += u64::from(hot.octets_and_levels & 0x00FF_FFFF);
             self.jitter_sum += f64::from(hot.jitter_sum);
             self.jitter_updates += u64::from(hot.updates);
             self.tally(hot.path, hot.ttl, hot.traffic_class, run, hot.last_arrival);
@@ -364,7 +378,7 @@ impl Cold {
                 p.packets += run;
             }
             (hot.run, hot.updates, hot.jitter_sum) = (0, 0, 0.0);
-            hot.octets_and_level &= 0xFF00_0000;
+            hot.octets_and_levels &= 0xFF00_0000;
         }
     }
 
@@ -469,7 +483,7 @@ impl Cold {
             }
         }
         hot.payload_type = d.payload_type;
-        self.keep_sample(hot, d, hot.highest);
+        self.choose(hot, d, hot.highest);
         self.note_marking(hot, d);
     }
 
@@ -495,12 +509,19 @@ impl Cold {
         });
     }
 
-    /// Keeps the packet if it is one that every hop chooses.
-    fn keep_sample(&mut self, hot: &mut Hot, d: &Digest, sequence: u32) {
+    /// Keeps the packet if it is one that every hop chooses: by its number, or by its payload.
+    fn choose(&mut self, hot: &mut Hot, d: &Digest, sequence: u32) {
+        if self.parts.len() >= MAX_PARTS {
+            return;
+        }
+        let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
+        if d.print.passes(hot.gate()) {
+            let most = self.most_samples.marks();
+            hot.set_gate(self.sketch.get_or_insert_default().keep(d, sequence, part, most));
+        }
         let (ssrc, level) = (hot.key.ssrc(), hot.level());
-        if is_chosen(ssrc, d.sequence, level) && self.parts.len() < MAX_PARTS {
-            let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
-            let samples = self.samples.get_or_insert_with(|| Box::new(Samples::new(self.sample_base)));
+        if is_chosen(ssrc, d.sequence, level) {
+            let samples = self.samples.get_or_insert_with(|| Box::new(Samples::new(self.most_samples)));
             let level = samples.keep(sample(d, sequence, part), ssrc, level);
             hot.set_level(level);
         }

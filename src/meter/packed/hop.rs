@@ -8,7 +8,8 @@ use super::octets::{Reader, Writer};
 use super::{Head, PathBook};
 use crate::decode::Path;
 use crate::meter::{
-    Anchor, DscpChange, Histogram, HopRecord, Jitter, MissingRun, OtherMarkings, Part, Sample, Way,
+    Anchor, DscpChange, Histogram, HopRecord, Jitter, MissingRun, OtherMarkings, Part, PayloadMark, Sample,
+    Way,
 };
 use crate::terms::{Dscp, RtpTime, Timestamp, TrafficClass};
 
@@ -33,6 +34,7 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
     let HopRecord {
         point: _,
         flow: _,
+        ssrc: _,
         path,
         ways,
         first,
@@ -54,6 +56,7 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
         other,
         parts,
         samples,
+        marks,
         octets,
     } = hop;
     let is_only = |histogram: &Histogram| matches!(**histogram, [(_, all)] if all == *packets);
@@ -124,6 +127,9 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
     }
     write_parts(parts, *first, out);
     write_samples(samples, *first, out);
+    if head.has_marks {
+        write_marks(marks, *first, out);
+    }
 }
 
 pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> HopRecord {
@@ -177,6 +183,7 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
     HopRecord {
         point: head.point,
         flow: head.flow,
+        ssrc: head.ssrc,
         path,
         ways,
         first,
@@ -198,6 +205,7 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
         other,
         parts: read_parts(first, from),
         samples: read_samples(first, from),
+        marks: if head.has_marks { read_marks(first, from) } else { Vec::new() },
         octets,
     }
 }
@@ -373,6 +381,39 @@ fn read_samples(first: Timestamp, from: &mut Reader<'_>) -> Vec<Sample> {
         samples.push(before);
     }
     samples
+}
+
+fn write_marks(marks: &[PayloadMark], first: Timestamp, out: &mut Writer) {
+    out.count(marks.len());
+    for &PayloadMark { hash, arrival, sequence, timestamp, part, traffic_class, repeats } in marks {
+        out.whole(&hash.to_le_bytes());
+        out.moment(arrival, first);
+        out.number(sequence.into());
+        out.whole(&timestamp.0.to_le_bytes());
+        out.number(u64::from(part) << 1 | u64::from(repeats));
+        out.octet(traffic_class.0);
+    }
+}
+
+fn read_marks(first: Timestamp, from: &mut Reader<'_>) -> Vec<PayloadMark> {
+    let count = from.count();
+    let mut marks = Vec::with_capacity(count.min(64));
+    for _ in 0..count {
+        let hash = u64::from_le_bytes(from.whole());
+        let (arrival, sequence) = (from.moment(first), from.small());
+        let timestamp = RtpTime(u32::from_le_bytes(from.whole()));
+        let part = from.small();
+        marks.push(PayloadMark {
+            hash,
+            arrival,
+            sequence,
+            timestamp,
+            part: u16::try_from(part >> 1).unwrap_or(0),
+            traffic_class: TrafficClass(from.octet()),
+            repeats: part & 1 == 1,
+        });
+    }
+    marks
 }
 
 const fn nothing_before(first: Timestamp) -> Sample {

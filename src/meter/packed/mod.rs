@@ -71,6 +71,7 @@ impl Packer {
             ssrc: *ssrc,
             first: *first,
             last: *last,
+            has_marks: hops.iter().any(|hop| !hop.marks.is_empty()),
             has_losses: hops.iter().any(|hop| hop.lost() > 0),
             unique: hops.first().map_or(0, |hop| hop.unique),
             payload_types: payload_types.clone(),

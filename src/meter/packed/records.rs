@@ -112,6 +112,12 @@ impl Records {
         self.place(number).is_some_and(|place| Peek::at(self.octets(place)).has_losses)
     }
 
+    /// Whether a hop of a record keeps packets that were chosen by payload.
+    #[must_use]
+    pub fn has_marks(&self, number: u32) -> bool {
+        self.place(number).is_some_and(|place| Peek::at(self.octets(place)).has_marks)
+    }
+
     /// A record's SSRC.
     #[must_use]
     pub fn ssrc(&self, number: u32) -> Ssrc {

@@ -26,6 +26,8 @@ pub struct Head {
     pub unique: u64,
     /// Whether a hop lacks any packet.
     pub has_losses: bool,
+    /// Whether a hop keeps packets that were chosen by payload.
+    pub has_marks: bool,
     /// Payload types, most packets first.
     pub payload_types: SmallVec<[PayloadType; 2]>,
     /// Mean time between packets, in seconds.
@@ -48,6 +50,7 @@ impl Head {
             last,
             unique: _,
             has_losses: _,
+            has_marks: _,
             payload_types,
             packet_interval_seconds,
             mean_octets,
@@ -71,6 +74,7 @@ impl Head {
 const HAS_INTERVAL: u8 = 1;
 const HAS_FACTS: u8 = 2;
 const HAS_LOSSES: u8 = 4;
+const HAS_MARKS: u8 = 8;
 
 impl Head {
     pub(super) fn write(&self, out: &mut Writer) {
@@ -78,7 +82,8 @@ impl Head {
         out.whole(&self.first.0.to_le_bytes());
         let flags = u8::from(self.packet_interval_seconds.is_some()) * HAS_INTERVAL
             + u8::from(self.facts.is_some()) * HAS_FACTS
-            + u8::from(self.has_losses) * HAS_LOSSES;
+            + u8::from(self.has_losses) * HAS_LOSSES
+            + u8::from(self.has_marks) * HAS_MARKS;
         out.octet(flags);
         out.number(self.point.0.into());
         write_flow(&self.flow, out);
@@ -133,6 +138,7 @@ impl Head {
             last,
             unique,
             has_losses: flags & HAS_LOSSES != 0,
+            has_marks: flags & HAS_MARKS != 0,
             payload_types,
             packet_interval_seconds,
             mean_octets,
@@ -146,16 +152,16 @@ pub(super) struct Peek {
     pub(super) ssrc: Ssrc,
     pub(super) first: Timestamp,
     pub(super) has_losses: bool,
+    pub(super) has_marks: bool,
 }
 
 impl Peek {
     pub(super) fn at(octets: &[u8]) -> Self {
         let mut from = Reader(octets);
-        Self {
-            ssrc: Ssrc(u32::from_le_bytes(from.whole())),
-            first: Timestamp(i64::from_le_bytes(from.whole())),
-            has_losses: from.octet() & HAS_LOSSES != 0,
-        }
+        let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
+        let first = Timestamp(i64::from_le_bytes(from.whole()));
+        let flags = from.octet();
+        Self { ssrc, first, has_losses: flags & HAS_LOSSES != 0, has_marks: flags & HAS_MARKS != 0 }
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::decode::{Layer, PathId};
 use crate::meter::{
     Anchor, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MissingRun, OtherMarkings,
-    Part, PayloadType, Sample, Way,
+    Part, PayloadMark, PayloadType, Sample, Way,
 };
 use crate::terms::{ClockRate, Dscp, FlowKey, PointId, RtpTime, Ssrc, Timestamp, TrafficClass, Transport};
 
@@ -95,7 +95,7 @@ impl Draw<'_> {
         }
     }
 
-    fn hop(&mut self, point: PointId, flow: FlowKey, paths: &[Arc<Path>]) -> HopRecord {
+    fn hop(&mut self, (point, flow, ssrc): (PointId, FlowKey, Ssrc), paths: &[Arc<Path>]) -> HopRecord {
         let path = |d: &mut Self| d.chance().then(|| Arc::clone(&paths[usize::from(d.u8()) % paths.len()]));
         let packets = self.any();
         let one =
@@ -103,6 +103,7 @@ impl Draw<'_> {
         HopRecord {
             point,
             flow,
+            ssrc,
             path: path(self),
             ways: self
                 .list(3, |d| Way {
@@ -157,16 +158,25 @@ impl Draw<'_> {
                 part: d.u16(),
                 traffic_class: TrafficClass(d.u8()),
             }),
+            marks: self.list(4, |d| PayloadMark {
+                hash: d.any(),
+                arrival: d.time(),
+                sequence: d.u32(),
+                timestamp: RtpTime(d.u32()),
+                part: d.u16(),
+                traffic_class: TrafficClass(d.u8()),
+                repeats: d.chance(),
+            }),
             octets: self.any(),
         }
     }
 
     fn stream(&mut self, paths: &[Arc<Path>]) -> StreamRecord {
-        let (point, flow) = (PointId(self.u16()), self.flow());
+        let (point, flow, ssrc) = (PointId(self.u16()), self.flow(), Ssrc(self.u32()));
         StreamRecord {
             point,
             flow,
-            ssrc: Ssrc(self.u32()),
+            ssrc,
             first: self.time(),
             last: self.time(),
             payload_types: self
@@ -184,7 +194,7 @@ impl Draw<'_> {
                 .into(),
             packet_interval_seconds: self.chance().then_some(0.02),
             mean_octets: 214.5,
-            hops: self.list(3, |d| d.hop(point, flow, paths)).into(),
+            hops: self.list(3, |d| d.hop((point, flow, ssrc), paths)).into(),
             facts: self.chance().then(|| {
                 Arc::new(FlowFacts {
                     stun: self.chance(),

@@ -9,7 +9,7 @@ use super::{Counts, Text};
 use crate::decode::Path;
 use crate::meter::{HopRecord, Way};
 use crate::report::view::View;
-use crate::terms::{PointId, Timestamp};
+use crate::terms::{PointId, Ssrc, Timestamp};
 use crate::verify::{JudgedStream, Marking};
 
 /// One item of `hops`.
@@ -18,6 +18,9 @@ pub(super) struct Hop<'a> {
     point: Cow<'a, str>,
     #[serde(flatten)]
     place: Place<'a>,
+    /// Where it is another than the stream's, which is that of the first hop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssrc: Option<Text<Ssrc>>,
     ttl: Option<u8>,
     source: SocketAddr,
     destination: SocketAddr,
@@ -109,15 +112,17 @@ impl<'a> Hop<'a> {
     pub(super) fn all_of(stream: &'a JudgedStream, view: &'a View<'a>) -> Vec<Self> {
         let markings = stream.markings.iter().copied().map(Some).chain(std::iter::repeat(None));
         let hops = stream.record.hops.iter().zip(markings);
-        hops.map(|(hop, marking)| Self::of(hop, marking, view)).collect()
+        let ssrc = stream.record.hops.first().map(|hop| hop.ssrc);
+        hops.map(|(hop, marking)| Self::of(hop, marking, ssrc, view)).collect()
     }
 
-    fn of(hop: &'a HopRecord, marking: Option<Marking>, view: &'a View<'a>) -> Self {
+    fn of(hop: &'a HopRecord, marking: Option<Marking>, ssrc: Option<Ssrc>, view: &'a View<'a>) -> Self {
         let [one, two, to_four, to_nine, to_nineteen, more] = hop.loss_bursts;
         let ways = if hop.ways.len() > 1 { hop.ways.as_slice() } else { &[] };
         Self {
             point: view.point(hop.point),
             place: Place::of(hop.path.as_deref(), hop.point, view),
+            ssrc: (Some(hop.ssrc) != ssrc).then_some(Text(hop.ssrc)),
             ttl: hop.ways.first().map(|way| way.ttl),
             source: view.address(hop.flow.source),
             destination: view.address(hop.flow.destination),

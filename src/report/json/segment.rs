@@ -23,8 +23,8 @@ pub(super) struct SegmentFigures {
     lost: Option<u64>,
     lost_certain: Option<u64>,
     lost_suspect: Option<u64>,
-    unseen_after: u64,
-    unseen_before: u64,
+    unseen_after: Option<u64>,
+    unseen_before: Option<u64>,
     reordered_added: u64,
     remarked: BTreeMap<String, Change>,
     pcp_changed: BTreeMap<String, u64>,
@@ -87,8 +87,8 @@ impl SegmentFigures {
             lost: segment.lost,
             lost_certain: segment.lost_certain,
             lost_suspect: segment.lost_suspect,
-            unseen_after: segment.unseen_after,
-            unseen_before: segment.unseen_before,
+            unseen_after: segment.is_counted.then_some(segment.unseen_after),
+            unseen_before: segment.is_counted.then_some(segment.unseen_before),
             reordered_added: segment.reordered_added,
             remarked: segment.remarked.iter().map(change).collect(),
             pcp_changed: segment.pcp_changed.iter().map(|(a, b, n)| (format!("{a}>{b}"), *n)).collect(),
@@ -103,7 +103,7 @@ impl SegmentFigures {
                 .delay_variation
                 .map(|Variation { p50, p99, max }| VariationFigures { p50, p99, max }),
             clock: ClockFigures { shared, offset_seconds, uncertainty_seconds, drift_ppm },
-            joined_by: "rtp",
+            joined_by: segment.joined_by.as_str(),
             suspect: segment.suspect.clone(),
         }
     }
@@ -119,6 +119,9 @@ pub(super) struct Apart<'a> {
 
 #[derive(Serialize)]
 struct Seen<'a> {
+    /// Where it is another than that of the first view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssrc: Option<Text<Ssrc>>,
     point: Cow<'a, str>,
     source: SocketAddr,
     destination: SocketAddr,
@@ -126,7 +129,8 @@ struct Seen<'a> {
 
 impl<'a> Apart<'a> {
     pub(super) fn of(unjoined: &'a Unjoined, view: &'a View<'a>) -> Self {
-        let seen = |(point, flow): &(crate::terms::PointId, crate::terms::FlowKey)| Seen {
+        let seen = |(point, flow, ssrc): &(crate::terms::PointId, crate::terms::FlowKey, Ssrc)| Seen {
+            ssrc: (*ssrc != unjoined.ssrc).then_some(Text(*ssrc)),
             point: view.point(*point),
             source: view.address(flow.source),
             destination: view.address(flow.destination),

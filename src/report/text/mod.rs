@@ -5,6 +5,7 @@
 mod answer;
 mod findings;
 mod groups;
+mod joins;
 mod numbers;
 mod page;
 mod paths;
@@ -38,6 +39,7 @@ pub fn write_text(outcome: &Outcome, options: &Options, out: &mut dyn Write) -> 
         answer::write(&view, &Summary::of(outcome), &groups, page)?;
         streams::write(&view, page)?;
         paths::write(&view, page)?;
+        joins::write(&view, page)?;
     }
     findings::write(&view, &groups, page)?;
     stun::write(&view, page)?;

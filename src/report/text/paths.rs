@@ -13,7 +13,7 @@ use crate::policy::Expectation;
 use crate::report::view::{CallId, StreamId, View};
 use crate::report::worst::worst_of_calls;
 use crate::terms::Direction;
-use crate::verify::{JudgedStream, Marking, Segment};
+use crate::verify::{JoinedBy, JudgedStream, Marking, Segment};
 
 /// How many calls are drawn.
 const CALLS: usize = 3;
@@ -185,6 +185,9 @@ fn link(
             (None, None) => {}
         }
     }
+    if segment.is_some_and(|s| s.joined_by == JoinedBy::Payload) {
+        figures.push("joined by payload".to_owned());
+    }
     if is_translated {
         figures.push("new 5-tuple".to_owned());
     }
@@ -200,9 +203,11 @@ fn write_flows(view: &View<'_>, (number, stream): Numbered<'_>, page: &mut Page<
     let lead = format!("  {}  ", StreamId(number));
     let mut before = None;
     for (at, hop) in hops(stream).iter().enumerate() {
-        if before.replace(hop.flow) == Some(hop.flow) {
+        if before.replace((hop.flow, hop.ssrc)) == Some((hop.flow, hop.ssrc)) {
             continue;
         }
+        let is_sender = stream.record.hops.first().is_some_and(|first| first.ssrc == hop.ssrc);
+        let own = if is_sender { String::new() } else { format!(", SSRC {}", hop.ssrc) };
         let ends = format!("{} → {}", view.address(hop.flow.source), view.address(hop.flow.destination));
         if at == 0 {
             let expected: Vec<String> = stream.expected.iter().map(ToString::to_string).collect();
@@ -216,7 +221,7 @@ fn write_flows(view: &View<'_>, (number, stream): Numbered<'_>, page: &mut Page<
             page.entry(Look::Faint, &lead, &format!("{ends}{expected}"))?;
         } else {
             let from = format!("from {} (TTL {}) on:", view.point(hop.point), hop.ttl());
-            page.entry(Look::Plain, &" ".repeat(lead.len()), &format!("{from} {ends}"))?;
+            page.entry(Look::Plain, &" ".repeat(lead.len()), &format!("{from} {ends}{own}"))?;
         }
     }
     match stream.record.hops.len().saturating_sub(HOPS) {

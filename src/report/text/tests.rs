@@ -260,3 +260,30 @@ fn an_anonymized_report_holds_no_address() {
 fn the_same_outcome_gives_the_same_report() {
     assert_eq!(written(&long_names(), &options()), written(&long_names(), &options()));
 }
+
+#[test]
+fn what_is_not_joined_is_told_in_a_few_lines() {
+    use crate::terms::{FlowKey, Ssrc, Transport};
+    let mut outcome = example::joined();
+    let end = |n: usize| format!("[2603:1063:1234:5678:9abc:def0:1234:{n:x}]:65535").parse().unwrap();
+    let flow = |n: usize| FlowKey { source: end(n), destination: end(n + 1), transport: Transport::Udp };
+    let join = |ssrc: u32, reason| crate::verify::Unjoined {
+        ssrc: Ssrc(ssrc),
+        views: (0..16).map(|n| (PointId(0), flow(n), Ssrc(ssrc + u32::try_from(n).unwrap() / 2))).collect(),
+        reason,
+    };
+    let long =
+        "the same payload goes several ways: which stream continues which is not told, and so on to the end";
+    outcome.joins = (0..1200).map(|n| join(n * 16, if n == 7 { "another reason" } else { long })).collect();
+    let report = written(&outcome, &options());
+    let (_, section) = report.split_once("\nNOT JOINED\n").unwrap();
+    let section: Vec<&str> = section.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(section.iter().all(|line| line.width() <= 100), "{section:#?}");
+    assert!(section.len() < 45, "{section:#?}");
+    let has = |text: &str| section.iter().any(|line| line.contains(text));
+    assert!(
+        has("And 1,196 more: the JSON report") && has("and 12 more") && has("Another reason."),
+        "{section:#?}"
+    );
+    assert!(!written(&example::joined(), &options()).contains("NOT JOINED"));
+}

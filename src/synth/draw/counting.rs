@@ -67,6 +67,7 @@ fn points(random: &mut Random, several_ways: bool) -> Vec<Point> {
                 snap: random.chance(0.2).then_some(256),
                 clock_offset: if random.chance(0.15) { thousandths(random, 0, 400) - 0.2 } else { 0.0 },
                 clock_drift: 0.0,
+                rewrite: None,
                 nat: is_nat.then_some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5))),
                 ecmp: several_ways && place == ways_at && !rerouted,
                 reroute_at: rerouted.then(|| random.between(60, 160)),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::error::SynthError;
 
 pub use path::{
-    Burst, Directions, DropCounts, Encapsulation, Framing, Interval, Point, Relay, Remark, Segment,
+    Burst, Directions, DropCounts, Encapsulation, Framing, Interval, Point, Relay, Remark, Rewrite, Segment,
 };
 pub use stream::{CodecChange, DscpChange, Order, Silence, Stream, Stun};
 pub use values::{Codepoint, Endpoint, Match, Moment};

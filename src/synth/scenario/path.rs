@@ -61,6 +61,9 @@ pub struct Point {
     /// From here on the near end has this address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nat: Option<IpAddr>,
+    /// A relay just before this point writes the RTP that passes it anew, in both directions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<Rewrite>,
     /// Every second packet comes here over a way with one more router.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ecmp: bool,
@@ -70,6 +73,34 @@ pub struct Point {
     /// What the segment between the place before and this one does.
     #[serde(default, rename = "segment", skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Segment>,
+}
+
+/// What a relay writes anew in RTP packets; everything else it leaves as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a key of its own")]
+pub struct Rewrite {
+    /// Another SSRC.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ssrc: bool,
+    /// What is added to sequence numbers, so that gaps are kept.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sequence_offset: u16,
+    /// Sequence numbers without gaps: what comes is counted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub renumber: bool,
+    /// What is added to timestamps.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub timestamp_offset: u32,
+    /// Another payload type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_type: Option<u8>,
+    /// Header extensions are left out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drop_extension: bool,
+    /// The payload is encrypted anew.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub encrypt: bool,
 }
 
 /// What happens to packets on their way over one segment.

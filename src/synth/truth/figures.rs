@@ -249,6 +249,7 @@ mod tests {
                 stream: 0,
                 part,
                 sequence,
+                sent_as: sequence,
                 timestamp,
                 clock_rate: 8_000,
                 payload_type: 0,

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::datagram::{Arrival, Phase, Tally};
 use super::frame::{outer_ends, tunnel_id};
 use super::plan::{Plan, PlannedSender, is_managed};
+use super::rewrite;
 use super::scenario::{Encapsulation, Framing};
 use crate::terms::{Ssrc, Timestamp};
 
@@ -112,6 +113,9 @@ struct HopTruth {
     encapsulation: Vec<String>,
     source: String,
     destination: String,
+    /// Where a relay has set another than the sender's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssrc: Option<String>,
     #[serde(flatten)]
     figures: Figures,
     /// Numbers that passed here and that no frame of the capture has.
@@ -156,7 +160,7 @@ impl Notes {
             && !rtp.stray
         {
             let missed = self.missed.entry((rtp.stream, arrival.tap)).or_default();
-            missed.insert((rtp.part, rtp.sequence));
+            missed.insert((rtp.part, rtp.sent_as));
         }
     }
 
@@ -314,6 +318,7 @@ fn hop(
         encapsulation: encapsulation(plan, sender, tap),
         source: source.to_string(),
         destination: destination.to_string(),
+        ssrc: rewrite::ssrc_at(plan, sender.ssrc, tap, sender.reverse).map(|ssrc| Ssrc(ssrc).to_string()),
         figures: figures::figures(packets),
         mirror_lost: notes.mirror_lost(),
         marking: None,

@@ -12,7 +12,8 @@ use super::figures::HeardPacket;
 use crate::synth::plan::Clock;
 use crate::terms::Timestamp;
 
-/// What is true of one segment. Packets are distinct sequence numbers here, and of copies the first counts.
+/// What is true of one segment. Packets are distinct sequence numbers here, as their sender gave them, and of copies
+/// the first counts.
 #[derive(Debug, Serialize)]
 pub(super) struct SegmentTruth {
     pub from: usize,
@@ -84,7 +85,7 @@ impl HopNotes {
     pub(super) fn new(heard: &[HeardPacket], missed: Option<&BTreeSet<Number>>, clock: Clock) -> Self {
         let mut recorded = BTreeMap::new();
         for packet in heard.iter().filter(|packet| !packet.rtp.stray) {
-            recorded.entry((packet.rtp.part, packet.rtp.sequence)).or_insert(*packet);
+            recorded.entry((packet.rtp.part, packet.rtp.sent_as)).or_insert(*packet);
         }
         let passed = recorded.keys().chain(missed.into_iter().flatten()).copied().collect();
         Self { recorded, passed, clock }
@@ -187,6 +188,7 @@ mod tests {
                 stream: 0,
                 part: 0,
                 sequence,
+                sent_as: sequence,
                 timestamp: 0,
                 clock_rate: 8_000,
                 payload_type: 0,

@@ -1,9 +1,11 @@
 //! Whether two hops saw the same stream, and how their numbers compare.
 //!
-//! By RTP's own identity: the same sequence number with the same timestamp, over and over. Never by addresses.
+//! By RTP's own identity: the same sequence number with the same timestamp, over and over. Never by addresses. Where a
+//! relay writes RTP anew, by payload.
 
 use smallvec::SmallVec;
 
+use super::marks;
 use crate::meter::{Anchor, HopRecord, Part};
 
 /// A part at one hop and the same part at another.
@@ -11,7 +13,7 @@ use crate::meter::{Anchor, HopRecord, Part};
 pub(in crate::verify) struct Match {
     pub(in crate::verify) one: usize,
     pub(in crate::verify) other: usize,
-    /// What to add to a number at the one to have it at the other; whole cycles.
+    /// What to add to a number at the one to have it at the other: whole cycles, unless a relay adds a constant.
     pub(in crate::verify) shift: u32,
     /// Packets that both chose and that are equal; 0 where only the ranges agree.
     pub(in crate::verify) equal: usize,
@@ -32,8 +34,45 @@ fn memories(hop: &HopRecord) -> SmallVec<[Memory; 16]> {
     all
 }
 
-/// The parts that two hops have in common.
-pub(in crate::verify) fn matches(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
+/// The parts that two hops have in common, and whether by RTP or by payload.
+pub(in crate::verify) fn matches(one: &HopRecord, other: &HopRecord) -> Common {
+    let found = by_rtp(one, other);
+    if !found.is_empty() {
+        return (found, JoinedBy::Rtp);
+    }
+    let found = marks::matches(one, other);
+    let is_by_payload = one.ssrc != other.ssrc || !found.is_empty();
+    (found, if is_by_payload { JoinedBy::Payload } else { JoinedBy::Rtp })
+}
+
+/// The parts that two hops have in common, and by what that is known.
+pub(in crate::verify) type Common = (Vec<Match>, JoinedBy);
+
+/// By what two hops are known to have heard the same packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinedBy {
+    /// RTP's own identity.
+    Rtp,
+    /// Equal payloads.
+    Payload,
+}
+
+impl JoinedBy {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rtp => "rtp",
+            Self::Payload => "payload",
+        }
+    }
+}
+
+/// The parts that two hops have in common by RTP's own identity.
+pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
+    if one.ssrc != other.ssrc {
+        return Vec::new();
+    }
     let (ours, theirs) = (memories(one), memories(other));
     let mut found: Vec<Match> = Vec::new();
     let mut rest = theirs.iter().peekable();

@@ -1,6 +1,7 @@
 //! Which records, and which of their hops, make up each stream.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -68,6 +69,47 @@ impl Joining {
         self.push(earliest, hops.iter().map(|h| h.item));
         let hops: SmallVec<[&HopRecord; 8]> = hops.iter().map(|h| h.counted).collect();
         seen(&hops);
+    }
+
+    /// Which stream each record belongs to, by the stream's earliest record.
+    pub(super) fn streams_of(&self, records: &Records) -> Vec<u32> {
+        let mut streams: Vec<u32> = records.numbers().collect();
+        for &(earliest, start, count) in &self.streams {
+            for item in self.items.iter().skip(start as usize).take(usize::from(count)) {
+                if let Some(stream) = streams.get_mut(item.record as usize) {
+                    *stream = earliest;
+                }
+            }
+        }
+        streams
+    }
+
+    /// Takes out the streams that are one by these pairs of records; gives the records of each, in order.
+    pub(super) fn unite(&mut self, links: &[(u32, u32)], records: &Records) -> Vec<Vec<u32>> {
+        if links.is_empty() {
+            return Vec::new();
+        }
+        let streams = self.streams_of(records);
+        let stream_of = |record: u32| streams.get(record as usize).copied().unwrap_or(record);
+        let mut leader: BTreeMap<u32, u32> = BTreeMap::new();
+        let find = |leader: &BTreeMap<u32, u32>, mut stream: u32| {
+            while let Some(&next) = leader.get(&stream).filter(|&&next| next != stream) {
+                stream = next;
+            }
+            stream
+        };
+        for &(one, other) in links {
+            let (a, b) = (stream_of(one), stream_of(other));
+            let (a, b) = (find(&leader, a), find(&leader, b));
+            leader.insert(a.min(b), a.min(b));
+            leader.insert(a.max(b), a.min(b));
+        }
+        let mut united: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (record, stream) in (0..).zip(&streams).filter(|(_, stream)| leader.contains_key(stream)) {
+            united.entry(find(&leader, *stream)).or_default().push(record);
+        }
+        self.streams.retain(|(earliest, ..)| !leader.contains_key(earliest));
+        united.into_values().collect()
     }
 
     fn push(&mut self, earliest: u32, items: impl Iterator<Item = Item>) {
@@ -183,7 +225,10 @@ pub(in crate::verify) struct Heads {
 impl Heads {
     /// Which record saw the most; of those that saw as much, the earliest.
     fn lead_place(&self) -> Option<usize> {
-        let heads = self.by_travel.iter().zip(&self.numbers).enumerate();
+        // Behind a relay that writes RTP anew, SSRC and payload types are others.
+        let own = self.by_travel.first()?.ssrc;
+        let heads =
+            self.by_travel.iter().zip(&self.numbers).enumerate().filter(|(_, (head, _))| head.ssrc == own);
         heads.min_by_key(|(_, (head, number))| (Reverse(head.unique), **number)).map(|(i, _)| i)
     }
 

@@ -1,6 +1,6 @@
 //! Which records are views of one stream.
 
-use super::identity::matches;
+use super::identity::by_rtp;
 use crate::meter::{Head, HopRecord};
 
 /// By what two records are one stream, the strongest first.
@@ -33,7 +33,7 @@ pub(super) fn bond((a, here): Record<'_>, (b, there): Record<'_>) -> Option<Bond
         return None;
     }
     let (here, there) = (here.first()?, there.first()?);
-    let found = matches(here, there);
+    let found = by_rtp(here, there);
     let equal: usize = found.iter().map(|m| m.equal).sum();
     if found.is_empty() {
         return None;

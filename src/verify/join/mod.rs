@@ -1,7 +1,7 @@
 //! The views of one stream from all points, put together.
 //!
-//! By RTP's identity, never by the 5-tuple alone: through translations, relays and tunnels. What cannot be joined
-//! beyond doubt stays apart, and is said to.
+//! By RTP's identity, never by the 5-tuple alone: through translations, relays and tunnels; then, where a relay writes
+//! RTP anew, by payload. What cannot be joined beyond doubt stays apart, and is said to.
 
 pub(super) mod clock;
 mod doubt;
@@ -9,7 +9,10 @@ pub(super) mod identity;
 pub(super) mod intervals;
 mod joined;
 mod link;
+pub(super) mod marks;
+mod numbering;
 mod order;
+mod payload;
 pub(super) mod segments;
 mod stage;
 
@@ -22,17 +25,17 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::meter::{Head, HopRecord, Records};
+use crate::meter::{Head, HopRecord, PayloadMark, Records};
 use crate::policy::Policy;
 use crate::terms::{FlowKey, PointId, Ssrc};
 
 /// Streams that could not be joined, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unjoined {
-    /// Their SSRC.
+    /// The SSRC of the first.
     pub ssrc: Ssrc,
-    /// Where each was seen.
-    pub views: Vec<(PointId, FlowKey)>,
+    /// Where each was seen, and its own SSRC.
+    pub views: Vec<(PointId, FlowKey, Ssrc)>,
     /// Why they stay apart.
     pub reason: &'static str,
 }
@@ -122,8 +125,7 @@ pub(super) fn join(
                         joined.alone(number);
                     }
                 }
-                let some =
-                    by_flow.iter().take(8).filter_map(|&(flow, i)| Some((records.head(i)?.point, flow)));
+                let some = by_flow.iter().take(8).filter_map(|&(_, i)| Some(place(&records.head(i)?)));
                 let reason = "too many streams share the SSRC: only views of one 5-tuple were joined";
                 unjoined.push(Unjoined { ssrc, views: some.collect(), reason });
             }
@@ -134,6 +136,12 @@ pub(super) fn join(
                 }
             }
         }
+    }
+    let links = join_by_payload(records, &joined, &mut unjoined);
+    for members in joined.unite(&links, records) {
+        views.fill(records, members.into_iter());
+        let all: Vec<usize> = (0..views.views.len()).collect();
+        joined.add(&views, &all, points, policy, &mut seen);
     }
     (joined.finish(), unjoined)
 }
@@ -201,10 +209,61 @@ fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>)
     if let [first, _, ..] = *ambiguous {
         unjoined.push(Unjoined {
             ssrc: views[first].head.ssrc,
-            views: ambiguous.iter().map(|&i| (views[i].head.point, views[i].head.flow)).collect(),
+            views: ambiguous.iter().map(|&i| place(&views[i].head)).collect(),
             reason: "the same packets go to several receivers: which view continues which is not told",
         });
     }
+}
+
+/// Which records are one stream by payload, of those that RTP's identity left apart.
+fn join_by_payload(records: &Records, joined: &Joining, unjoined: &mut Vec<Unjoined>) -> Vec<(u32, u32)> {
+    let streams = joined.streams_of(records);
+    let stream_of = |number: u32| streams.get(number as usize).copied().unwrap_or(number);
+    let marked = || records.numbers().filter(|&number| records.has_marks(number));
+    // First which streams have any payload in common with another: mostly none.
+    let mut carriers: Vec<(u64, u32)> = Vec::new();
+    for number in marked() {
+        let stream = stream_of(number);
+        records.unpack(number, |hop| carriers.extend(hop.marks.iter().map(|m| (m.hash, stream))));
+    }
+    carriers.sort_unstable();
+    carriers.dedup();
+    let shared = carriers.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1);
+    let mut sharing: Vec<u32> = shared.flatten().map(|&(_, stream)| stream).collect();
+    sharing.sort_unstable();
+    sharing.dedup();
+    let mut heard: Vec<(u32, Head, Vec<PayloadMark>)> = Vec::new();
+    for number in marked().filter(|&number| sharing.binary_search(&stream_of(number)).is_ok()) {
+        let mut most: Vec<PayloadMark> = Vec::new();
+        let head = records.unpack(number, |hop| {
+            if hop.marks.len() > most.len() {
+                most = hop.marks;
+            }
+        });
+        heard.extend(head.map(|head| (number, head, most)));
+    }
+    let views: Vec<payload::View<'_>> = heard
+        .iter()
+        .map(|(record, head, marks)| {
+            let Head { point, flow, first, last, .. } = *head;
+            let (record, stream) = (*record as usize, stream_of(*record) as usize);
+            payload::View { record, stream, point, flow, first, last, marks }
+        })
+        .collect();
+    let number = |record: usize| u32::try_from(record).unwrap_or(u32::MAX);
+    let links = payload::links(&views);
+    for (apart, reason) in links.apart {
+        let heads: Vec<Head> = apart.iter().filter_map(|&record| records.head(number(record))).collect();
+        if let Some(first) = heads.first() {
+            unjoined.push(Unjoined { ssrc: first.ssrc, views: heads.iter().map(place).collect(), reason });
+        }
+    }
+    links.joined.into_iter().map(|(one, other)| (number(one), number(other))).collect()
+}
+
+/// Where a record was seen.
+fn place(head: &Head) -> (PointId, FlowKey, Ssrc) {
+    (head.point, head.flow, head.ssrc)
 }
 
 /// Whether one of two 5-tuples at different points is also seen where the other is. Then it was not translated on the

@@ -2,9 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::identity::matches;
+use smallvec::SmallVec;
+
+use super::identity::{Common, JoinedBy, matches};
 use super::joined::Placed;
-use crate::meter::HopRecord;
+use super::marks::pairs;
+use crate::meter::{HopRecord, PayloadMark, Sample};
 use crate::policy::Policy;
 use crate::terms::{Direction, FlowKey};
 
@@ -16,8 +19,9 @@ pub(super) fn by_travel(hops: &mut Vec<Placed<'_>>, points: &[String], policy: &
     let direction = told_direction(hops.iter().map(|h| h.counted.flow), policy).unwrap_or(Direction::Forward);
     let mut legs: Vec<Vec<Placed<'_>>> = Vec::new();
     for hop in std::mem::take(hops) {
-        let flow = hop.counted.flow;
-        match legs.iter_mut().find(|leg| leg.first().is_some_and(|h| h.counted.flow == flow)) {
+        let own = (hop.counted.flow, hop.counted.ssrc);
+        let is_own = |h: &Placed<'_>| (h.counted.flow, h.counted.ssrc) == own;
+        match legs.iter_mut().find(|leg| leg.first().is_some_and(is_own)) {
             Some(leg) => leg.push(hop),
             None => legs.push(vec![hop]),
         }
@@ -42,9 +46,11 @@ pub(super) fn by_travel(hops: &mut Vec<Placed<'_>>, points: &[String], policy: &
         let (Some((a_first, a_last)), Some((b_first, b_last))) = (ends(a), ends(b)) else {
             return Ordering::Equal;
         };
+        // A relay that writes RTP anew sends with a TTL of its own.
+        let is_one_sender = a_first.ssrc == b_first.ssrc;
         relayed(a_first.flow, b_first.flow)
             .or_else(|| by_path(a_last, b_first))
-            .or_else(|| fallen(a_first, a_last, b_first, b_last))
+            .or_else(|| is_one_sender.then(|| fallen(a_first, a_last, b_first, b_last))?)
             .or_else(|| by_time(a_last, b_first))
             .unwrap_or_else(|| as_named(a_last, b_first))
     };
@@ -118,16 +124,38 @@ pub(in crate::verify) fn delays(a: &HopRecord, b: &HopRecord) -> Vec<i64> {
 
 /// The same, with the time at the first of the two.
 pub(in crate::verify) fn timed(a: &HopRecord, b: &HopRecord) -> Vec<(i64, i64)> {
-    let found = matches(a, b);
-    let theirs: std::collections::HashMap<(u16, u32), i64> =
-        b.samples.iter().map(|s| ((s.part, s.sequence), s.arrival.0)).collect();
+    timed_by(&matches(a, b), a, b)
+}
+
+/// The same, where it is known what the hops have in common.
+pub(in crate::verify) fn timed_by(common: &Common, a: &HopRecord, b: &HopRecord) -> Vec<(i64, i64)> {
+    let both = chosen_by_both(common, a, b, |s| s.arrival.0, |m| m.arrival.0);
+    both.into_iter().map(|(here, there)| (here, there.saturating_sub(here))).collect()
+}
+
+/// What the packets that two hops chose alike were at the one and at the other: their samples, or where a relay numbers
+/// packets its own way, their marks.
+pub(in crate::verify) fn chosen_by_both<T: Copy>(
+    (found, joined_by): &Common,
+    a: &HopRecord,
+    b: &HopRecord,
+    of_sample: impl Fn(&Sample) -> T,
+    of_mark: impl Fn(&PayloadMark) -> T,
+) -> Vec<(T, T)> {
+    if *joined_by == JoinedBy::Payload {
+        return pairs(&a.marks, &b.marks).iter().map(|(x, y)| (of_mark(x), of_mark(y))).collect();
+    }
+    let mut theirs: SmallVec<[((u16, u32), T); 16]> =
+        b.samples.iter().map(|s| ((s.part, s.sequence), of_sample(s))).collect();
+    theirs.sort_unstable_by_key(|&(number, _)| number);
     a.samples
         .iter()
         .filter_map(|s| {
             let m = found.iter().find(|m| m.one == usize::from(s.part))?;
             let part = u16::try_from(m.other).ok()?;
-            let arrival = theirs.get(&(part, s.sequence.wrapping_add(m.shift)))?;
-            Some((s.arrival.0, arrival.saturating_sub(s.arrival.0)))
+            let number = (part, s.sequence.wrapping_add(m.shift));
+            let at = theirs.binary_search_by_key(&number, |&(number, _)| number).ok()?;
+            Some((of_sample(s), theirs.get(at)?.1))
         })
         .collect()
 }

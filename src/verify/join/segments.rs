@@ -2,9 +2,10 @@
 
 use super::clock::{ClockRelation, Clocks};
 use super::doubt::{Losses, divide};
-use super::identity::matches;
+use super::identity::{Common, JoinedBy, matches};
 use super::intervals::Intervals;
-use super::order::timed;
+use super::numbering::Numbering;
+use super::order::{timed, timed_by};
 use super::stage::stages;
 use crate::meter::{HopRecord, StreamRecord};
 use crate::terms::{Dscp, Timestamp};
@@ -41,6 +42,10 @@ pub struct Segment {
     pub delay_variation: Option<Variation>,
     /// How the clocks of the two hops stand to each other.
     pub clock: ClockRelation,
+    /// By what the packets of the two hops are known to be the same.
+    pub joined_by: JoinedBy,
+    /// Whether the numbers of the two hops compare, so that what is missing is told.
+    pub is_counted: bool,
     /// Why no verdict on loss is given.
     pub suspect: Vec<&'static str>,
 }
@@ -138,8 +143,13 @@ impl Way<'_> {
         if from == to {
             return Some(Segment::between_ways(clock));
         }
+        let numbering = self.seen.get(at)?.numbering;
+        if !numbering.is_counted() {
+            return Some(uncounted(before, after, numbering, clock));
+        }
         let (a, b) = (self.numbers(from.clone()), self.numbers(to.clone()));
-        let later = self.numbers(to.end..self.hops.len());
+        let end = self.end_of_numbers(to.end);
+        let later = self.numbers(to.end..end);
         let gone = a.without(&b);
         let beyond = b.or(&later);
         let heard = recorded(before, self.taps.span(after.point), &a, &beyond, &clock);
@@ -148,7 +158,7 @@ impl Way<'_> {
         let heard = recorded(after, self.taps.span(before.point), &b, &a, &back);
         let unseen_before = b.without(&a).within(heard.0, heard.1).count();
         let is_incomplete = self.hops(from.start..to.end).any(|(_, seen)| seen.is_incomplete);
-        let Losses { certain, suspect, evidence } = self.losses(&lost, before, to.start);
+        let Losses { certain, suspect, evidence } = self.losses(&lost, before, to.start..end);
         let mut reasons: Vec<&'static str> = evidence.map(reason).into_iter().collect();
         if is_incomplete {
             reasons.push("more runs of loss than are kept");
@@ -160,9 +170,11 @@ impl Way<'_> {
             for (y, b) in self.hops(to.clone()) {
                 let both = a.numbers.and(&b.numbers);
                 remarked.extend(self::remarked(x, y, a, b, &both));
-                pcp.extend(pcp_changed(x, y, &both));
+                pcp.extend(pcp_changed(x, y, both.count()));
                 let clock = self.clocks.between(x.point, y.point);
-                delays.extend(timed(x, y).into_iter().map(|(at, delay)| clock.corrected(at, delay)));
+                let timed =
+                    if from.len() == 1 && to.len() == 1 { timed_by(&b.before, x, y) } else { timed(x, y) };
+                delays.extend(timed.into_iter().map(|(at, delay)| clock.corrected(at, delay)));
             }
         }
         let sum = |range, of: fn(&HopRecord) -> u64| self.hops(range).map(|(hop, _)| of(hop)).sum::<u64>();
@@ -182,15 +194,24 @@ impl Way<'_> {
             delay: clock.shared.then(|| delay(&delays)).flatten(),
             delay_variation: variation(delays),
             clock,
+            joined_by: numbering.joined_by(),
+            is_counted: true,
             suspect: reasons,
         })
     }
 
-    /// Divides what was lost before the stage that begins here into what is certain and what is not.
-    fn losses(&self, lost: &Intervals, before: &HopRecord, start: usize) -> Losses {
+    /// The first hop from here on of which the numbers are others.
+    fn end_of_numbers(&self, start: usize) -> usize {
+        let is_other = |seen: &Seen| !seen.numbering.is_counted();
+        let other = self.seen.iter().skip(start).position(is_other);
+        other.map_or(self.hops.len(), |more| start + more)
+    }
+
+    /// Divides what was lost before the first of these hops into what is certain and what is not.
+    fn losses(&self, lost: &Intervals, before: &HopRecord, hops: std::ops::Range<usize>) -> Losses {
         let mut behind = Vec::new();
-        let mut at = start;
-        while at < self.hops.len() {
+        let mut at = hops.start;
+        while at < hops.end {
             let stage = self.stage(at);
             at = stage.end.max(at + 1);
             behind.push(self.hops(stage).collect());
@@ -217,6 +238,8 @@ impl Segment {
             delay: None,
             delay_variation: None,
             clock,
+            joined_by: JoinedBy::Rtp,
+            is_counted: true,
             suspect: Vec::new(),
         }
     }
@@ -237,12 +260,52 @@ fn together(changes: Vec<Remarked>) -> Vec<Remarked> {
     all
 }
 
+/// A segment whose hops number their packets each in its own way: what is missing is not told.
+fn uncounted(before: &HopRecord, after: &HopRecord, numbering: Numbering, clock: ClockRelation) -> Segment {
+    let delays: Vec<i64> =
+        timed(before, after).into_iter().map(|(at, delay)| clock.corrected(at, delay)).collect();
+    let both = before.unique.min(after.unique);
+    Segment {
+        packets_in: before.unique,
+        packets_out: after.unique,
+        is_alternative: false,
+        lost: None,
+        lost_certain: None,
+        lost_suspect: None,
+        unseen_after: 0,
+        unseen_before: 0,
+        reordered_added: after.reordered.saturating_sub(before.reordered),
+        remarked: match (only_marking(before), only_marking(after)) {
+            (Some(from), Some(to)) if from == to => Vec::new(),
+            (Some(from), Some(to)) => vec![change(from, to, both, after)],
+            _ => by_samples(before, after, both),
+        },
+        pcp_changed: pcp_changed(before, after, both),
+        delay: clock.shared.then(|| delay(&delays)).flatten(),
+        delay_variation: variation(delays),
+        clock,
+        joined_by: numbering.joined_by(),
+        is_counted: false,
+        suspect: numbering.doubt().into_iter().collect(),
+    }
+}
+
+/// The codepoint of all packets of a hop.
+fn only_marking(hop: &HopRecord) -> Option<u8> {
+    let mut values = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0);
+    values.next().filter(|_| values.next().is_none())
+}
+
 /// The numbers that one hop saw, in coordinates that all hops share.
 pub(super) struct Seen {
     pub(super) numbers: Intervals,
     /// Where each part of the hop begins in the common coordinates.
     pub(super) bases: Vec<i64>,
     is_incomplete: bool,
+    /// How its numbers stand to those of the hop before.
+    numbering: Numbering,
+    /// What it has in common with the hop before.
+    before: Common,
 }
 
 /// Parts lie this far apart in the common coordinates: further than numbers of a part can be.
@@ -253,16 +316,23 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     let mut next = PART;
     for (k, hop) in hops.iter().enumerate() {
         let mut bases: Vec<Option<i64>> = vec![None; hop.parts.len()];
+        let mut numbering = Numbering::default();
+        let mut before: Common = (Vec::new(), JoinedBy::Rtp);
         // The hop just before is the likeliest to have seen the same parts.
         for (j, earlier) in hops.iter().enumerate().take(k).rev() {
             if bases.iter().all(Option::is_some) {
                 break;
             }
-            for m in matches(earlier, hop) {
+            let common = matches(earlier, hop);
+            for m in &common.0 {
                 let base = all.get(j).and_then(|seen| seen.bases.get(m.one)).copied();
                 if let (Some(base), Some(slot @ None)) = (base, bases.get_mut(m.other)) {
                     *slot = Some(base - i64::from(m.shift.cast_signed()));
                 }
+            }
+            if j + 1 == k {
+                numbering = Numbering::of(earlier, hop, &common.0, common.1);
+                before = common;
             }
         }
         let bases: Vec<i64> = bases
@@ -289,7 +359,7 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
             numbers.push(start, end);
         }
         let is_incomplete = hop.parts.iter().any(|p| p.missing_unlisted > 0);
-        all.push(Seen { numbers, bases, is_incomplete });
+        all.push(Seen { numbers, bases, is_incomplete, numbering, before });
     }
     all
 }
@@ -318,8 +388,7 @@ fn recorded(
 /// Which codepoint each number had at a hop, as intervals; none where packets overtook a change, so that numbers do not
 /// tell.
 fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
-    let values: Vec<u8> = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0).collect();
-    if let [only] = *values {
+    if let Some(only) = only_marking(hop) {
         return Some(vec![(only, seen.numbers.clone())]);
     }
     if hop.dscp_change_count > hop.dscp_changes.len() as u64 {
@@ -367,20 +436,17 @@ fn remarked(before: &HopRecord, after: &HopRecord, a: &Seen, b: &Seen, both: &In
 
 /// Where markings change too often to be listed: the share among the packets that both hops chose.
 fn by_samples(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<Remarked> {
-    let found = matches(before, after);
-    let theirs: std::collections::HashMap<(u16, u32), u8> =
-        after.samples.iter().map(|s| ((s.part, s.sequence), s.traffic_class.dscp().value())).collect();
     let mut counts: std::collections::BTreeMap<(u8, u8), u64> = std::collections::BTreeMap::new();
     let mut all = 0;
-    for s in &before.samples {
-        let to = found.iter().find(|m| m.one == usize::from(s.part)).and_then(|m| {
-            let part = u16::try_from(m.other).ok()?;
-            theirs.get(&(part, s.sequence.wrapping_add(m.shift)))
-        });
-        if let Some(&to) = to {
-            all += 1;
-            *counts.entry((s.traffic_class.dscp().value(), to)).or_default() += 1;
-        }
+    for (from, to) in super::order::chosen_by_both(
+        &matches(before, after),
+        before,
+        after,
+        |s| s.traffic_class,
+        |m| m.traffic_class,
+    ) {
+        all += 1;
+        *counts.entry((from.dscp().value(), to.dscp().value())).or_default() += 1;
     }
     let changed = counts.into_iter().filter(|((from, to), _)| from != to);
     changed.map(|((from, to), n)| change(from, to, n * both / all.max(1), after)).collect()
@@ -401,10 +467,10 @@ fn change(from: u8, to: u8, packets: u64, after: &HopRecord) -> Remarked {
     }
 }
 
-fn pcp_changed(before: &HopRecord, after: &HopRecord, both: &Intervals) -> Vec<(u8, u8, u64)> {
+fn pcp_changed(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<(u8, u8, u64)> {
     let main = |hop: &HopRecord| hop.pcp().iter().max_by_key(|p| p.1).map(|p| p.0);
     match (main(before), main(after)) {
-        (Some(from), Some(to)) if from != to => vec![(from, to, both.count())],
+        (Some(from), Some(to)) if from != to => vec![(from, to, both)],
         _ => Vec::new(),
     }
 }
@@ -473,7 +539,13 @@ mod tests {
             (hop.dscp_change_count, hop.dscp_changes) = (changes.len() as u64, changes);
             let mut numbers = Intervals::default();
             numbers.push(0, 10);
-            let seen = Seen { numbers, bases: vec![0], is_incomplete: false };
+            let seen = Seen {
+                numbers,
+                bases: vec![0],
+                is_incomplete: false,
+                numbering: Numbering::default(),
+                before: (Vec::new(), JoinedBy::Rtp),
+            };
             let told = markings(&hop, &seen);
             assert_eq!(told.is_some(), is_told, "{name}");
             if let Some(told) = told {
