@@ -248,12 +248,18 @@ fn udp((source, destination): (&str, &str)) -> Udp {
 }
 
 #[test]
-fn both_legs_of_a_relay_at_one_mirror_are_one_stream() {
+fn in_a_capture_from_one_point_each_ssrc_is_a_stream_of_its_own() {
+    let legs = vec![playing(&udp(IN), 1, 0, 1000, song), playing(&udp(OUT).ttl(60), 2, ms(3), 1000, song)];
+    assert_eq!(streams(&report_on(&[("mirror", legs)])).len(), 2);
+}
+
+#[test]
+fn both_legs_of_a_relay_at_one_mirror_are_one_stream_where_points_are_compared() {
     // With one address of the relay, and with one on either side.
     for out in [OUT, ("198.51.100.1:6000", "10.9.0.8:40002")] {
         let legs =
             vec![playing(&udp(IN), 1, 0, 1000, song), playing(&udp(out).ttl(60), 2, ms(3), 1000, song)];
-        let report = report_on(&[("mirror", legs)]);
+        let report = report_on(&[("mirror", legs), ("elsewhere", Vec::new())]);
         let stream = only_stream(&report);
         assert_eq!((&stream["ssrc"], &hops(stream)[1]["ssrc"]), (&json!("0x00000001"), &json!("0x00000002")));
         let segment = &stream["segments"][0];
@@ -287,7 +293,7 @@ fn the_same_music_in_two_calls_is_two_streams() {
     ] {
         let first = playing(&Udp::new("192.0.2.1:5000", &one), 1, 0, 1000, song);
         let second = playing(&Udp::new(second_source, &two), 2, later, 1000, song);
-        let report = report_on(&[("mirror", vec![first.clone(), second.clone()])]);
+        let report = report_on(&[("mirror", vec![first.clone(), second.clone()]), ("elsewhere", Vec::new())]);
         assert_eq!(streams(&report).len(), 2, "{name}");
         assert_eq!(report["joins"], json!([]), "{name}");
         if later != 0 {
@@ -301,7 +307,7 @@ fn the_same_music_in_two_calls_is_two_streams() {
 fn calls_that_begin_alike_and_go_on_otherwise_are_two_streams() {
     let first = playing(&udp(IN), 1, 0, 1000, song);
     let second = playing(&udp(OUT), 2, ms(30), 1000, |i| if i < 300 { song(i) } else { song(i) << 20 });
-    assert_eq!(streams(&report_on(&[("mirror", vec![first, second])])).len(), 2);
+    assert_eq!(streams(&report_on(&[("mirror", vec![first, second]), ("elsewhere", Vec::new())])).len(), 2);
 }
 
 #[test]
@@ -309,14 +315,14 @@ fn payloads_that_come_again_prove_nothing() {
     for (name, period) in [("silence", 1), ("a tone", 2), ("a short loop", 50)] {
         let again = |i: u32| song(i % period);
         let legs = vec![playing(&udp(IN), 1, 0, 1000, again), playing(&udp(OUT), 2, ms(3), 1000, again)];
-        let report = report_on(&[("mirror", legs)]);
+        let report = report_on(&[("mirror", legs), ("elsewhere", Vec::new())]);
         assert_eq!(streams(&report).len(), 2, "{name}");
         assert_eq!(report["joins"], json!([]), "{name}");
     }
     // What lies between pauses does.
     let talk = |i: u32| if (i / 100).is_multiple_of(2) { song(i) } else { 5 };
     let legs = vec![playing(&udp(IN), 1, 0, 1000, talk), playing(&udp(OUT), 2, ms(3), 1000, talk)];
-    only_stream(&report_on(&[("mirror", legs)]));
+    only_stream(&report_on(&[("mirror", legs), ("elsewhere", Vec::new())]));
 }
 
 #[test]
@@ -326,7 +332,7 @@ fn what_goes_to_two_receivers_stays_apart_and_is_listed() {
         playing(&udp(OUT), 2, ms(3), 1000, song),
         playing(&udp(("192.0.2.1:6002", "10.0.0.9:40004")), 3, ms(4), 1000, song),
     ];
-    let report = report_on(&[("mirror", legs.clone())]);
+    let report = report_on(&[("mirror", legs.clone()), ("elsewhere", Vec::new())]);
     assert_eq!(streams(&report).len(), 3);
     let joins = report["joins"].as_array().unwrap();
     assert_eq!(joins.len(), 1);
@@ -334,7 +340,7 @@ fn what_goes_to_two_receivers_stays_apart_and_is_listed() {
     let destinations: Vec<&Value> = views.iter().map(|view| &view["destination"]).collect();
     assert_eq!(destinations, [&json!(IN.1), &json!(OUT.1), &json!("10.0.0.9:40004")]);
     assert_eq!((&joins[0]["ssrc"], &views[2]["ssrc"]), (&json!("0x00000001"), &json!("0x00000003")));
-    let text = report_in(&[("mirror", legs)], "text");
+    let text = report_in(&[("mirror", legs), ("elsewhere", Vec::new())], "text");
     assert!(
         text.stdout().contains("\nNOT JOINED\n  The same payload goes several ways"),
         "{}",
@@ -346,7 +352,7 @@ fn what_goes_to_two_receivers_stays_apart_and_is_listed() {
 fn an_echo_is_not_the_stream_going_on() {
     let back = ("192.0.2.1:5000", "10.0.0.5:40000");
     let legs = vec![playing(&udp(IN), 1, 0, 1000, song), playing(&udp(back), 2, ms(30), 1000, song)];
-    assert_eq!(streams(&report_on(&[("mirror", legs)])).len(), 2);
+    assert_eq!(streams(&report_on(&[("mirror", legs), ("elsewhere", Vec::new())])).len(), 2);
 }
 
 #[test]
@@ -371,7 +377,7 @@ fn very_many_streams_with_one_payload_are_told_and_not_joined() {
         let (source, destination) = (format!("10.2.{n}.1:40000"), format!("10.3.{n}.1:40000"));
         legs.push(playing(&Udp::new(&source, &destination), n + 1, i64::from(n) * ms(1), 200, song));
     }
-    let report = report_on(&[("mirror", legs)]);
+    let report = report_on(&[("mirror", legs), ("elsewhere", Vec::new())]);
     assert_eq!(streams(&report).len(), 90);
     let joins = report["joins"].as_array().unwrap();
     assert_eq!(joins.len(), 1);

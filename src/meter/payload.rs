@@ -87,9 +87,7 @@ impl Choice {
     const FINE: Self = Self(1 << 30);
     /// One in eight.
     const COARSE: Self = Self(1 << 29);
-    /// One in sixteen: at one point alone a relay is seldom heard on both sides.
-    const ALONE: Self = Self(1 << 28);
-    /// None: streams are many, and there is no other point where they could be heard again; or they are too many.
+    /// None: there is no other point where a stream could be heard again, or streams are too many.
     const NOTHING: Self = Self(0);
 
     /// For so many streams at a time.
@@ -97,8 +95,7 @@ impl Choice {
         match (Sampling::is_crowd(streams), has_other_points) {
             (false, true) => Self::FINE,
             (true, true) if streams < TOO_MANY => Self::COARSE,
-            (false, false) => Self::ALONE,
-            (true, _) => Self::NOTHING,
+            _ => Self::NOTHING,
         }
     }
 
@@ -277,9 +274,7 @@ mod tests {
 
     #[test]
     fn as_many_are_chosen_as_a_choice_says() {
-        for (choice, one_in) in
-            [(Choice::FINE, 4), (Choice::COARSE, 8), (Choice::ALONE, 16), (Choice::NOTHING, usize::MAX)]
-        {
+        for (choice, one_in) in [(Choice::FINE, 4), (Choice::COARSE, 8), (Choice::NOTHING, usize::MAX)] {
             let packets: Vec<_> = (0..4000).map(|n| packet(0x80, &[], &noise(n))).collect();
             let prints = packets.iter().map(|p| choice.print(Payload::of_packet(p, p.len())));
             let chosen: Vec<Print> = prints.filter(|p| *p != Print::NONE).collect();
