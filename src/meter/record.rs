@@ -36,7 +36,7 @@ pub struct StreamRecord {
     /// Mean payload size: octets of the IP packet.
     pub mean_octets: f32,
     /// The places at which it was seen, in the order of travel.
-    pub hops: SmallVec<[HopRecord; 1]>,
+    pub hops: Vec<HopRecord>,
     /// What STUN, TURN and DTLS on the flow said.
     pub facts: Option<Arc<FlowFacts>>,
 }

@@ -87,7 +87,7 @@ pub(super) fn stream(number: u32) -> JudgedStream {
             }],
             packet_interval_seconds: Some(0.02),
             mean_octets: 200.0,
-            hops: smallvec![hop(0, &[], 64, &[(46, 3000)])],
+            hops: vec![hop(0, &[], 64, &[(46, 3000)])],
             facts: None,
         }),
         direction: Direction::Forward,
@@ -137,7 +137,7 @@ fn streams() -> Vec<JudgedStream> {
     ends(&mut bleached, "10.20.0.44:50004", "198.51.100.9:50010");
     bleached.call = 1;
     bleached.record.hops =
-        smallvec![hop(0, &[vlan(20)], 64, &[(46, 3000)]), hop(1, &[vlan(30)], 63, &[(0, 2990)])];
+        vec![hop(0, &[vlan(20)], 64, &[(46, 3000)]), hop(1, &[vlan(30)], 63, &[(0, 2990)])];
     bleached.record.hops[0].other =
         Some(Box::new(OtherMarkings { pcp: smallvec![(5, 3000)], ..OtherMarkings::default() }));
     bleached.record.hops[1].expected = 3000;
@@ -148,7 +148,7 @@ fn streams() -> Vec<JudgedStream> {
     let mut unmarked_back = reversed(&bleached, 2, 3);
     bleached.reverse_of = Some(3);
     unmarked_back.record.hops =
-        smallvec![hop(1, &[vlan(30)], 57, &[(0, 3000)]), hop(0, &[vlan(20)], 56, &[(0, 3000)])];
+        vec![hop(1, &[vlan(30)], 57, &[(0, 3000)]), hop(0, &[vlan(20)], 56, &[(0, 3000)])];
     unmarked_back.markings = smallvec![Marking::Unmarked, Marking::Inherited];
 
     let mut six = stream(4);
@@ -168,9 +168,9 @@ fn streams() -> Vec<JudgedStream> {
         clock_rate: None,
         clock_source: ClockSource::Unknown,
     }];
-    six.record.hops = smallvec![hop(2, &[], 61, &[(34, 3500), (0, 1500)])];
+    six.record.hops = vec![hop(2, &[], 61, &[(34, 3500), (0, 1500)])];
     six.record.hops[0].jitter = None;
-    six.record.hops[0].ways = smallvec![
+    six.record.hops[0].ways = vec![
         Way { ttl: 61, packets: 3500, path: None, first: at(0), last: at(42) },
         Way { ttl: 60, packets: 1500, path: Some(path(1, &[])), first: at(42), last: at(60) }
     ];
@@ -196,7 +196,7 @@ fn relayed() -> JudgedStream {
         destination: "192.0.2.2".parse().unwrap(),
         dscp: Dscp::DF,
     };
-    relayed.record.hops = smallvec![
+    relayed.record.hops = vec![
         hop(0, &[channel], 64, &[(34, 120)]),
         hop(1, &[tunnel, Layer::Gre { key: Some(7) }, channel], 63, &[(34, 120)]),
         hop(2, &[channel], 62, &[(8, 100)]),
@@ -470,7 +470,7 @@ pub(super) fn joined() -> Outcome {
     let mut there = stream(0);
     there.reverse_of = Some(1);
     there.record.hops =
-        smallvec![at_point(0, 64, 46, 3000), at_point(1, 62, 46, 3000), at_point(2, 61, 0, 2980)];
+        vec![at_point(0, 64, 46, 3000), at_point(1, 62, 46, 3000), at_point(2, 61, 0, 2980)];
     there.record.hops[2].flow = flow("203.0.113.5:61000", "52.112.100.7:3479");
     there.markings = smallvec![Marking::Conformant, Marking::Conformant, Marking::Remarked];
     let remarked = Remarked { from: Dscp::EF, to: Dscp::DF, packets: 2980, first: at(0), last: at(60) };
@@ -487,7 +487,7 @@ pub(super) fn joined() -> Outcome {
     let mut back = reversed(&there, 0, 1);
     back.expectation = crate::policy::Expectation::ClassOrUnmarked;
     back.record.hops =
-        smallvec![at_point(2, 57, 0, 2950), at_point(1, 56, 46, 2950), at_point(0, 54, 46, 2940)];
+        vec![at_point(2, 57, 0, 2950), at_point(1, 56, 46, 2950), at_point(0, 54, 46, 2940)];
     for hop in &mut back.record.hops {
         hop.flow = back.record.flow;
     }

@@ -41,7 +41,7 @@ pub struct Head {
 impl Head {
     /// The record of which this is the head.
     #[must_use]
-    pub fn with_hops(self, hops: SmallVec<[HopRecord; 1]>) -> StreamRecord {
+    pub fn with_hops(self, hops: Vec<HopRecord>) -> StreamRecord {
         let Self {
             point,
             flow,

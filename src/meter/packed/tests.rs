@@ -221,7 +221,7 @@ fn paths() -> Vec<Arc<Path>> {
 }
 
 fn record(records: &Records, number: u32) -> Option<StreamRecord> {
-    let mut hops = smallvec::SmallVec::new();
+    let mut hops = Vec::new();
     let head = records.unpack(number, |hop| hops.push(hop))?;
     Some(head.with_hops(hops))
 }

@@ -78,7 +78,8 @@ fn look_first(view: &View<'_>, groups: &[Group<'_>], page: &mut Page<'_>) -> io:
     let place = group.like.spot.words(group.ttls, view);
     let before = if group.like.kind == FindingKind::UnmarkedAtSource { "before " } else { "" };
     page.entry(Look::from(group.like.severity), lead, &format!("{before}{place}"))?;
-    page.entry(Look::Plain, "              ", &format!("{}: {}", group.title(view), group.extent()))
+    let what = [group.title(view), group.extent()].into_iter().filter(|words| !words.is_empty());
+    page.entry(Look::Plain, "              ", &what.collect::<Vec<_>>().join(": "))
 }
 
 const fn is_about_marking(kind: FindingKind) -> bool {

@@ -43,7 +43,9 @@ fn write_group(view: &View<'_>, group: &Group<'_>, page: &mut Page<'_>) -> io::R
     if group.like.spot != Spot::Everywhere {
         page.entry(Look::Faint, "  where    ", &group.like.spot.words(group.ttls, view))?;
     }
-    let extent = format!("{}; {} UTC", group.extent(), span(group.first, group.last));
+    let when = format!("{} UTC", span(group.first, group.last));
+    let extent = [group.extent(), when].into_iter().filter(|words| !words.is_empty());
+    let extent = extent.collect::<Vec<_>>().join("; ");
     page.entry(Look::Faint, "  extent   ", &extent)?;
     page.entry(Look::Faint, "  found    ", &found(view, group))?;
     page.entry(Look::Strong, "  check    ", group.like.advice)

@@ -134,7 +134,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// On how many streams, calls and packets.
+    /// On how many streams, calls and packets; empty where it is about a point as such.
     pub(super) fn extent(&self) -> String {
         use super::numbers::counted;
         let mut words = Vec::new();
@@ -143,7 +143,9 @@ impl<'a> Group<'a> {
                 words.push(counted(numbers.len() as u64, what));
             }
         }
-        words.push(counted(self.packets, "packet"));
+        if self.packets > 0 {
+            words.push(counted(self.packets, "packet"));
+        }
         words.join(", ")
     }
 }

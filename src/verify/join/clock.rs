@@ -60,7 +60,7 @@ pub(in crate::verify) struct Clocks {
 /// Without configuration, points share a clock unless the smallest delay is negative or above this.
 const LONGEST_NS: i64 = 1_000_000_000;
 /// Delays of one pair of points that are kept.
-const MOST: usize = 100_000;
+const MOST: usize = 1 << 15;
 
 /// What points heard of each other's packets, to tell their clocks by.
 #[derive(Debug, Default)]

@@ -46,7 +46,10 @@ pub(in crate::verify) fn matches(one: &HopRecord, other: &HopRecord) -> Common {
 }
 
 /// The parts that two hops have in common, and by what that is known.
-pub(in crate::verify) type Common = (Vec<Match>, JoinedBy);
+pub(in crate::verify) type Common = (Matches, JoinedBy);
+
+/// Mostly one: a stream of one part.
+pub(in crate::verify) type Matches = SmallVec<[Match; 1]>;
 
 /// By what two hops are known to have heard the same packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +72,12 @@ impl JoinedBy {
 }
 
 /// The parts that two hops have in common by RTP's own identity.
-pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
+pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Matches {
     if one.ssrc != other.ssrc {
-        return Vec::new();
+        return Matches::new();
     }
     let (ours, theirs) = (memories(one), memories(other));
-    let mut found: Vec<Match> = Vec::new();
+    let mut found = Matches::new();
     let mut rest = theirs.iter().peekable();
     for &(wire, timestamp, part, sequence) in &ours {
         while rest.next_if(|t| (t.0, t.1) < (wire, timestamp)).is_some() {}
@@ -101,13 +104,15 @@ pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
     }
     // Of a part that seems to match several ways, the way with the most packets is right.
     found.sort_by_key(|m| std::cmp::Reverse(m.equal));
-    let mut best: Vec<Match> = Vec::new();
+    let mut best = Matches::new();
     for m in found {
         if !best.iter().any(|b| b.one == m.one || b.other == m.other) {
             best.push(m);
         }
     }
-    best.retain(|m| !contradicts(one, other, m));
+    // Where all that the one remembers is at the other, nothing can contradict.
+    let fewest = ours.len().min(theirs.len());
+    best.retain(|m| m.equal >= fewest || !contradicts(one, other, m));
     best
 }
 

@@ -1,8 +1,10 @@
 //! Sets of numbers as sorted intervals: what was seen, and what was not.
 
+use smallvec::SmallVec;
+
 /// Disjoint half-open intervals in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::verify) struct Intervals(Vec<(i64, i64)>);
+pub(in crate::verify) struct Intervals(SmallVec<[(i64, i64); 2]>);
 
 impl Intervals {
     /// Adds an interval behind all others; empty ones are passed over.
@@ -62,7 +64,7 @@ impl Intervals {
 
     /// What is in either.
     pub(in crate::verify) fn or(&self, other: &Self) -> Self {
-        let mut all: Vec<(i64, i64)> = self.0.iter().chain(&other.0).copied().collect();
+        let mut all: SmallVec<[(i64, i64); 4]> = self.0.iter().chain(&other.0).copied().collect();
         all.sort_unstable();
         let mut either = Self::default();
         for (start, end) in all {

@@ -61,7 +61,7 @@ impl Joining {
         };
         views.sort_by_key(|v| Reverse(v.head.unique));
         let placed = |view: &View, hop, counted| Placed { item: Item { record: view.number, hop }, counted };
-        let mut hops: Vec<Placed<'_>> = views
+        let mut hops: SmallVec<[Placed<'_>; 8]> = views
             .iter()
             .flat_map(|view| (0..ALL).zip(group.hops(view)).map(|(hop, counted)| placed(view, hop, counted)))
             .collect();
@@ -165,7 +165,7 @@ impl Joined {
     /// A stream with all its hops, in the order of travel.
     pub(in crate::verify) fn stream(&self, number: u32, records: &Records) -> Option<StreamRecord> {
         let items = self.items(number);
-        let mut hops: SmallVec<[HopRecord; 1]> = SmallVec::with_capacity(items.len());
+        let mut hops: Vec<HopRecord> = Vec::with_capacity(items.len());
         if let [Item { record, hop: ALL }] = *items {
             let head = records.unpack(record, |hop| hops.push(hop))?;
             return Some(head.with_hops(hops));
@@ -184,8 +184,10 @@ impl Joined {
         }
         for (place, item) in items.iter().enumerate() {
             let from = place + there.iter().skip(place).position(|t| t == item)?;
-            there.swap(place, from);
-            hops.swap(place, from);
+            if from != place {
+                there.swap(place, from);
+                hops.swap(place, from);
+            }
         }
         hops.truncate(items.len());
         let heads = Heads { by_travel: heads, numbers };

@@ -2,7 +2,7 @@
 
 use crate::meter::{HopRecord, PayloadMark};
 
-use super::identity::Match;
+use super::identity::{Match, Matches};
 
 /// One packet at two hops.
 pub(in crate::verify) type Pair = (PayloadMark, PayloadMark);
@@ -37,7 +37,7 @@ pub(in crate::verify) fn pairs(ours: &[PayloadMark], theirs: &[PayloadMark]) -> 
 
 /// The parts that two hops have in common by payload, where the other hop's numbers are this one's and a constant. A
 /// relay that numbers packets anew has no such constant.
-pub(super) fn matches(one: &HopRecord, other: &HopRecord) -> Vec<Match> {
+pub(super) fn matches(one: &HopRecord, other: &HopRecord) -> Matches {
     let mut pairs = pairs(&one.marks, &other.marks);
     pairs.sort_by_key(|(a, b)| (a.part, b.part, a.sequence));
     let mut found: Vec<Match> = Vec::new();

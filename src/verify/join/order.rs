@@ -15,17 +15,8 @@ use crate::terms::{Direction, FlowKey};
 const LONGEST_NS: i64 = 1_000_000_000;
 
 /// Puts hops into the order of travel.
-pub(super) fn by_travel(hops: &mut Vec<Placed<'_>>, points: &[String], policy: &Policy) {
+pub(super) fn by_travel(hops: &mut [Placed<'_>], points: &[String], policy: &Policy) {
     let direction = told_direction(hops.iter().map(|h| h.counted.flow), policy).unwrap_or(Direction::Forward);
-    let mut legs: Vec<Vec<Placed<'_>>> = Vec::new();
-    for hop in std::mem::take(hops) {
-        let own = (hop.counted.flow, hop.counted.ssrc);
-        let is_own = |h: &Placed<'_>| (h.counted.flow, h.counted.ssrc) == own;
-        match legs.iter_mut().find(|leg| leg.first().is_some_and(is_own)) {
-            Some(leg) => leg.push(hop),
-            None => legs.push(vec![hop]),
-        }
-    }
     let name = |hop: &HopRecord| points.get(usize::from(hop.point.0)).map_or("", String::as_str);
     let by_path = |a: &HopRecord, b: &HopRecord| {
         policy.order(name(a), name(b), direction).filter(|order| order.is_ne())
@@ -39,6 +30,18 @@ pub(super) fn by_travel(hops: &mut Vec<Placed<'_>>, points: &[String], policy: &
             .cmp(&a.ttl())
             .then_with(|| by_path(a, b).or_else(|| by_time(a, b)).unwrap_or_else(|| as_named(a, b)))
     };
+    let own = |hop: &Placed<'_>| (hop.counted.flow, hop.counted.ssrc);
+    if hops.iter().skip(1).all(|hop| hops.first().is_some_and(|first| own(first) == own(hop))) {
+        insertion_sort(hops, |a, b| within_leg(a.counted, b.counted));
+        return;
+    }
+    let mut legs: Vec<Vec<Placed<'_>>> = Vec::new();
+    for &hop in &*hops {
+        match legs.iter_mut().find(|leg| leg.first().is_some_and(|first| own(first) == own(&hop))) {
+            Some(leg) => leg.push(hop),
+            None => legs.push(vec![hop]),
+        }
+    }
     for leg in &mut legs {
         insertion_sort(leg, |a, b| within_leg(a.counted, b.counted));
     }
@@ -55,7 +58,9 @@ pub(super) fn by_travel(hops: &mut Vec<Placed<'_>>, points: &[String], policy: &
             .unwrap_or_else(|| as_named(a_last, b_first))
     };
     insertion_sort(&mut legs, between_legs);
-    hops.extend(legs.into_iter().flatten());
+    for (place, hop) in hops.iter_mut().zip(legs.into_iter().flatten()) {
+        *place = hop;
+    }
 }
 
 fn ends<'a>(leg: &[Placed<'a>]) -> Option<(&'a HopRecord, &'a HopRecord)> {

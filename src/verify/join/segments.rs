@@ -1,8 +1,10 @@
 //! Between neighbouring hops: loss, marking, delay, order.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::clock::{ClockRelation, Clocks};
 use super::doubt::{Losses, divide};
-use super::identity::{Common, JoinedBy, matches};
+use super::identity::{Common, JoinedBy, Matches, matches};
 use super::intervals::Intervals;
 use super::numbering::Numbering;
 use super::order::{timed, timed_by};
@@ -209,6 +211,9 @@ impl Way<'_> {
 
     /// Divides what was lost before the first of these hops into what is certain and what is not.
     fn losses(&self, lost: &Intervals, before: &HopRecord, hops: std::ops::Range<usize>) -> Losses {
+        if lost.count() == 0 {
+            return Losses::default();
+        }
         let mut behind = Vec::new();
         let mut at = hops.start;
         while at < hops.end {
@@ -300,7 +305,7 @@ fn only_marking(hop: &HopRecord) -> Option<u8> {
 pub(super) struct Seen {
     pub(super) numbers: Intervals,
     /// Where each part of the hop begins in the common coordinates.
-    pub(super) bases: Vec<i64>,
+    pub(super) bases: SmallVec<[i64; 2]>,
     is_incomplete: bool,
     /// How its numbers stand to those of the hop before.
     numbering: Numbering,
@@ -315,9 +320,9 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     let mut all: Vec<Seen> = Vec::with_capacity(hops.len());
     let mut next = PART;
     for (k, hop) in hops.iter().enumerate() {
-        let mut bases: Vec<Option<i64>> = vec![None; hop.parts.len()];
+        let mut bases: SmallVec<[Option<i64>; 2]> = smallvec![None; hop.parts.len()];
         let mut numbering = Numbering::default();
-        let mut before: Common = (Vec::new(), JoinedBy::Rtp);
+        let mut before: Common = (Matches::new(), JoinedBy::Rtp);
         // The hop just before is the likeliest to have seen the same parts.
         for (j, earlier) in hops.iter().enumerate().take(k).rev() {
             if bases.iter().all(Option::is_some) {
@@ -335,7 +340,7 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
                 before = common;
             }
         }
-        let bases: Vec<i64> = bases
+        let bases: SmallVec<[i64; 2]> = bases
             .into_iter()
             .map(|base| {
                 base.unwrap_or_else(|| {
@@ -344,7 +349,7 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
                 })
             })
             .collect();
-        let mut runs: Vec<(i64, i64)> = Vec::new();
+        let mut runs: SmallVec<[(i64, i64); 4]> = SmallVec::new();
         for (part, base) in hop.parts.iter().zip(&bases) {
             let mut from = base + i64::from(part.lowest);
             for run in &part.missing {
@@ -419,6 +424,9 @@ fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
 }
 
 fn remarked(before: &HopRecord, after: &HopRecord, a: &Seen, b: &Seen, both: &Intervals) -> Vec<Remarked> {
+    if only_marking(before).is_some_and(|marking| only_marking(after) == Some(marking)) {
+        return Vec::new();
+    }
     let (Some(was), Some(is)) = (markings(before, a), markings(after, b)) else {
         return by_samples(before, after, both.count());
     };
@@ -541,10 +549,10 @@ mod tests {
             numbers.push(0, 10);
             let seen = Seen {
                 numbers,
-                bases: vec![0],
+                bases: smallvec![0],
                 is_incomplete: false,
                 numbering: Numbering::default(),
-                before: (Vec::new(), JoinedBy::Rtp),
+                before: (Matches::new(), JoinedBy::Rtp),
             };
             let told = markings(&hop, &seen);
             assert_eq!(told.is_some(), is_told, "{name}");
