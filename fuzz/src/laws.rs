@@ -120,7 +120,7 @@ pub fn of_stun(stun: &StunRecord) {
 }
 
 /// Every RTP packet is counted once: at one hop, or among those that found none.
-pub fn of_sum(streams: &[Box<StreamRecord>], counters: &MeterCounters, rtp_packets: u64) {
+pub fn of_sum(streams: &[StreamRecord], counters: &MeterCounters, rtp_packets: u64) {
     let at_hops: u64 = streams.iter().flat_map(|s| &s.hops).map(|hop| hop.packets).sum();
     let elsewhere = counters.unconfirmed_rtp_packets + counters.packets_beyond_hop_limit;
     assert_eq!(at_hops + elsewhere, rtp_packets, "{counters:?}");

@@ -29,7 +29,7 @@ pub const NARROW: Limits = Limits {
 /// What a listener heard.
 pub struct Heard {
     /// All streams, in the order in which they ended.
-    pub streams: Vec<Box<StreamRecord>>,
+    pub streams: Vec<StreamRecord>,
     /// All pairs of STUN client and server.
     pub stun: Vec<StunRecord>,
     /// What was dropped on the way.

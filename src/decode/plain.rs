@@ -48,7 +48,11 @@ pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Plain<'a>> {
         && head[rtp] == 0x80
         // RFC 5761, section 4: 64 to 95 may be RTCP.
         && !(64..=95).contains(&payload_type);
-    is_plain.then(|| Plain {
+    if !is_plain {
+        return None;
+    }
+    // Not in a closure: that is not always built into the caller.
+    Some(Plain {
         addresses: Addresses::V4 { source: u32_at(head, ip + 12), destination: u32_at(head, ip + 16) },
         source_port: u16_at(head, udp),
         destination_port: u16_at(head, udp + 2),

@@ -128,7 +128,7 @@ pub struct Meter {
     /// Which packets are looked at more closely.
     choice: Choice,
     batch: Vec<Pending>,
-    ended: Vec<Box<StreamRecord>>,
+    ended: Vec<StreamRecord>,
     counters: MeterCounters,
 }
 
@@ -400,12 +400,12 @@ impl Meter {
             records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths, is_compared)
         {
             let facts = self.facts.shared(record.flow);
-            self.ended.push(Box::new(StreamRecord { facts, ..record }));
+            self.ended.push(StreamRecord { facts, ..record });
         }
     }
 
     /// Streams that have ended since the last call.
-    pub fn take_ended(&mut self) -> Vec<Box<StreamRecord>> {
+    pub fn take_ended(&mut self) -> Vec<StreamRecord> {
         std::mem::take(&mut self.ended)
     }
 
@@ -413,7 +413,7 @@ impl Meter {
     pub fn finish(
         mut self,
         paths: &PathTable,
-        mut sink: impl FnMut(Box<StreamRecord>),
+        mut sink: impl FnMut(StreamRecord),
     ) -> (Vec<StunRecord>, MeterCounters) {
         self.flush(paths);
         self.candidates.close();

@@ -38,7 +38,7 @@ fn rate_of(_: u8) -> Option<(ClockRate, ClockSource)> {
     ClockRate::from_hz(8000).map(|rate| (rate, ClockSource::Static))
 }
 
-fn streams(packets: &[Observation<'_>]) -> Vec<Box<StreamRecord>> {
+fn streams(packets: &[Observation<'_>]) -> Vec<StreamRecord> {
     let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
     let mut paths = PathTable::new(1);
     paths.intern(0, &[]);

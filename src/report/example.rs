@@ -170,7 +170,7 @@ fn streams() -> Vec<JudgedStream> {
     }];
     six.record.hops = vec![hop(2, &[], 61, &[(34, 3500), (0, 1500)])];
     six.record.hops[0].jitter = None;
-    six.record.hops[0].ways = vec![
+    six.record.hops[0].ways = smallvec![
         Way { ttl: 61, packets: 3500, path: None, first: at(0), last: at(42) },
         Way { ttl: 60, packets: 1500, path: Some(path(1, &[])), first: at(42), last: at(60) }
     ];
@@ -469,8 +469,7 @@ pub(super) fn joined() -> Outcome {
     };
     let mut there = stream(0);
     there.reverse_of = Some(1);
-    there.record.hops =
-        vec![at_point(0, 64, 46, 3000), at_point(1, 62, 46, 3000), at_point(2, 61, 0, 2980)];
+    there.record.hops = vec![at_point(0, 64, 46, 3000), at_point(1, 62, 46, 3000), at_point(2, 61, 0, 2980)];
     there.record.hops[2].flow = flow("203.0.113.5:61000", "52.112.100.7:3479");
     there.markings = smallvec![Marking::Conformant, Marking::Conformant, Marking::Remarked];
     let remarked = Remarked { from: Dscp::EF, to: Dscp::DF, packets: 2980, first: at(0), last: at(60) };
@@ -486,8 +485,7 @@ pub(super) fn joined() -> Outcome {
 
     let mut back = reversed(&there, 0, 1);
     back.expectation = crate::policy::Expectation::ClassOrUnmarked;
-    back.record.hops =
-        vec![at_point(2, 57, 0, 2950), at_point(1, 56, 46, 2950), at_point(0, 54, 46, 2940)];
+    back.record.hops = vec![at_point(2, 57, 0, 2950), at_point(1, 56, 46, 2950), at_point(0, 54, 46, 2940)];
     for hop in &mut back.record.hops {
         hop.flow = back.record.flow;
     }
