@@ -172,7 +172,7 @@ fn outcome(data: &[u8], seed: u64) -> Option<Outcome> {
             frames: gap.frames,
             evidence: TapEvidence::TunnelSequence,
         }));
-        streams.extend(heard.streams.into_iter());
+        streams.extend(heard.streams);
         material.stun.extend(heard.stun);
         material.counters.add(&heard.counters);
     }

@@ -194,7 +194,7 @@ impl Draw<'_> {
                 .into(),
             packet_interval_seconds: self.chance().then_some(0.02),
             mean_octets: 214.5,
-            hops: self.list(3, |d| d.hop((point, flow, ssrc), paths)).into(),
+            hops: self.list(3, |d| d.hop((point, flow, ssrc), paths)),
             facts: self.chance().then(|| {
                 Arc::new(FlowFacts {
                     stun: self.chance(),
