@@ -44,10 +44,19 @@ fn hosts(ends: &Ends) -> Hosts {
     (ends.point, a.min(b), a.max(b))
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "a part of a hash")]
+fn hash(hosts: Hosts) -> u32 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    hosts.hash(&mut hasher);
+    hasher.finish() as u32
+}
+
 /// Streams that are to be paired, in order of time, so that every run decides alike.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
-    order: Vec<(Hosts, u32)>,
+    /// By a part of a hash of the hosts: the hosts themselves would take five times as much.
+    order: Vec<(u32, u32)>,
     standings: Vec<Standing>,
 }
 
@@ -58,7 +67,7 @@ impl Pairing {
         // As long as no other stream of its hosts is known.
         let mut alone = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
         if let Some(ends) = ends {
-            self.order.push((hosts(&ends), number));
+            self.order.push((hash(hosts(&ends)), number));
             let member = Member { number, ends, class: None };
             alone.direction = directions(&[member], policy).first().copied().unwrap_or(alone.direction);
         }
@@ -79,7 +88,7 @@ impl Pairing {
 }
 
 fn pair(
-    order: &[(Hosts, u32)],
+    order: &[(u32, u32)],
     mut standings: Vec<Standing>,
     ends_of: impl Fn(u32) -> Option<Ends>,
     classes: &Classes,
@@ -88,21 +97,24 @@ fn pair(
     // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
     let mut call_of: Vec<u32> = (0_u32..).take(standings.len()).collect();
     for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
-        let members: Vec<Member> = group
+        let mut members: Vec<Member> = group
             .iter()
             .filter_map(|&(_, number)| {
                 Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
             })
             .collect();
-        for (member, direction) in members.iter().zip(directions(&members, policy)) {
-            standings[member.number as usize].direction = direction;
-        }
-        for (a, b) in reverses(&members) {
-            standings[a as usize].reverse_of = Some(b);
-            standings[b as usize].reverse_of = Some(a);
-        }
-        for (member, first) in members.iter().zip(calls(&members)) {
-            call_of[member.number as usize] = first;
+        members.sort_by_key(|m| (hosts(&m.ends), m.number));
+        for members in members.chunk_by(|a, b| hosts(&a.ends) == hosts(&b.ends)) {
+            for (member, direction) in members.iter().zip(directions(members, policy)) {
+                standings[member.number as usize].direction = direction;
+            }
+            for (a, b) in reverses(members) {
+                standings[a as usize].reverse_of = Some(b);
+                standings[b as usize].reverse_of = Some(a);
+            }
+            for (member, first) in members.iter().zip(calls(members)) {
+                call_of[member.number as usize] = first;
+            }
         }
     }
     let mut next = 0;

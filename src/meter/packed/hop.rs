@@ -125,8 +125,8 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
             write_histogram(histogram, true, out);
         }
     }
-    write_parts(parts, *first, out);
-    write_samples(samples, *first, out);
+    write_parts(parts, (*first, *last), out);
+    write_samples(samples, nothing_before(*first, parts.first()), out);
     if head.has_marks {
         write_marks(marks, *first, out);
     }
@@ -180,6 +180,7 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
             fragments: histogram(),
         })
     });
+    let parts = read_parts((first, last), from);
     HopRecord {
         point: head.point,
         flow: head.flow,
@@ -203,8 +204,8 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
         dscp_change_count,
         ecn,
         other,
-        parts: read_parts(first, from),
-        samples: read_samples(first, from),
+        samples: read_samples(nothing_before(first, parts.first()), from),
+        parts,
         marks: if head.has_marks { read_marks(first, from) } else { Vec::new() },
         octets,
     }
@@ -282,7 +283,8 @@ fn read_changes(first: Timestamp, from: &mut Reader<'_>) -> (Vec<DscpChange>, u6
     (changes.collect(), count)
 }
 
-fn write_parts(parts: &[Part], first: Timestamp, out: &mut Writer) {
+/// `first` and `last` are those of the hop: mostly the one part's too.
+fn write_parts(parts: &[Part], (first, last): (Timestamp, Timestamp), out: &mut Writer) {
     out.count(parts.len());
     let mut known = first;
     for Part { lowest, highest, begin, end, missing, missing_unlisted } in parts {
@@ -293,7 +295,7 @@ fn write_parts(parts: &[Part], first: Timestamp, out: &mut Writer) {
         out.moment(begin.arrival, known);
         out.signed(i64::from(end.sequence) - i64::from(*highest));
         out.signed(end.timestamp.since(begin.timestamp).into());
-        out.moment(end.arrival, begin.arrival);
+        out.moment(end.arrival, last);
         out.number(*missing_unlisted);
         out.count(missing.len());
         let (mut next, mut until_ms) = (*lowest, 0);
@@ -314,7 +316,7 @@ fn beside(known: u32, difference: i64) -> u32 {
     u32::try_from(i64::from(known).wrapping_add(difference) & i64::from(u32::MAX)).unwrap_or(known)
 }
 
-fn read_parts(first: Timestamp, from: &mut Reader<'_>) -> Vec<Part> {
+fn read_parts((first, last): (Timestamp, Timestamp), from: &mut Reader<'_>) -> Vec<Part> {
     let count = from.count();
     let mut known = first;
     let mut parts = Vec::with_capacity(count.min(crate::meter::MAX_PARTS));
@@ -326,7 +328,7 @@ fn read_parts(first: Timestamp, from: &mut Reader<'_>) -> Vec<Part> {
         let begin = Anchor { sequence, timestamp, arrival: from.moment(known) };
         let sequence = beside(highest, from.signed());
         let timestamp = RtpTime(beside(begin.timestamp.0, from.signed()));
-        let end = Anchor { sequence, timestamp, arrival: from.moment(begin.arrival) };
+        let end = Anchor { sequence, timestamp, arrival: from.moment(last) };
         let missing_unlisted = from.number();
         let runs = from.count();
         let (mut next, mut until_ms) = (lowest, 0);
@@ -346,9 +348,8 @@ fn read_parts(first: Timestamp, from: &mut Reader<'_>) -> Vec<Part> {
 }
 
 /// Samples differ little from one to the next: mostly in time, number and timestamp alone.
-fn write_samples(samples: &[Sample], first: Timestamp, out: &mut Writer) {
+fn write_samples(samples: &[Sample], mut before: Sample, out: &mut Writer) {
     out.count(samples.len());
-    let mut before = nothing_before(first);
     for sample in samples {
         let Sample { arrival, sequence, timestamp, part, traffic_class } = *sample;
         let is_other = part != before.part || traffic_class != before.traffic_class;
@@ -365,9 +366,8 @@ fn write_samples(samples: &[Sample], first: Timestamp, out: &mut Writer) {
     }
 }
 
-fn read_samples(first: Timestamp, from: &mut Reader<'_>) -> Vec<Sample> {
+fn read_samples(mut before: Sample, from: &mut Reader<'_>) -> Vec<Sample> {
     let count = from.count();
-    let mut before = nothing_before(first);
     let mut samples = Vec::with_capacity(count.min(1 << 12));
     for _ in 0..count {
         let step = from.signed();
@@ -416,12 +416,9 @@ fn read_marks(first: Timestamp, from: &mut Reader<'_>) -> Vec<PayloadMark> {
     marks
 }
 
-const fn nothing_before(first: Timestamp) -> Sample {
-    Sample {
-        arrival: first,
-        sequence: 1 << 16,
-        timestamp: RtpTime(0),
-        part: 0,
-        traffic_class: TrafficClass(0),
-    }
+/// What the first sample is told from.
+fn nothing_before(first: Timestamp, part: Option<&Part>) -> Sample {
+    let (sequence, timestamp) =
+        part.map_or((1 << 16, RtpTime(0)), |part| (part.begin.sequence, part.begin.timestamp));
+    Sample { arrival: first, sequence, timestamp, part: 0, traffic_class: TrafficClass(0) }
 }

@@ -122,15 +122,8 @@ impl Joining {
     /// The streams in the order of their earliest records.
     pub(super) fn finish(mut self) -> Joined {
         self.streams.sort_unstable();
-        let mut joined = Joined::default();
-        joined.items.reserve_exact(self.items.len());
-        joined.ends.reserve_exact(self.streams.len());
-        for (_, start, count) in self.streams {
-            let items = self.items.iter().skip(start as usize).take(usize::from(count));
-            joined.items.extend(items);
-            joined.ends.push(u32::try_from(joined.items.len()).unwrap_or(u32::MAX));
-        }
-        joined
+        let streams = self.streams.into_iter().map(|(_, start, count)| (start, count));
+        Joined { items: self.items, streams: streams.collect() }
     }
 }
 
@@ -138,21 +131,20 @@ impl Joining {
 #[derive(Debug, Default)]
 pub(in crate::verify) struct Joined {
     items: Vec<Item>,
-    /// Where the items of each stream end.
-    ends: Vec<u32>,
+    /// Where the items of each stream begin, and how many they are.
+    streams: Vec<(u32, u16)>,
 }
 
 impl Joined {
     /// How many streams there are.
     pub(in crate::verify) const fn len(&self) -> usize {
-        self.ends.len()
+        self.streams.len()
     }
 
     fn items(&self, stream: u32) -> &[Item] {
-        let stream = stream as usize;
-        let Some(&end) = self.ends.get(stream) else { return &[] };
-        let start = stream.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.items.get(start as usize..end as usize).unwrap_or_default()
+        let Some(&(start, count)) = self.streams.get(stream as usize) else { return &[] };
+        let start = start as usize;
+        self.items.get(start..start + usize::from(count)).unwrap_or_default()
     }
 
     /// Asks for the memory of a stream's records.

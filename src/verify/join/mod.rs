@@ -137,6 +137,7 @@ pub(super) fn join(
             }
         }
     }
+    drop(by_ssrc);
     let links = join_by_payload(records, &joined, &mut unjoined);
     for members in joined.unite(&links, records) {
         views.fill(records, members.into_iter());
@@ -217,6 +218,9 @@ fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>)
 
 /// Which records are one stream by payload, of those that RTP's identity left apart.
 fn join_by_payload(records: &Records, joined: &Joining, unjoined: &mut Vec<Unjoined>) -> Vec<(u32, u32)> {
+    if !records.numbers().any(|number| records.has_marks(number)) {
+        return Vec::new();
+    }
     let streams = joined.streams_of(records);
     let stream_of = |number: u32| streams.get(number as usize).copied().unwrap_or(number);
     let marked = || records.numbers().filter(|&number| records.has_marks(number));
