@@ -50,7 +50,7 @@ impl Summary {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let mut summary = Self::default();
         let mut calls: hashbrown::HashMap<u32, Call> = hashbrown::HashMap::new();
-        for (_, stream) in outcome.streams.notes() {
+        for (number, stream) in outcome.streams.notes() {
             let conformant = stream.is_conformant;
             let (tally, way) = match stream.direction {
                 Direction::Forward => (&mut summary.forward, 0),
@@ -65,7 +65,7 @@ impl Summary {
                 QualityVerdict::Poor => summary.poor += 1,
                 QualityVerdict::Unclassified => summary.unclassified += 1,
             }
-            let call = calls.entry(stream.call).or_default();
+            let call = calls.entry(outcome.streams.call(number).unwrap_or(number)).or_default();
             call.heard[way] = true;
             call.conformant[way] |= conformant;
             call.wrong |= stream.is_marked_wrong;

@@ -13,7 +13,7 @@ struct Badness {
     verdict: WorstMarking,
     loss_ratio: f32,
     jitter_seconds: f32,
-    packets: u64,
+    packets: u32,
     number: u32,
 }
 
@@ -63,7 +63,8 @@ pub(super) fn worst(outcome: &Outcome, count: usize) -> Vec<u32> {
 /// Calls with nothing wrong are left out, but for the first of all. Holds `count` streams at a time.
 pub(super) fn worst_of_calls(outcome: &Outcome, count: usize, is_wanted: impl Fn(&Note) -> bool) -> Vec<u32> {
     let mut calls: Vec<(Badness, u32)> = Vec::with_capacity(count + 1);
-    for (badness, Note { call, .. }) in rated(outcome).filter(|(_, note)| is_wanted(note)) {
+    for (badness, _) in rated(outcome).filter(|(_, note)| is_wanted(note)) {
+        let Some(call) = outcome.streams.call(badness.number) else { continue };
         match calls.iter_mut().find(|(_, known)| *known == call) {
             Some((worst, _)) if *worst >= badness => continue,
             Some((worst, _)) => *worst = badness,

@@ -26,14 +26,12 @@ enum Kept {
 /// What is remembered of each stream, to count and compare all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Note {
-    /// Packets at the hop that saw most of them.
-    pub packets: u64,
+    /// Packets at the hop that saw most of them; so many at most.
+    pub packets: u32,
     /// Lost of expected, 0 to 1: as judged, else as counted at the last hop; 0 where nothing was expected.
     pub loss_ratio: f32,
     /// Mean jitter: as judged, else as measured at the last hop; 0 where there is none.
     pub jitter_seconds: f32,
-    /// The number of the call it belongs to.
-    pub call: u32,
     /// Where it was seen first on its way.
     pub point: PointId,
     /// Its service class.
@@ -112,14 +110,16 @@ impl fmt::Display for WorstMarking {
     }
 }
 
+/// There is one for each stream.
+const _: () = assert!(size_of::<Note>() == 24);
+
 impl Note {
     #[allow(clippy::cast_possible_truncation, reason = "to compare streams by")]
     pub(super) fn of(stream: &JudgedStream) -> Self {
         Self {
-            packets: stream.packets(),
+            packets: u32::try_from(stream.packets()).unwrap_or(u32::MAX),
             loss_ratio: stream.loss_ratio().unwrap_or(0.0) as f32,
             jitter_seconds: stream.jitter_seconds().unwrap_or(0.0) as f32,
-            call: stream.call,
             point: stream.record.point,
             class: stream.class,
             direction: stream.direction,
@@ -194,6 +194,15 @@ impl Streams {
         match &self.0 {
             Kept::Whole(streams) => streams.get(number as usize).map(Note::of),
             Kept::Packed { notes, .. } => notes.get(number as usize).copied(),
+        }
+    }
+
+    /// The number of the call that a stream belongs to.
+    #[must_use]
+    pub fn call(&self, number: u32) -> Option<u32> {
+        match &self.0 {
+            Kept::Whole(streams) => streams.get(number as usize).map(|stream| stream.call),
+            Kept::Packed { judge, .. } => judge.standings.get(number as usize).map(|standing| standing.call),
         }
     }
 

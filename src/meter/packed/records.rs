@@ -112,16 +112,11 @@ impl Records {
         self.place(number).is_some_and(|place| Peek::at(self.octets(place)).has_losses)
     }
 
-    /// Whether a hop of a record keeps packets that were chosen by payload.
+    /// A record's SSRC, and whether one of its hops keeps packets that were chosen by payload.
     #[must_use]
-    pub fn has_marks(&self, number: u32) -> bool {
-        self.place(number).is_some_and(|place| Peek::at(self.octets(place)).has_marks)
-    }
-
-    /// A record's SSRC.
-    #[must_use]
-    pub fn ssrc(&self, number: u32) -> Ssrc {
-        self.place(number).map_or(Ssrc(0), |place| Peek::at(self.octets(place)).ssrc)
+    pub fn ssrc(&self, number: u32) -> (Ssrc, bool) {
+        let peek = self.place(number).map(|place| Peek::at(self.octets(place)));
+        peek.map_or((Ssrc(0), false), |peek| (peek.ssrc, peek.has_marks))
     }
 
     /// A record without its hops.

@@ -240,7 +240,8 @@ proptest! {
         for (number, stream) in (0..).zip(&streams) {
             let head = records.head(number).unwrap();
             prop_assert_eq!((head.ssrc, head.flow, head.last), (stream.ssrc, stream.flow, stream.last));
-            prop_assert_eq!(records.ssrc(number), stream.ssrc);
+            let has_marks = stream.hops.iter().any(|hop| !hop.marks.is_empty());
+            prop_assert_eq!(records.ssrc(number), (stream.ssrc, has_marks));
             prop_assert_eq!(format!("{:?}", record(&records, number).unwrap()), format!("{stream:?}"));
         }
         prop_assert_eq!(records.len(), 2);

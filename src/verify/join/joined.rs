@@ -16,12 +16,26 @@ use crate::terms::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Item {
     record: u32,
-    /// Its place in the record's list.
-    hop: u16,
+    /// Its place in the record's list: a stream has at most 255 hops at a point.
+    hop: u8,
 }
 
 /// All hops of a record, in its own order.
-const ALL: u16 = u16::MAX;
+const ALL: u8 = u8::MAX;
+
+/// An item as it is kept: there is one for each hop of each stream.
+type Kept = [u8; 5];
+
+impl Item {
+    const fn kept(self) -> Kept {
+        let [a, b, c, d] = self.record.to_le_bytes();
+        [a, b, c, d, self.hop]
+    }
+
+    const fn of([a, b, c, d, hop]: Kept) -> Self {
+        Self { record: u32::from_le_bytes([a, b, c, d]), hop }
+    }
+}
 
 /// A hop on its way to its place in the order of travel.
 #[derive(Clone, Copy)]
@@ -35,7 +49,7 @@ pub(super) struct Placed<'a> {
 pub(super) struct Joining {
     /// The earliest record of each stream, and which items are its.
     streams: Vec<(u32, u32, u16)>,
-    items: Vec<Item>,
+    items: Vec<Kept>,
 }
 
 impl Joining {
@@ -75,7 +89,8 @@ impl Joining {
     pub(super) fn streams_of(&self, records: &Records) -> Vec<u32> {
         let mut streams: Vec<u32> = records.numbers().collect();
         for &(earliest, start, count) in &self.streams {
-            for item in self.items.iter().skip(start as usize).take(usize::from(count)) {
+            let items = self.items.iter().skip(start as usize).take(usize::from(count));
+            for item in items.copied().map(Item::of) {
                 if let Some(stream) = streams.get_mut(item.record as usize) {
                     *stream = earliest;
                 }
@@ -114,7 +129,7 @@ impl Joining {
 
     fn push(&mut self, earliest: u32, items: impl Iterator<Item = Item>) {
         let start = self.items.len();
-        self.items.extend(items.take(usize::from(u16::MAX)));
+        self.items.extend(items.take(usize::from(u16::MAX)).map(Item::kept));
         let count = u16::try_from(self.items.len() - start).unwrap_or(u16::MAX);
         self.streams.push((earliest, u32::try_from(start).unwrap_or(u32::MAX), count));
     }
@@ -122,15 +137,22 @@ impl Joining {
     /// The streams in the order of their earliest records.
     pub(super) fn finish(mut self) -> Joined {
         self.streams.sort_unstable();
-        let streams = self.streams.into_iter().map(|(_, start, count)| (start, count));
-        Joined { items: self.items, streams: streams.collect() }
+        // Items in the order of streams: so they are read, over and over.
+        let mut items: Vec<Kept> = Vec::with_capacity(self.items.len());
+        let in_order = |(_, start, count): (u32, u32, u16)| {
+            let begin = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            items.extend(self.items.iter().skip(start as usize).take(usize::from(count)));
+            (begin, count)
+        };
+        let streams = self.streams.into_iter().map(in_order).collect();
+        Joined { items, streams }
     }
 }
 
 /// Streams of one record or more, by number.
 #[derive(Debug, Default)]
 pub(in crate::verify) struct Joined {
-    items: Vec<Item>,
+    items: Vec<Kept>,
     /// Where the items of each stream begin, and how many they are.
     streams: Vec<(u32, u16)>,
 }
@@ -141,10 +163,11 @@ impl Joined {
         self.streams.len()
     }
 
-    fn items(&self, stream: u32) -> &[Item] {
-        let Some(&(start, count)) = self.streams.get(stream as usize) else { return &[] };
+    fn items(&self, stream: u32) -> impl ExactSizeIterator<Item = Item> + '_ {
+        let (start, count) = self.streams.get(stream as usize).copied().unwrap_or_default();
         let start = start as usize;
-        self.items.get(start..start + usize::from(count)).unwrap_or_default()
+        let kept = self.items.get(start..start + usize::from(count)).unwrap_or_default();
+        kept.iter().copied().map(Item::of)
     }
 
     /// Asks for the memory of a stream's records.
@@ -156,14 +179,14 @@ impl Joined {
 
     /// A stream with all its hops, in the order of travel.
     pub(in crate::verify) fn stream(&self, number: u32, records: &Records) -> Option<StreamRecord> {
-        let items = self.items(number);
+        let items: SmallVec<[Item; 8]> = self.items(number).collect();
         let mut hops: Vec<HopRecord> = Vec::with_capacity(items.len());
         if let [Item { record, hop: ALL }] = *items {
             let head = records.unpack(record, |hop| hops.push(hop))?;
             return Some(head.with_hops(hops));
         }
-        let numbers = records_of(items);
-        let mut heads: SmallVec<[Head; 2]> = SmallVec::new();
+        let numbers = records_of(items.iter().copied());
+        let mut heads: SmallVec<[Head; 4]> = SmallVec::new();
         // What stands where, as it was unpacked.
         let mut there: SmallVec<[Item; 8]> = SmallVec::new();
         for &record in &numbers {
@@ -199,7 +222,7 @@ impl Joined {
 }
 
 /// Each record once, in the order in which the stream passes them first.
-fn records_of(items: &[Item]) -> SmallVec<[u32; 4]> {
+fn records_of(items: impl Iterator<Item = Item>) -> SmallVec<[u32; 4]> {
     let mut numbers: SmallVec<[u32; 4]> = SmallVec::new();
     for item in items {
         if !numbers.contains(&item.record) {
@@ -212,7 +235,7 @@ fn records_of(items: &[Item]) -> SmallVec<[u32; 4]> {
 /// What stands at the head of a stream's records.
 pub(in crate::verify) struct Heads {
     /// In the order in which the stream passes them first.
-    pub(in crate::verify) by_travel: SmallVec<[Head; 2]>,
+    pub(in crate::verify) by_travel: SmallVec<[Head; 4]>,
     numbers: SmallVec<[u32; 4]>,
 }
 

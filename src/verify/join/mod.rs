@@ -97,7 +97,15 @@ pub(super) fn join(
     mut seen: impl FnMut(&[&HopRecord]),
 ) -> (Joined, Vec<Unjoined>) {
     let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-    let mut by_ssrc: Vec<(Ssrc, u32)> = (0..count).map(|i| (records.ssrc(i), i)).collect();
+    let mut by_ssrc: Vec<(Ssrc, u32)> = Vec::with_capacity(records.len());
+    let mut marked: Vec<u32> = Vec::new();
+    for number in 0..count {
+        let (ssrc, has_marks) = records.ssrc(number);
+        by_ssrc.push((ssrc, number));
+        if has_marks {
+            marked.push(number);
+        }
+    }
     by_ssrc.sort_unstable();
     let mut joined = Joining::default();
     let mut unjoined = Vec::new();
@@ -138,7 +146,7 @@ pub(super) fn join(
         }
     }
     drop(by_ssrc);
-    let links = join_by_payload(records, &joined, &mut unjoined);
+    let links = join_by_payload(records, &marked, &joined, &mut unjoined);
     for members in joined.unite(&links, records) {
         views.fill(records, members.into_iter());
         let all: Vec<usize> = (0..views.views.len()).collect();
@@ -217,16 +225,20 @@ fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>)
 }
 
 /// Which records are one stream by payload, of those that RTP's identity left apart.
-fn join_by_payload(records: &Records, joined: &Joining, unjoined: &mut Vec<Unjoined>) -> Vec<(u32, u32)> {
-    if !records.numbers().any(|number| records.has_marks(number)) {
+fn join_by_payload(
+    records: &Records,
+    marked: &[u32],
+    joined: &Joining,
+    unjoined: &mut Vec<Unjoined>,
+) -> Vec<(u32, u32)> {
+    if marked.is_empty() {
         return Vec::new();
     }
     let streams = joined.streams_of(records);
     let stream_of = |number: u32| streams.get(number as usize).copied().unwrap_or(number);
-    let marked = || records.numbers().filter(|&number| records.has_marks(number));
     // First which streams have any payload in common with another: mostly none.
     let mut carriers: Vec<(u64, u32)> = Vec::new();
-    for number in marked() {
+    for &number in marked {
         let stream = stream_of(number);
         records.unpack(number, |hop| carriers.extend(hop.marks.iter().map(|m| (m.hash, stream))));
     }
@@ -237,7 +249,7 @@ fn join_by_payload(records: &Records, joined: &Joining, unjoined: &mut Vec<Unjoi
     sharing.sort_unstable();
     sharing.dedup();
     let mut heard: Vec<(u32, Head, Vec<PayloadMark>)> = Vec::new();
-    for number in marked().filter(|&number| sharing.binary_search(&stream_of(number)).is_ok()) {
+    for &number in marked.iter().filter(|&&number| sharing.binary_search(&stream_of(number)).is_ok()) {
         let mut most: Vec<PayloadMark> = Vec::new();
         let head = records.unpack(number, |hop| {
             if hop.marks.len() > most.len() {
