@@ -104,7 +104,7 @@ const MAX_LOCAL_POINTS: usize = 64;
 /// Observation points of one run.
 pub const MAX_POINTS: usize = 64;
 /// Octets of packed records in one message, about.
-const BATCH: usize = 1 << 16;
+const BATCH: usize = 1 << 15;
 
 /// Reads all captures and judges what they hold.
 ///

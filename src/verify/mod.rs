@@ -122,7 +122,7 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
     let round_trips = quality::round_trips(&material.stun);
     let streams = u32::try_from(joined.len()).unwrap_or(u32::MAX);
     let mut classes = Vec::with_capacity(joined.len());
-    let mut pairing = Pairing::default();
+    let mut pairing = Pairing::new(joined.len());
     for number in 0..streams {
         joined.fetch(number + AHEAD, &records);
         let heads = joined.heads(number, &records);

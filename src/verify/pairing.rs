@@ -53,7 +53,7 @@ fn hash(hosts: Hosts) -> u32 {
 }
 
 /// Streams that are to be paired, in order of time, so that every run decides alike.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pairing {
     /// By a part of a hash of the hosts: the hosts themselves would take five times as much.
     order: Vec<(u32, u32)>,
@@ -61,6 +61,11 @@ pub(super) struct Pairing {
 }
 
 impl Pairing {
+    /// For so many streams.
+    pub(super) fn new(streams: usize) -> Self {
+        Self { order: Vec::with_capacity(streams), standings: Vec::with_capacity(streams) }
+    }
+
     /// Takes in the next stream.
     pub(super) fn add(&mut self, ends: Option<Ends>, policy: &Policy) {
         let number = u32::try_from(self.standings.len()).unwrap_or(u32::MAX);
@@ -266,7 +271,7 @@ mod tests {
             let (first, last) = (Timestamp(0), Timestamp(10_000_000_000));
             Some(Ends { point: PointId(0), flow, first, last, told })
         };
-        let mut pairing = Pairing::default();
+        let mut pairing = Pairing::new(flows.len());
         for number in (0..).take(flows.len()) {
             pairing.add(ends(number), &policy);
         }

@@ -95,7 +95,12 @@ impl Packer {
 
     /// What was packed since the last call.
     pub fn take(&mut self) -> Packed {
-        Packed { octets: std::mem::take(&mut self.out.0), starts: std::mem::take(&mut self.starts) }
+        // As large as the last, so that the system's allocator gives the same memory over and over.
+        let (octets, starts) = (self.out.0.capacity(), self.starts.capacity());
+        Packed {
+            octets: std::mem::replace(&mut self.out.0, Vec::with_capacity(octets)),
+            starts: std::mem::replace(&mut self.starts, Vec::with_capacity(starts)),
+        }
     }
 
     /// The paths that the records name by number.

@@ -45,7 +45,7 @@ pub(super) struct Placed<'a> {
 }
 
 /// The streams while they are found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Joining {
     /// The earliest record of each stream, and which items are its.
     streams: Vec<(u32, u32, u16)>,
@@ -53,6 +53,11 @@ pub(super) struct Joining {
 }
 
 impl Joining {
+    /// For so many records, most of which have one hop.
+    pub(super) fn new(records: usize) -> Self {
+        Self { streams: Vec::new(), items: Vec::with_capacity(records) }
+    }
+
     /// A stream of one record.
     pub(super) fn alone(&mut self, record: u32) {
         self.push(record, std::iter::once(Item { record, hop: ALL }));

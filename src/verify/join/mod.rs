@@ -107,7 +107,7 @@ pub(super) fn join(
         }
     }
     by_ssrc.sort_unstable();
-    let mut joined = Joining::default();
+    let mut joined = Joining::new(records.len());
     let mut unjoined = Vec::new();
     let mut views = Group::default();
     let mut done = 0;
