@@ -104,7 +104,12 @@ pub(in crate::verify) fn segments(stream: &StreamRecord, clocks: &Clocks, taps: 
     let seen = seen_by_hop(&stream.hops);
     let firsts = stages(&stream.hops, &seen, clocks, taps);
     let way = Way { hops: &stream.hops, seen: &seen, firsts: &firsts, clocks, taps };
-    (1..stream.hops.len()).filter_map(|after| way.segment(after)).collect()
+    // From the last one on: what later hops saw is added up once, however many they are.
+    let mut later = Later { from: stream.hops.len(), numbers: Intervals::default() };
+    let mut all: Vec<Segment> =
+        (1..stream.hops.len()).rev().filter_map(|after| way.segment(after, &mut later)).collect();
+    all.reverse();
+    all
 }
 
 /// The hops of a stream, and which of them are side by side.
@@ -115,6 +120,26 @@ struct Way<'a> {
     firsts: &'a [usize],
     clocks: &'a Clocks,
     taps: &'a Taps,
+}
+
+/// What any hop from one on saw, up to the next one of which the numbers are others.
+struct Later {
+    from: usize,
+    numbers: Intervals,
+}
+
+impl Later {
+    /// Takes in the hops before, back to this one.
+    fn reach(&mut self, from: usize, seen: &[Seen]) -> &Intervals {
+        while self.from > from
+            && let Some(hop) = seen.get(self.from - 1)
+        {
+            self.from -= 1;
+            self.numbers =
+                if hop.numbering.is_counted() { hop.numbers.or(&self.numbers) } else { Intervals::default() };
+        }
+        &self.numbers
+    }
 }
 
 impl Way<'_> {
@@ -138,7 +163,7 @@ impl Way<'_> {
     }
 
     /// Between a hop and the one before it.
-    fn segment(&self, at: usize) -> Option<Segment> {
+    fn segment(&self, at: usize, later: &mut Later) -> Option<Segment> {
         let (before, after) = (self.hops.get(at.checked_sub(1)?)?, self.hops.get(at)?);
         let clock = self.clocks.between(before.point, after.point);
         let (from, to) = (self.stage(at - 1), self.stage(at));
@@ -151,13 +176,13 @@ impl Way<'_> {
         }
         let (a, b) = (self.numbers(from.clone()), self.numbers(to.clone()));
         let end = self.end_of_numbers(to.end);
-        let later = self.numbers(to.end..end);
+        let later = later.reach(to.end, self.seen);
         let gone = a.without(&b);
-        let beyond = b.or(&later);
-        let heard = recorded(before, self.taps.span(after.point), &a, &beyond, &clock);
-        let lost = gone.without(&later).within(heard.0, heard.1);
+        let beyond = both_bounds(b.bounds(), later.bounds());
+        let heard = recorded(before, self.taps.span(after.point), a.bounds(), beyond, &clock);
+        let lost = gone.without(later).within(heard.0, heard.1);
         let back = self.clocks.between(after.point, before.point);
-        let heard = recorded(after, self.taps.span(before.point), &b, &a, &back);
+        let heard = recorded(after, self.taps.span(before.point), b.bounds(), a.bounds(), &back);
         let unseen_before = b.without(&a).within(heard.0, heard.1).count();
         let is_incomplete = self.hops(from.start..to.end).any(|(_, seen)| seen.is_incomplete);
         let Losses { certain, suspect, evidence } = self.losses(&lost, before, to.start..end);
@@ -188,7 +213,7 @@ impl Way<'_> {
             lost: reasons.is_empty().then_some(certain),
             lost_certain: (!is_incomplete).then_some(certain),
             lost_suspect: (!is_incomplete).then_some(suspect),
-            unseen_after: gone.and(&later).count(),
+            unseen_after: gone.and(later).count(),
             unseen_before,
             reordered_added: sum(to, reordered).saturating_sub(sum(from, reordered)),
             remarked: together(remarked),
@@ -369,17 +394,25 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     all
 }
 
+/// Bounds of two sets together.
+fn both_bounds(a: Option<(i64, i64)>, b: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, other) => one.or(other),
+    }
+}
+
 /// The numbers of one hop for which the other one was recording: what passed before the other's capture began, or
-/// after it ended, was neither lost nor missed. `numbers` are those of the hop, `others` those seen on the other side,
-/// `other` the first and last moment of the other's capture.
+/// after it ended, was neither lost nor missed. `numbers` are the bounds of those of the hop, `others` of those seen on
+/// the other side, `other` the first and last moment of the other's capture.
 fn recorded(
     hop: &HopRecord,
     other: Option<(Timestamp, Timestamp)>,
-    numbers: &Intervals,
-    others: &Intervals,
+    numbers: Option<(i64, i64)>,
+    others: Option<(i64, i64)>,
     clock: &ClockRelation,
 ) -> (i64, i64) {
-    let (Some((lowest, highest)), Some((first, last))) = (numbers.bounds(), others.bounds()) else {
+    let (Some((lowest, highest)), Some((first, last))) = (numbers, others) else {
         return (i64::MIN, i64::MAX);
     };
     let Some((start, end)) = other else { return (lowest, highest + 1) };
