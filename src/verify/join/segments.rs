@@ -178,11 +178,11 @@ impl Way<'_> {
         let end = self.end_of_numbers(to.end);
         let later = later.reach(to.end, self.seen);
         let gone = a.without(&b);
-        let beyond = both_bounds(b.bounds(), later.bounds());
-        let heard = recorded(before, self.taps.span(after.point), a.bounds(), beyond, &clock);
+        let beyond = b.or(later);
+        let heard = recorded(before, self.taps.span(after.point), &a, &beyond, &clock);
         let lost = gone.without(later).within(heard.0, heard.1);
         let back = self.clocks.between(after.point, before.point);
-        let heard = recorded(after, self.taps.span(before.point), b.bounds(), a.bounds(), &back);
+        let heard = recorded(after, self.taps.span(before.point), &b, &a, &back);
         let unseen_before = b.without(&a).within(heard.0, heard.1).count();
         let is_incomplete = self.hops(from.start..to.end).any(|(_, seen)| seen.is_incomplete);
         let Losses { certain, suspect, evidence } = self.losses(&lost, before, to.start..end);
@@ -340,6 +340,8 @@ pub(super) struct Seen {
 
 /// Parts lie this far apart in the common coordinates: further than numbers of a part can be.
 const PART: i64 = 1 << 40;
+/// A part is looked for at so many hops before: more than any way has, fewer than somebody can make up.
+const FARTHEST: usize = 64;
 
 fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     let mut all: Vec<Seen> = Vec::with_capacity(hops.len());
@@ -349,7 +351,7 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
         let mut numbering = Numbering::default();
         let mut before: Common = (Matches::new(), JoinedBy::Rtp);
         // The hop just before is the likeliest to have seen the same parts.
-        for (j, earlier) in hops.iter().enumerate().take(k).rev() {
+        for (j, earlier) in hops.iter().enumerate().take(k).rev().take(FARTHEST) {
             if bases.iter().all(Option::is_some) {
                 break;
             }
@@ -394,25 +396,17 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     all
 }
 
-/// Bounds of two sets together.
-fn both_bounds(a: Option<(i64, i64)>, b: Option<(i64, i64)>) -> Option<(i64, i64)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (one, other) => one.or(other),
-    }
-}
-
 /// The numbers of one hop for which the other one was recording: what passed before the other's capture began, or
-/// after it ended, was neither lost nor missed. `numbers` are the bounds of those of the hop, `others` of those seen on
-/// the other side, `other` the first and last moment of the other's capture.
+/// after it ended, was neither lost nor missed. `numbers` are those of the hop, `others` those seen on the other side,
+/// `other` the first and last moment of the other's capture.
 fn recorded(
     hop: &HopRecord,
     other: Option<(Timestamp, Timestamp)>,
-    numbers: Option<(i64, i64)>,
-    others: Option<(i64, i64)>,
+    numbers: &Intervals,
+    others: &Intervals,
     clock: &ClockRelation,
 ) -> (i64, i64) {
-    let (Some((lowest, highest)), Some((first, last))) = (numbers, others) else {
+    let (Some((lowest, highest)), Some((first, last))) = (numbers.bounds(), others.bounds()) else {
         return (i64::MIN, i64::MAX);
     };
     let Some((start, end)) = other else { return (lowest, highest + 1) };
