@@ -8,9 +8,10 @@ use super::identity::{Common, JoinedBy, Matches, matches};
 use super::intervals::Intervals;
 use super::numbering::Numbering;
 use super::order::{timed, timed_by};
+use super::remarked::{Remarked, by_samples, change, only_marking, pcp_changed, remarked, together};
 use super::stage::stages;
 use crate::meter::{HopRecord, StreamRecord};
-use crate::terms::{Dscp, Timestamp};
+use crate::terms::Timestamp;
 use crate::verify::tap::{Taps, reason};
 
 /// What one segment does to one stream, between hops `index` and `index + 1` of its record.
@@ -50,21 +51,6 @@ pub struct Segment {
     pub is_counted: bool,
     /// Why no verdict on loss is given.
     pub suspect: Vec<&'static str>,
-}
-
-/// Packets whose codepoint a segment changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remarked {
-    /// Codepoint before.
-    pub from: Dscp,
-    /// Codepoint after.
-    pub to: Dscp,
-    /// How many, of those that both hops saw.
-    pub packets: u64,
-    /// The first of them, by the clock of the hop after.
-    pub first: Timestamp,
-    /// The last of them.
-    pub last: Timestamp,
 }
 
 /// Delays of the packets that both hops chose, in seconds.
@@ -190,13 +176,13 @@ impl Way<'_> {
         if is_incomplete {
             reasons.push("more runs of loss than are kept");
         }
-        let mut remarked = Vec::new();
+        let mut changes = Vec::new();
         let mut delays = Vec::new();
         let mut pcp = Vec::new();
         for (x, a) in self.hops(from.clone()) {
             for (y, b) in self.hops(to.clone()) {
                 let both = a.numbers.and(&b.numbers);
-                remarked.extend(self::remarked(x, y, a, b, &both));
+                changes.extend(remarked(x, y, a, b, &both));
                 pcp.extend(pcp_changed(x, y, both.count()));
                 let clock = self.clocks.between(x.point, y.point);
                 let timed =
@@ -216,7 +202,7 @@ impl Way<'_> {
             unseen_after: gone.and(later).count(),
             unseen_before,
             reordered_added: sum(to, reordered).saturating_sub(sum(from, reordered)),
-            remarked: together(remarked),
+            remarked: together(changes),
             pcp_changed: pcp,
             delay: clock.shared.then(|| delay(&delays)).flatten(),
             delay_variation: variation(delays),
@@ -275,21 +261,6 @@ impl Segment {
     }
 }
 
-/// Changes of all ways, equal ones as one.
-fn together(changes: Vec<Remarked>) -> Vec<Remarked> {
-    let mut all: Vec<Remarked> = Vec::with_capacity(changes.len());
-    for change in changes {
-        match all.iter_mut().find(|known| (known.from, known.to) == (change.from, change.to)) {
-            Some(known) => {
-                known.packets += change.packets;
-                (known.first, known.last) = (known.first.min(change.first), known.last.max(change.last));
-            }
-            None => all.push(change),
-        }
-    }
-    all
-}
-
 /// A segment whose hops number their packets each in its own way: what is missing is not told.
 fn uncounted(before: &HopRecord, after: &HopRecord, numbering: Numbering, clock: ClockRelation) -> Segment {
     let delays: Vec<i64> =
@@ -320,22 +291,16 @@ fn uncounted(before: &HopRecord, after: &HopRecord, numbering: Numbering, clock:
     }
 }
 
-/// The codepoint of all packets of a hop.
-fn only_marking(hop: &HopRecord) -> Option<u8> {
-    let mut values = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0);
-    values.next().filter(|_| values.next().is_none())
-}
-
 /// The numbers that one hop saw, in coordinates that all hops share.
 pub(super) struct Seen {
     pub(super) numbers: Intervals,
     /// Where each part of the hop begins in the common coordinates.
     pub(super) bases: SmallVec<[i64; 2]>,
-    is_incomplete: bool,
+    pub(super) is_incomplete: bool,
     /// How its numbers stand to those of the hop before.
-    numbering: Numbering,
+    pub(super) numbering: Numbering,
     /// What it has in common with the hop before.
-    before: Common,
+    pub(super) before: Common,
 }
 
 /// Parts lie this far apart in the common coordinates: further than numbers of a part can be.
@@ -417,99 +382,6 @@ fn recorded(
     (if was_there { lowest } else { first.max(lowest) }, if stayed { highest } else { last.min(highest) })
 }
 
-/// Which codepoint each number had at a hop, as intervals; none where packets overtook a change, so that numbers do not
-/// tell.
-fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
-    if let Some(only) = only_marking(hop) {
-        return Some(vec![(only, seen.numbers.clone())]);
-    }
-    if hop.dscp_change_count > hop.dscp_changes.len() as u64 {
-        return None;
-    }
-    let mut marked: Vec<(u8, Intervals)> = Vec::new();
-    let mut from = i64::MIN;
-    let mut value = hop.dscp_changes.first()?.from.value();
-    let mut put = |value: u8, start: i64, end: i64| {
-        let numbers = seen.numbers.within(start, end);
-        match marked.iter_mut().find(|m| m.0 == value) {
-            Some(known) => known.1 = known.1.or(&numbers),
-            None => marked.push((value, numbers)),
-        }
-    };
-    for change in &hop.dscp_changes {
-        let base = seen.bases.get(usize::from(change.part))?;
-        let at = base + i64::from(change.sequence);
-        if at < from {
-            return None;
-        }
-        put(value, from, at);
-        (from, value) = (at, change.to.value());
-    }
-    put(value, from, i64::MAX);
-    let packets = |value: u8| hop.dscp.iter().find(|d| d.0 == value).map_or(0, |d| d.1);
-    marked.iter().all(|(value, numbers)| numbers.count() <= packets(*value)).then_some(marked)
-}
-
-fn remarked(before: &HopRecord, after: &HopRecord, a: &Seen, b: &Seen, both: &Intervals) -> Vec<Remarked> {
-    if only_marking(before).is_some_and(|marking| only_marking(after) == Some(marking)) {
-        return Vec::new();
-    }
-    let (Some(was), Some(is)) = (markings(before, a), markings(after, b)) else {
-        return by_samples(before, after, both.count());
-    };
-    let mut changes = Vec::new();
-    for (from, numbers) in &was {
-        for (to, others) in is.iter().filter(|(to, _)| to != from) {
-            let packets = numbers.and(others).count();
-            if packets > 0 {
-                changes.push(change(*from, *to, packets, after));
-            }
-        }
-    }
-    changes
-}
-
-/// Where markings change too often to be listed: the share among the packets that both hops chose.
-fn by_samples(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<Remarked> {
-    let mut counts: std::collections::BTreeMap<(u8, u8), u64> = std::collections::BTreeMap::new();
-    let mut all = 0;
-    for (from, to) in super::order::chosen_by_both(
-        &matches(before, after),
-        before,
-        after,
-        |s| s.traffic_class,
-        |m| m.traffic_class,
-    ) {
-        all += 1;
-        *counts.entry((from.dscp().value(), to.dscp().value())).or_default() += 1;
-    }
-    let changed = counts.into_iter().filter(|((from, to), _)| from != to);
-    changed.map(|((from, to), n)| change(from, to, n * both / all.max(1), after)).collect()
-}
-
-fn change(from: u8, to: u8, packets: u64, after: &HopRecord) -> Remarked {
-    let dscp = |value| Dscp::try_from(value).unwrap_or_default();
-    let began = after.dscp_changes.iter().find(|c| c.to == dscp(to)).map(|c| c.at);
-    let started_so = after.dscp_changes.first().is_none_or(|c| c.from == dscp(to));
-    let ended = after.dscp_changes.iter().rev().find(|c| c.from == dscp(to)).map(|c| c.at);
-    let ends_so = after.dscp_changes.last().is_none_or(|c| c.to == dscp(to));
-    Remarked {
-        from: dscp(from),
-        to: dscp(to),
-        packets,
-        first: if started_so { after.first } else { began.unwrap_or(after.first) },
-        last: if ends_so { after.last } else { ended.unwrap_or(after.last) },
-    }
-}
-
-fn pcp_changed(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<(u8, u8, u64)> {
-    let main = |hop: &HopRecord| hop.pcp().iter().max_by_key(|p| p.1).map(|p| p.0);
-    match (main(before), main(after)) {
-        (Some(from), Some(to)) if from != to => vec![(from, to, both)],
-        _ => Vec::new(),
-    }
-}
-
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a delay")]
 fn seconds(ns: i64) -> f64 {
     ns as f64 / 1e9
@@ -546,49 +418,6 @@ fn variation(mut delays: Vec<i64>) -> Option<Variation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meter::DscpChange;
-    use crate::verify::tests_support::hop;
-
-    #[test]
-    fn markings_are_told_by_number_unless_packets_overtook_a_change() {
-        let change = |from: Dscp, to: Dscp, sequence: u32| DscpChange {
-            at: Timestamp(0),
-            from,
-            to,
-            sequence,
-            part: 0,
-        };
-        let (ef, df) = (Dscp::EF, Dscp::DF);
-        for (name, changes, dscp, is_told) in [
-            ("one change", vec![change(ef, df, 5)], [(46, 5), (0, 5)], true),
-            ("and back", vec![change(ef, df, 5), change(df, ef, 8)], [(46, 7), (0, 3)], true),
-            (
-                "a late packet with a change",
-                vec![change(ef, df, 8), change(df, ef, 5)],
-                [(46, 7), (0, 3)],
-                false,
-            ),
-            ("a late packet without one", vec![change(ef, df, 5)], [(46, 4), (0, 6)], false),
-        ] {
-            let mut hop = hop(64, &dscp);
-            (hop.dscp_change_count, hop.dscp_changes) = (changes.len() as u64, changes);
-            let mut numbers = Intervals::default();
-            numbers.push(0, 10);
-            let seen = Seen {
-                numbers,
-                bases: smallvec![0],
-                is_incomplete: false,
-                numbering: Numbering::default(),
-                before: (Matches::new(), JoinedBy::Rtp),
-            };
-            let told = markings(&hop, &seen);
-            assert_eq!(told.is_some(), is_told, "{name}");
-            if let Some(told) = told {
-                let counts: Vec<_> = told.iter().map(|(value, numbers)| (*value, numbers.count())).collect();
-                assert_eq!(counts, dscp, "{name}");
-            }
-        }
-    }
 
     #[test]
     fn delays_at_the_ends_of_time_are_taken() {
