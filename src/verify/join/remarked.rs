@@ -138,9 +138,21 @@ pub(super) fn change(from: u8, to: u8, packets: u64, after: &HopRecord) -> Remar
 pub(super) fn pcp_changed(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<(u8, u8, u64)> {
     let main = |hop: &HopRecord| hop.pcp().iter().max_by_key(|p| p.1).map(|p| p.0);
     match (main(before), main(after)) {
-        (Some(from), Some(to)) if from != to => vec![(from, to, both)],
+        (Some(from), Some(to)) if from != to && both > 0 => vec![(from, to, both)],
         _ => Vec::new(),
     }
+}
+
+/// Changes of priority over all ways, equal ones as one.
+pub(super) fn priorities_together(changes: Vec<(u8, u8, u64)>) -> Vec<(u8, u8, u64)> {
+    let mut all: Vec<(u8, u8, u64)> = Vec::new();
+    for (from, to, packets) in changes {
+        match all.iter_mut().find(|known| (known.0, known.1) == (from, to)) {
+            Some(known) => known.2 += packets,
+            None => all.push((from, to, packets)),
+        }
+    }
+    all
 }
 
 #[cfg(test)]

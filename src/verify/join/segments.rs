@@ -8,7 +8,9 @@ use super::identity::{Common, JoinedBy, Matches, matches};
 use super::intervals::Intervals;
 use super::numbering::Numbering;
 use super::order::{timed, timed_by};
-use super::remarked::{Remarked, by_samples, change, only_marking, pcp_changed, remarked, together};
+use super::remarked::{
+    Remarked, by_samples, change, only_marking, pcp_changed, priorities_together, remarked, together,
+};
 use super::stage::stages;
 use crate::meter::{HopRecord, StreamRecord};
 use crate::terms::Timestamp;
@@ -203,7 +205,7 @@ impl Way<'_> {
             unseen_before,
             reordered_added: sum(to, reordered).saturating_sub(sum(from, reordered)),
             remarked: together(changes),
-            pcp_changed: pcp,
+            pcp_changed: priorities_together(pcp),
             delay: clock.shared.then(|| delay(&delays)).flatten(),
             delay_variation: variation(delays),
             clock,
