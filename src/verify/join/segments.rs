@@ -422,6 +422,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_later_hops_saw_ends_where_numbers_are_others() {
+        let seen: Vec<Seen> =
+            [Numbering::Same, Numbering::Same, Numbering::Anew, Numbering::Same, Numbering::Same]
+                .into_iter()
+                .zip((0..).step_by(10))
+                .map(|(numbering, start)| {
+                    let mut numbers = Intervals::default();
+                    numbers.push(start, start + 3);
+                    let before = (Matches::new(), JoinedBy::Rtp);
+                    Seen { numbers, bases: smallvec![0], is_incomplete: false, numbering, before }
+                })
+                .collect();
+        let mut later = Later { from: seen.len(), numbers: Intervals::default() };
+        let counts: Vec<u64> = (0..=5).rev().map(|from| later.reach(from, &seen).count()).collect();
+        assert_eq!(counts, [0, 3, 6, 0, 3, 6]);
+        assert_eq!(later.numbers.bounds(), Some((0, 13)));
+    }
+
+    #[test]
     fn delays_at_the_ends_of_time_are_taken() {
         let delays = vec![i64::MAX, 0, i64::MIN];
         assert_eq!(delay(&delays).map(|d| d.samples), Some(3));
