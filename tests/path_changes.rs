@@ -6,6 +6,7 @@
 
 mod common;
 
+use common::packet::VLAN;
 use common::run::{findings, hops, only_finding};
 use common::{Capture, Folder, Stream, Udp, ms, only_stream};
 use serde_json::{Value, json};
@@ -138,6 +139,23 @@ fn a_way_that_changes_the_marking_is_named() {
     let markings: Vec<_> = hops(only_stream(&report)).iter().map(|hop| hop["marking"].clone()).collect();
     assert_eq!(markings, ["conformant", "conformant", "remarked"]);
     assert_eq!(only_finding(&report, "bleached")["between"], json!([0, 2]));
+}
+
+#[test]
+fn a_priority_that_changes_on_both_ways_counts_the_packets_of_both() {
+    let tagged = |ttl: u8, vid: u16, pcp: u8, delay: i64, passes: &dyn Fn(u32) -> bool| {
+        let stream = stream();
+        let flow = stream.flow.ttl(ttl);
+        let passing = (0..PACKETS).filter(|i| passes(*i));
+        let frame = |i: u32| (stream.time(i) + delay, flow.tagged(&[(VLAN, vid, pcp)], &stream.payload(i)));
+        Capture::of(passing.map(frame))
+    };
+    let report = report(&[
+        ("access", tagged(63, 10, 5, 0, &|_| true)),
+        ("north", tagged(62, 20, 0, ms(1), &|i| i % 3 == 0)),
+        ("south", tagged(62, 20, 0, ms(1), &|i| i % 3 > 0)),
+    ]);
+    assert_eq!(only_stream(&report)["segments"][0]["pcp_changed"], json!({ "5>0": PACKETS }));
 }
 
 #[test]

@@ -62,15 +62,15 @@ impl Default for Thresholds {
 /// Bounds of the meter's tables and times. Every value can be set in the operator's file under `[limits]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeterLimits {
-    /// Streams kept at once, for each observer.
+    /// Streams kept at once, at each point.
     pub max_streams: u64,
-    /// Flows that may become streams, kept at once, for each observer.
+    /// Flows that may become streams, kept at once, at each point.
     pub max_candidates: u64,
     /// Hops of one stream.
     pub max_hops: u64,
-    /// Open STUN transactions, for each observer.
+    /// Open STUN transactions, at each point.
     pub max_transactions: u64,
-    /// Octets of the records that are kept of streams that have ended, for each observer.
+    /// Octets of the records that are kept of streams that have ended, for all points of one observer.
     pub max_record_octets: u64,
     /// Trajectory samples a second that are kept of a long stream at a hop, and half of that at least, as long as there
     /// is room: of them come delays.
@@ -89,7 +89,7 @@ impl Default for MeterLimits {
             max_candidates: 200_000,
             max_hops: 16,
             max_transactions: 65_536,
-            // About five million streams: a record takes a hundred octets or so.
+            // About five million short streams at one point: a record takes a hundred octets or so.
             max_record_octets: 536_870_912,
             // One to two a second of a stream of 50 packets a second, so that the mean of a minute is known well.
             samples_per_second: 2,

@@ -37,7 +37,7 @@ pub(super) struct Doubtful {
 }
 
 impl Taps {
-    /// From what captures say of themselves, and all gaps known so far.
+    /// From what captures say of themselves, and all gaps.
     pub(super) fn new(points: usize, captures: &[CaptureRecord], gaps: &[TapGap]) -> Self {
         let mut taps = Self { points: (0..points).map(|_| Tap::default()).collect() };
         for capture in captures {
@@ -52,8 +52,7 @@ impl Taps {
         taps
     }
 
-    /// Takes in further gaps.
-    pub(super) fn add(&mut self, gaps: &[TapGap]) {
+    fn add(&mut self, gaps: &[TapGap]) {
         for (place, tap) in self.points.iter_mut().enumerate() {
             for (spans, evidence) in tap.gaps.iter_mut().zip(EVIDENCE) {
                 let here = |gap: &&TapGap| usize::from(gap.point.0) == place && gap.evidence == evidence;

@@ -19,7 +19,7 @@ fn found(context: &Context<'_>, gaps: &[&TapGap]) -> Option<Finding> {
     let frames: u64 = gaps.iter().filter_map(|gap| gap.frames).fold(0, u64::saturating_add);
     let point = context.outcome.points.get(usize::from(gap.point.0)).map_or("?", String::as_str);
     let times = if gaps.len() == 1 { "once".to_owned() } else { format!("{} times", gaps.len()) };
-    let missed = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
+    let missed = missed(gaps);
     let (message, advice) = match gap.evidence {
         TapEvidence::DropCount => (
             format!("the machine that captured {point} dropped {missed}, {times}"),
@@ -52,4 +52,42 @@ fn found(context: &Context<'_>, gaps: &[&TapGap]) -> Option<Finding> {
         message,
         advice,
     })
+}
+
+/// How many frames, in words: of some gaps it is not known.
+fn missed(gaps: &[&TapGap]) -> String {
+    let known: u64 = gaps.iter().filter_map(|gap| gap.frames).fold(0, u64::saturating_add);
+    let are_all_known = gaps.iter().all(|gap| gap.frames.is_some());
+    match (known, are_all_known) {
+        (0, false) => "frames".to_owned(),
+        (n, false) => format!("{n} frames or more"),
+        (1, true) => "1 frame".to_owned(),
+        (n, true) => format!("{n} frames"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::{PointId, Timestamp};
+
+    #[test]
+    fn frames_that_nobody_counted_are_not_none() {
+        let gap = |frames| TapGap {
+            point: PointId(0),
+            from: Timestamp(0),
+            to: Timestamp(1),
+            frames,
+            evidence: TapEvidence::TunnelSequence,
+        };
+        for (frames, expected) in [
+            (&[None][..], "frames"),
+            (&[None, Some(3)], "3 frames or more"),
+            (&[Some(1)], "1 frame"),
+            (&[Some(1), Some(2)], "3 frames"),
+        ] {
+            let gaps: Vec<TapGap> = frames.iter().copied().map(gap).collect();
+            assert_eq!(missed(&gaps.iter().collect::<Vec<_>>()), expected);
+        }
+    }
 }

@@ -61,8 +61,8 @@ impl Records {
         self.places.extend(packed.starts.iter().map(place));
     }
 
-    /// Puts the records in order: by first packet, then point, flow, SSRC and last packet. From now on a record's
-    /// number is its place.
+    /// Puts the records in order: by first packet, then point, flow, SSRC and last packet, then by their sources, of
+    /// which each has an order of its own. From now on a record's number is its place.
     pub fn close(&mut self, sources: Vec<Source>) {
         self.sources = sources;
         let places = std::mem::take(&mut self.places);
@@ -74,7 +74,9 @@ impl Records {
                 let head = self.head_at(place);
                 (head.point, head.flow, head.ssrc, head.last)
             };
-            first.cmp(&other).then_with(|| rest(a).cmp(&rest(b)))
+            // Chunks are numbered in the order of arrival, which is the same within one source.
+            let packed = |place: Place| (self.source_number(place), place.chunk, place.offset);
+            first.cmp(&other).then_with(|| rest(a).cmp(&rest(b))).then_with(|| packed(a).cmp(&packed(b)))
         });
         self.places = timed.into_iter().map(|(_, place)| place).collect();
         self.places.shrink_to_fit();
@@ -147,8 +149,12 @@ impl Records {
         chunk.and_then(|c| c.octets.get(place.offset as usize..)).unwrap_or_default()
     }
 
+    fn source_number(&self, place: Place) -> Option<usize> {
+        self.chunks.get(place.chunk as usize).map(|chunk| chunk.source)
+    }
+
     fn source(&self, place: Place) -> Option<&Source> {
-        self.sources.get(self.chunks.get(place.chunk as usize)?.source)
+        self.sources.get(self.source_number(place)?)
     }
 
     fn head_at(&self, place: Place) -> Head {

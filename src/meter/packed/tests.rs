@@ -267,3 +267,23 @@ fn points_of_a_source_have_the_numbers_of_the_run() {
     assert_eq!(points, [PointId(10), PointId(11)]);
     assert!(record(&records, 0).unwrap().hops.iter().all(|hop| hop.point == PointId(10)));
 }
+
+#[test]
+fn records_that_are_alike_stand_by_source_whoever_sent_first() {
+    let numbers: Vec<u64> = (0..500).collect();
+    let stream = Draw(numbers.iter()).stream(&paths());
+    let packed = |octets: f32| {
+        let mut packer = Packer::default();
+        packer.add(&StreamRecord { mean_octets: octets, ..stream.clone() });
+        (packer.take(), packer.into_paths())
+    };
+    for order in [[0, 1], [1, 0]] {
+        let mut records = Records::default();
+        for source in order {
+            records.add(source, &packed([100.0, 200.0][source]).0);
+        }
+        records.close(vec![Source::default(), Source::default()]);
+        let octets: Vec<_> = (0..2).map(|i| records.head(i).unwrap().mean_octets.to_bits()).collect();
+        assert_eq!(octets, [100.0_f32.to_bits(), 200.0_f32.to_bits()], "{order:?}");
+    }
+}

@@ -122,14 +122,17 @@ fn overlap(a: &Part, b: &Part) -> Option<u32> {
     (cycles - 1..=cycles + 1).find_map(|n| {
         let shift = u32::try_from((-n * 65_536).rem_euclid(1 << 32)).ok()?;
         let (low, high) = (a.lowest.wrapping_add(shift), a.highest.wrapping_add(shift));
-        let overlaps = low <= b.highest && b.lowest <= high;
+        // First, because it costs the least: parts may be many.
+        if low > b.highest || b.lowest > high {
+            return None;
+        }
         let pace = f64::from(a.end.timestamp.since(a.begin.timestamp))
             / f64::from(a.end.sequence.wrapping_sub(a.begin.sequence).cast_signed()).max(1.0);
         // Where the other part's first packet should stand in time, if numbers advance as they did here.
         let steps = b.begin.sequence.wrapping_sub(a.begin.sequence.wrapping_add(shift)).cast_signed();
         let expected = f64::from(steps) * pace;
         let off = (f64::from(b.begin.timestamp.since(a.begin.timestamp)) - expected).abs();
-        (overlaps && off <= 90_000.0 + expected.abs() * 0.1).then_some(shift)
+        (off <= 90_000.0 + expected.abs() * 0.1).then_some(shift)
     })
 }
 

@@ -64,13 +64,21 @@ impl Intervals {
 
     /// What is in either.
     pub(in crate::verify) fn or(&self, other: &Self) -> Self {
-        let mut all: SmallVec<[(i64, i64); 4]> = self.0.iter().chain(&other.0).copied().collect();
-        all.sort_unstable();
-        let mut either = Self::default();
-        for (start, end) in all {
+        let (mut either, mut i, mut j) = (Self::default(), 0, 0);
+        loop {
+            let (start, end) = match (self.0.get(i), other.0.get(j)) {
+                (Some(&one), other) if other.is_none_or(|other| one <= *other) => {
+                    i += 1;
+                    one
+                }
+                (_, Some(&other)) => {
+                    j += 1;
+                    other
+                }
+                _ => return either,
+            };
             either.push(start, end);
         }
-        either
     }
 
     /// The part between two bounds.

@@ -13,13 +13,9 @@ pub(super) mod marks;
 mod numbering;
 mod order;
 mod payload;
+pub(super) mod remarked;
 pub(super) mod segments;
 mod stage;
-
-use joined::Joining;
-pub(super) use joined::{Heads, Joined};
-use link::{Bond, bond};
-pub(super) use order::told_direction;
 
 use std::ops::Range;
 
@@ -28,6 +24,10 @@ use smallvec::SmallVec;
 use crate::meter::{Head, HopRecord, PayloadMark, Records};
 use crate::policy::Policy;
 use crate::terms::{FlowKey, PointId, Ssrc};
+use joined::Joining;
+pub(super) use joined::{Heads, Joined};
+use link::{Bond, bond};
+pub(super) use order::told_direction;
 
 /// Streams that could not be joined, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,9 +8,12 @@ use super::identity::{Common, JoinedBy, Matches, matches};
 use super::intervals::Intervals;
 use super::numbering::Numbering;
 use super::order::{timed, timed_by};
+use super::remarked::{
+    Remarked, by_samples, change, only_marking, pcp_changed, priorities_together, remarked, together,
+};
 use super::stage::stages;
 use crate::meter::{HopRecord, StreamRecord};
-use crate::terms::{Dscp, Timestamp};
+use crate::terms::Timestamp;
 use crate::verify::tap::{Taps, reason};
 
 /// What one segment does to one stream, between hops `index` and `index + 1` of its record.
@@ -52,21 +55,6 @@ pub struct Segment {
     pub suspect: Vec<&'static str>,
 }
 
-/// Packets whose codepoint a segment changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remarked {
-    /// Codepoint before.
-    pub from: Dscp,
-    /// Codepoint after.
-    pub to: Dscp,
-    /// How many, of those that both hops saw.
-    pub packets: u64,
-    /// The first of them, by the clock of the hop after.
-    pub first: Timestamp,
-    /// The last of them.
-    pub last: Timestamp,
-}
-
 /// Delays of the packets that both hops chose, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Delay {
@@ -104,7 +92,12 @@ pub(in crate::verify) fn segments(stream: &StreamRecord, clocks: &Clocks, taps: 
     let seen = seen_by_hop(&stream.hops);
     let firsts = stages(&stream.hops, &seen, clocks, taps);
     let way = Way { hops: &stream.hops, seen: &seen, firsts: &firsts, clocks, taps };
-    (1..stream.hops.len()).filter_map(|after| way.segment(after)).collect()
+    // From the last one on: what later hops saw is added up once, however many they are.
+    let mut later = Later { from: stream.hops.len(), numbers: Intervals::default() };
+    let mut all: Vec<Segment> =
+        (1..stream.hops.len()).rev().filter_map(|after| way.segment(after, &mut later)).collect();
+    all.reverse();
+    all
 }
 
 /// The hops of a stream, and which of them are side by side.
@@ -115,6 +108,26 @@ struct Way<'a> {
     firsts: &'a [usize],
     clocks: &'a Clocks,
     taps: &'a Taps,
+}
+
+/// What any hop from one on saw, up to the next one of which the numbers are others.
+struct Later {
+    from: usize,
+    numbers: Intervals,
+}
+
+impl Later {
+    /// Takes in the hops before, back to this one.
+    fn reach(&mut self, from: usize, seen: &[Seen]) -> &Intervals {
+        while self.from > from
+            && let Some(hop) = seen.get(self.from - 1)
+        {
+            self.from -= 1;
+            self.numbers =
+                if hop.numbering.is_counted() { hop.numbers.or(&self.numbers) } else { Intervals::default() };
+        }
+        &self.numbers
+    }
 }
 
 impl Way<'_> {
@@ -138,7 +151,7 @@ impl Way<'_> {
     }
 
     /// Between a hop and the one before it.
-    fn segment(&self, at: usize) -> Option<Segment> {
+    fn segment(&self, at: usize, later: &mut Later) -> Option<Segment> {
         let (before, after) = (self.hops.get(at.checked_sub(1)?)?, self.hops.get(at)?);
         let clock = self.clocks.between(before.point, after.point);
         let (from, to) = (self.stage(at - 1), self.stage(at));
@@ -151,11 +164,11 @@ impl Way<'_> {
         }
         let (a, b) = (self.numbers(from.clone()), self.numbers(to.clone()));
         let end = self.end_of_numbers(to.end);
-        let later = self.numbers(to.end..end);
+        let later = later.reach(to.end, self.seen);
         let gone = a.without(&b);
-        let beyond = b.or(&later);
+        let beyond = b.or(later);
         let heard = recorded(before, self.taps.span(after.point), &a, &beyond, &clock);
-        let lost = gone.without(&later).within(heard.0, heard.1);
+        let lost = gone.without(later).within(heard.0, heard.1);
         let back = self.clocks.between(after.point, before.point);
         let heard = recorded(after, self.taps.span(before.point), &b, &a, &back);
         let unseen_before = b.without(&a).within(heard.0, heard.1).count();
@@ -165,13 +178,13 @@ impl Way<'_> {
         if is_incomplete {
             reasons.push("more runs of loss than are kept");
         }
-        let mut remarked = Vec::new();
+        let mut changes = Vec::new();
         let mut delays = Vec::new();
         let mut pcp = Vec::new();
         for (x, a) in self.hops(from.clone()) {
             for (y, b) in self.hops(to.clone()) {
                 let both = a.numbers.and(&b.numbers);
-                remarked.extend(self::remarked(x, y, a, b, &both));
+                changes.extend(remarked(x, y, a, b, &both));
                 pcp.extend(pcp_changed(x, y, both.count()));
                 let clock = self.clocks.between(x.point, y.point);
                 let timed =
@@ -188,11 +201,11 @@ impl Way<'_> {
             lost: reasons.is_empty().then_some(certain),
             lost_certain: (!is_incomplete).then_some(certain),
             lost_suspect: (!is_incomplete).then_some(suspect),
-            unseen_after: gone.and(&later).count(),
+            unseen_after: gone.and(later).count(),
             unseen_before,
             reordered_added: sum(to, reordered).saturating_sub(sum(from, reordered)),
-            remarked: together(remarked),
-            pcp_changed: pcp,
+            remarked: together(changes),
+            pcp_changed: priorities_together(pcp),
             delay: clock.shared.then(|| delay(&delays)).flatten(),
             delay_variation: variation(delays),
             clock,
@@ -250,21 +263,6 @@ impl Segment {
     }
 }
 
-/// Changes of all ways, equal ones as one.
-fn together(changes: Vec<Remarked>) -> Vec<Remarked> {
-    let mut all: Vec<Remarked> = Vec::with_capacity(changes.len());
-    for change in changes {
-        match all.iter_mut().find(|known| (known.from, known.to) == (change.from, change.to)) {
-            Some(known) => {
-                known.packets += change.packets;
-                (known.first, known.last) = (known.first.min(change.first), known.last.max(change.last));
-            }
-            None => all.push(change),
-        }
-    }
-    all
-}
-
 /// A segment whose hops number their packets each in its own way: what is missing is not told.
 fn uncounted(before: &HopRecord, after: &HopRecord, numbering: Numbering, clock: ClockRelation) -> Segment {
     let delays: Vec<i64> =
@@ -295,26 +293,22 @@ fn uncounted(before: &HopRecord, after: &HopRecord, numbering: Numbering, clock:
     }
 }
 
-/// The codepoint of all packets of a hop.
-fn only_marking(hop: &HopRecord) -> Option<u8> {
-    let mut values = hop.dscp.iter().filter(|d| d.1 > 0).map(|d| d.0);
-    values.next().filter(|_| values.next().is_none())
-}
-
 /// The numbers that one hop saw, in coordinates that all hops share.
 pub(super) struct Seen {
     pub(super) numbers: Intervals,
     /// Where each part of the hop begins in the common coordinates.
     pub(super) bases: SmallVec<[i64; 2]>,
-    is_incomplete: bool,
+    pub(super) is_incomplete: bool,
     /// How its numbers stand to those of the hop before.
-    numbering: Numbering,
+    pub(super) numbering: Numbering,
     /// What it has in common with the hop before.
-    before: Common,
+    pub(super) before: Common,
 }
 
 /// Parts lie this far apart in the common coordinates: further than numbers of a part can be.
 const PART: i64 = 1 << 40;
+/// A part is looked for at so many hops before: more than any way has, fewer than somebody can make up.
+const FARTHEST: usize = 64;
 
 fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
     let mut all: Vec<Seen> = Vec::with_capacity(hops.len());
@@ -324,7 +318,7 @@ fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
         let mut numbering = Numbering::default();
         let mut before: Common = (Matches::new(), JoinedBy::Rtp);
         // The hop just before is the likeliest to have seen the same parts.
-        for (j, earlier) in hops.iter().enumerate().take(k).rev() {
+        for (j, earlier) in hops.iter().enumerate().take(k).rev().take(FARTHEST) {
             if bases.iter().all(Option::is_some) {
                 break;
             }
@@ -390,99 +384,6 @@ fn recorded(
     (if was_there { lowest } else { first.max(lowest) }, if stayed { highest } else { last.min(highest) })
 }
 
-/// Which codepoint each number had at a hop, as intervals; none where packets overtook a change, so that numbers do not
-/// tell.
-fn markings(hop: &HopRecord, seen: &Seen) -> Option<Vec<(u8, Intervals)>> {
-    if let Some(only) = only_marking(hop) {
-        return Some(vec![(only, seen.numbers.clone())]);
-    }
-    if hop.dscp_change_count > hop.dscp_changes.len() as u64 {
-        return None;
-    }
-    let mut marked: Vec<(u8, Intervals)> = Vec::new();
-    let mut from = i64::MIN;
-    let mut value = hop.dscp_changes.first()?.from.value();
-    let mut put = |value: u8, start: i64, end: i64| {
-        let numbers = seen.numbers.within(start, end);
-        match marked.iter_mut().find(|m| m.0 == value) {
-            Some(known) => known.1 = known.1.or(&numbers),
-            None => marked.push((value, numbers)),
-        }
-    };
-    for change in &hop.dscp_changes {
-        let base = seen.bases.get(usize::from(change.part))?;
-        let at = base + i64::from(change.sequence);
-        if at < from {
-            return None;
-        }
-        put(value, from, at);
-        (from, value) = (at, change.to.value());
-    }
-    put(value, from, i64::MAX);
-    let packets = |value: u8| hop.dscp.iter().find(|d| d.0 == value).map_or(0, |d| d.1);
-    marked.iter().all(|(value, numbers)| numbers.count() <= packets(*value)).then_some(marked)
-}
-
-fn remarked(before: &HopRecord, after: &HopRecord, a: &Seen, b: &Seen, both: &Intervals) -> Vec<Remarked> {
-    if only_marking(before).is_some_and(|marking| only_marking(after) == Some(marking)) {
-        return Vec::new();
-    }
-    let (Some(was), Some(is)) = (markings(before, a), markings(after, b)) else {
-        return by_samples(before, after, both.count());
-    };
-    let mut changes = Vec::new();
-    for (from, numbers) in &was {
-        for (to, others) in is.iter().filter(|(to, _)| to != from) {
-            let packets = numbers.and(others).count();
-            if packets > 0 {
-                changes.push(change(*from, *to, packets, after));
-            }
-        }
-    }
-    changes
-}
-
-/// Where markings change too often to be listed: the share among the packets that both hops chose.
-fn by_samples(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<Remarked> {
-    let mut counts: std::collections::BTreeMap<(u8, u8), u64> = std::collections::BTreeMap::new();
-    let mut all = 0;
-    for (from, to) in super::order::chosen_by_both(
-        &matches(before, after),
-        before,
-        after,
-        |s| s.traffic_class,
-        |m| m.traffic_class,
-    ) {
-        all += 1;
-        *counts.entry((from.dscp().value(), to.dscp().value())).or_default() += 1;
-    }
-    let changed = counts.into_iter().filter(|((from, to), _)| from != to);
-    changed.map(|((from, to), n)| change(from, to, n * both / all.max(1), after)).collect()
-}
-
-fn change(from: u8, to: u8, packets: u64, after: &HopRecord) -> Remarked {
-    let dscp = |value| Dscp::try_from(value).unwrap_or_default();
-    let began = after.dscp_changes.iter().find(|c| c.to == dscp(to)).map(|c| c.at);
-    let started_so = after.dscp_changes.first().is_none_or(|c| c.from == dscp(to));
-    let ended = after.dscp_changes.iter().rev().find(|c| c.from == dscp(to)).map(|c| c.at);
-    let ends_so = after.dscp_changes.last().is_none_or(|c| c.to == dscp(to));
-    Remarked {
-        from: dscp(from),
-        to: dscp(to),
-        packets,
-        first: if started_so { after.first } else { began.unwrap_or(after.first) },
-        last: if ends_so { after.last } else { ended.unwrap_or(after.last) },
-    }
-}
-
-fn pcp_changed(before: &HopRecord, after: &HopRecord, both: u64) -> Vec<(u8, u8, u64)> {
-    let main = |hop: &HopRecord| hop.pcp().iter().max_by_key(|p| p.1).map(|p| p.0);
-    match (main(before), main(after)) {
-        (Some(from), Some(to)) if from != to => vec![(from, to, both)],
-        _ => Vec::new(),
-    }
-}
-
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a delay")]
 fn seconds(ns: i64) -> f64 {
     ns as f64 / 1e9
@@ -519,48 +420,24 @@ fn variation(mut delays: Vec<i64>) -> Option<Variation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meter::DscpChange;
-    use crate::verify::tests_support::hop;
 
     #[test]
-    fn markings_are_told_by_number_unless_packets_overtook_a_change() {
-        let change = |from: Dscp, to: Dscp, sequence: u32| DscpChange {
-            at: Timestamp(0),
-            from,
-            to,
-            sequence,
-            part: 0,
-        };
-        let (ef, df) = (Dscp::EF, Dscp::DF);
-        for (name, changes, dscp, is_told) in [
-            ("one change", vec![change(ef, df, 5)], [(46, 5), (0, 5)], true),
-            ("and back", vec![change(ef, df, 5), change(df, ef, 8)], [(46, 7), (0, 3)], true),
-            (
-                "a late packet with a change",
-                vec![change(ef, df, 8), change(df, ef, 5)],
-                [(46, 7), (0, 3)],
-                false,
-            ),
-            ("a late packet without one", vec![change(ef, df, 5)], [(46, 4), (0, 6)], false),
-        ] {
-            let mut hop = hop(64, &dscp);
-            (hop.dscp_change_count, hop.dscp_changes) = (changes.len() as u64, changes);
-            let mut numbers = Intervals::default();
-            numbers.push(0, 10);
-            let seen = Seen {
-                numbers,
-                bases: smallvec![0],
-                is_incomplete: false,
-                numbering: Numbering::default(),
-                before: (Matches::new(), JoinedBy::Rtp),
-            };
-            let told = markings(&hop, &seen);
-            assert_eq!(told.is_some(), is_told, "{name}");
-            if let Some(told) = told {
-                let counts: Vec<_> = told.iter().map(|(value, numbers)| (*value, numbers.count())).collect();
-                assert_eq!(counts, dscp, "{name}");
-            }
-        }
+    fn what_later_hops_saw_ends_where_numbers_are_others() {
+        let seen: Vec<Seen> =
+            [Numbering::Same, Numbering::Same, Numbering::Anew, Numbering::Same, Numbering::Same]
+                .into_iter()
+                .zip((0..).step_by(10))
+                .map(|(numbering, start)| {
+                    let mut numbers = Intervals::default();
+                    numbers.push(start, start + 3);
+                    let before = (Matches::new(), JoinedBy::Rtp);
+                    Seen { numbers, bases: smallvec![0], is_incomplete: false, numbering, before }
+                })
+                .collect();
+        let mut later = Later { from: seen.len(), numbers: Intervals::default() };
+        let counts: Vec<u64> = (0..=5).rev().map(|from| later.reach(from, &seen).count()).collect();
+        assert_eq!(counts, [0, 3, 6, 0, 3, 6]);
+        assert_eq!(later.numbers.bounds(), Some((0, 13)));
     }
 
     #[test]
