@@ -1,4 +1,4 @@
-//! What joining costs: streams at three points, by thread, and the memory that each more of them takes.
+//! What joining costs: by thread, and in memory for each more stream.
 //!
 //! `./dev bench` makes the captures and calls this with the program and two folders: of some streams, and of twice as
 //! many that start one after the other in twice the time. So as many run at a time in both, and what the second run

@@ -471,6 +471,8 @@ pub enum TapEvidence {
     /// Streams that have nothing to do with each other were silent and lost packets at the same moment. That may
     /// have been the network too.
     SharedGap,
+    /// None of the point's files covers the time between two of them.
+    BetweenFiles,
 }
 
 impl TapEvidence {
@@ -481,6 +483,7 @@ impl TapEvidence {
             Self::DropCount => "drop-count",
             Self::TunnelSequence => "tunnel-sequence",
             Self::SharedGap => "shared-gap",
+            Self::BetweenFiles => "between-files",
         }
     }
 }

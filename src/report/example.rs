@@ -472,7 +472,8 @@ pub(super) fn joined() -> Outcome {
     there.record.hops = vec![at_point(0, 64, 46, 3000), at_point(1, 62, 46, 3000), at_point(2, 61, 0, 2980)];
     there.record.hops[2].flow = flow("203.0.113.5:61000", "52.112.100.7:3479");
     there.markings = smallvec![Marking::Conformant, Marking::Conformant, Marking::Remarked];
-    let remarked = Remarked { from: Dscp::EF, to: Dscp::DF, packets: 2980, first: at(0), last: at(60) };
+    let remarked =
+        Remarked { from: Dscp::EF, to: Dscp::DF, packets: 2980, first: at(0), last: at(60), before: 0 };
     let mut last = Segment {
         lost: Some(20),
         lost_certain: Some(20),
@@ -491,7 +492,8 @@ pub(super) fn joined() -> Outcome {
     }
     back.record.hops[0].flow = flow("52.112.100.7:3479", "203.0.113.5:61000");
     back.markings = smallvec![Marking::Unmarked, Marking::Conformant, Marking::Conformant];
-    let marked = Remarked { from: Dscp::DF, to: Dscp::EF, packets: 2950, first: at(0), last: at(60) };
+    let marked =
+        Remarked { from: Dscp::DF, to: Dscp::EF, packets: 2950, first: at(0), last: at(60), before: 0 };
     let mut first = Segment { remarked: vec![marked], ..segment(2950) };
     (first.delay, first.clock.shared) = (None, false);
     let doubtful = vec!["the capturing machine dropped frames"];

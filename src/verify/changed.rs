@@ -15,10 +15,9 @@ pub(super) fn check(
     let enough = context.policy.thresholds.marking_min_packets;
     let hops = &stream.record.hops;
     for (j, after) in (0_u16..).zip(hops).skip(1) {
-        let earlier =
-            stream.hop_before(usize::from(j)).and_then(|i| Some((u16::try_from(i).ok()?, hops.get(i)?)));
-        let Some((i, before)) = earlier else { continue };
-        let Some(change) = change(before, after) else { continue };
+        let found = stream.hop_before(usize::from(j)).and_then(|i| change_behind(stream, i, after));
+        let Some((i, change)) = found else { continue };
+        let (Ok(place), Some(before)) = (u16::try_from(i), hops.get(i)) else { continue };
         let is_right = |d: Dscp| stream.expected.contains(&d);
         // A segment that mends the marking is what an edge is for.
         if change.packets < enough || (is_right(change.to) && !is_right(change.from)) {
@@ -37,7 +36,7 @@ pub(super) fn check(
             context.place(after),
         );
         findings.push(Finding {
-            place: Place::Between(i, j),
+            place: Place::Between(place, j),
             from: Some(change.from),
             to: Some(change.to),
             packets: change.packets,
@@ -61,6 +60,20 @@ struct Change {
     from: Dscp,
     to: Dscp,
     packets: u64,
+}
+
+/// The largest change from one hop to the next, and the hop that it comes behind.
+///
+/// Of hops side by side the histogram of one does not compare with that of the hop behind, so packets tell: it is the
+/// one over which most of the change came.
+fn change_behind(stream: &JudgedStream, i: usize, after: &HopRecord) -> Option<(usize, Change)> {
+    let segment = |at: usize| stream.segments.get(at);
+    let is_way = i.checked_sub(1).and_then(segment).is_some_and(|segment| segment.is_alternative);
+    if !is_way {
+        return Some((i, change(stream.record.hops.get(i)?, after)?));
+    }
+    let most = segment(i)?.remarked.iter().max_by_key(|change| change.packets)?;
+    Some((most.before, Change { from: most.from, to: most.to, packets: most.packets }))
 }
 
 /// The largest change of codepoint from one hop to the next, told by how their histograms differ.

@@ -52,7 +52,7 @@ pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
 use pairing::Pairing;
 use shared_gap::SharedGaps;
 pub use streams::{Note, Streams, WorstMarking};
-use tap::Taps;
+use tap::{Taps, between_files};
 
 use crate::meter::{CaptureRecord, MeterCounters, Records, StunRecord, TapGap};
 use crate::policy::Policy;
@@ -116,6 +116,7 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
     let mut heard = Heard::default();
     let (joined, joins) = join::join(&records, &points, policy, |hops| heard.add(hops));
     let clocks = heard.clocks(|a, b| named_clock(&points, policy, a, b));
+    gaps.extend(between_files(points.len(), &captures));
     gaps.extend(shared_gaps(&records));
     gaps.sort_unstable_by_key(|gap| (gap.point, gap.from, gap.to, gap.evidence, gap.frames));
     let taps = Arc::new(Taps::new(points.len(), &captures, &gaps));

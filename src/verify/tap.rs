@@ -15,12 +15,15 @@ struct Tap {
     /// First and last frame of its captures.
     span: Option<(Timestamp, Timestamp)>,
     /// By evidence, in the order of [`EVIDENCE`].
-    gaps: [Spans; 3],
+    gaps: [Spans; 4],
 }
 
 /// The stronger first: the last one may also have been the network.
-const EVIDENCE: [TapEvidence; 3] =
-    [TapEvidence::DropCount, TapEvidence::TunnelSequence, TapEvidence::SharedGap];
+const EVIDENCE: [TapEvidence; 4] =
+    [TapEvidence::DropCount, TapEvidence::BetweenFiles, TapEvidence::TunnelSequence, TapEvidence::SharedGap];
+
+/// Files that follow each other closer than this are one capture.
+const CLOSE_NS: i64 = 1_000_000_000;
 
 /// By how much a packet may have come before the one that was sent before it, or after the one behind it.
 const SLACK_NS: i64 = 20_000_000;
@@ -111,6 +114,32 @@ impl Taps {
     }
 }
 
+/// The times between the files of each point that none of them covers.
+pub(super) fn between_files(points: usize, captures: &[CaptureRecord]) -> Vec<TapGap> {
+    let mut files: Vec<Vec<(Timestamp, Timestamp)>> = vec![Vec::new(); points];
+    for capture in captures {
+        for number in capture.other_points.iter().chain([&capture.point]) {
+            let file = capture.first.zip(capture.last);
+            if let Some((files, file)) = files.get_mut(usize::from(number.0)).zip(file) {
+                files.push(file);
+            }
+        }
+    }
+    let mut gaps = Vec::new();
+    for (point, mut files) in (0..).map(PointId).zip(files) {
+        files.sort_unstable();
+        let mut covered: Option<Timestamp> = None;
+        for (first, last) in files {
+            if let Some(from) = covered.filter(|end| first.0.saturating_sub(end.0) > CLOSE_NS) {
+                let evidence = TapEvidence::BetweenFiles;
+                gaps.push(TapGap { point, from, to: first, frames: None, evidence });
+            }
+            covered = covered.max(Some(last));
+        }
+    }
+    gaps
+}
+
 /// Which of the groups of runs a length belongs to.
 fn class_of(length: u32) -> usize {
     let length = u64::from(length);
@@ -145,6 +174,7 @@ pub(super) const fn reason(evidence: TapEvidence) -> &'static str {
     match evidence {
         TapEvidence::DropCount => "the capturing machine dropped frames",
         TapEvidence::TunnelSequence => "the mirror's tunnel lost frames",
+        TapEvidence::BetweenFiles => "no file of the point covers this time",
         TapEvidence::SharedGap => "many streams were silent at once: the mirror or the network",
     }
 }

@@ -29,6 +29,10 @@ fn found(context: &Context<'_>, gaps: &[&TapGap]) -> Option<Finding> {
             format!("the tunnel that carries the mirror of {point} lost {missed}, {times}"),
             "Losses of these times get no verdict. Look at the way of the mirrored traffic to this machine.",
         ),
+        TapEvidence::BetweenFiles => (
+            format!("nothing was captured at {point} between its files, {times}"),
+            "Losses of these times get no verdict. If files are missing, read them too.",
+        ),
         TapEvidence::SharedGap => (
             format!(
                 "at {point} most streams fell silent together, {times}: the mirror missed them, or the network \
@@ -37,9 +41,11 @@ fn found(context: &Context<'_>, gaps: &[&TapGap]) -> Option<Finding> {
             "Losses of these times get no verdict. Compare with logs of links and with drops of the mirror's port.",
         ),
     };
+    // A pause between two captures is what somebody wanted.
+    let is_wanted = gap.evidence == TapEvidence::BetweenFiles;
     Some(Finding {
         kind: FindingKind::TapGap,
-        severity: Severity::Warning,
+        severity: if is_wanted { Severity::Info } else { Severity::Warning },
         stream: None,
         call: None,
         place: Place::Point(gap.point),

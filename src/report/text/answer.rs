@@ -71,7 +71,8 @@ fn look_first(view: &View<'_>, groups: &[Group<'_>], page: &mut Page<'_>) -> io:
     let lead = "  Look first  ";
     let blamed = |g: &&Group<'_>| g.like.severity > Severity::Info && g.like.spot != Spot::Everywhere;
     let about_marking = groups.iter().filter(blamed).find(|g| is_about_marking(g.like.kind));
-    let Some(group) = about_marking.or_else(|| groups.iter().find(blamed)) else {
+    let worst = about_marking.or_else(|| groups.iter().find(blamed).map(|worst| losing(worst, groups)));
+    let Some(group) = worst else {
         let none = if groups.is_empty() { "There are no findings." } else { "No hop is to blame." };
         return page.entry(Look::Good, lead, none);
     };
@@ -80,6 +81,19 @@ fn look_first(view: &View<'_>, groups: &[Group<'_>], page: &mut Page<'_>) -> io:
     page.entry(Look::from(group.like.severity), lead, &format!("{before}{place}"))?;
     let what = [group.title(view), group.extent()].into_iter().filter(|words| !words.is_empty());
     page.entry(Look::Plain, "              ", &what.collect::<Vec<_>>().join(": "))
+}
+
+/// What a hop lost was lost before it: where it is known which segment lost most of it, that one is named.
+fn losing<'a>(worst: &'a Group<'a>, groups: &'a [Group<'a>]) -> &'a Group<'a> {
+    if !matches!(worst.like.kind, FindingKind::Loss | FindingKind::BurstLoss) {
+        return worst;
+    }
+    let of_segment = groups.iter().find(|g| {
+        g.like.kind == FindingKind::SegmentLoss
+            && g.like.severity > Severity::Info
+            && g.streams.iter().any(|stream| worst.streams.binary_search(stream).is_ok())
+    });
+    of_segment.unwrap_or(worst)
 }
 
 const fn is_about_marking(kind: FindingKind) -> bool {

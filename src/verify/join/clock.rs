@@ -121,14 +121,16 @@ impl Both {
         if named.unwrap_or(is_plausible(up) && is_plausible(down)) {
             return ClockRelation::ONE;
         }
-        let start = self.up.iter().chain(&self.down).map(|&(at, _)| at).min().unwrap_or(0);
+        // All by the lower point's clock: the other's may be hours ahead, in which a drift is seconds.
+        let up = || self.up.iter().map(|&(sent, delay)| (sent, delay));
+        let down = || self.down.iter().map(|&(sent, delay)| (sent.saturating_add(delay), delay));
+        let start = up().chain(down()).map(|(at, _)| at).min().unwrap_or(0);
         let drift = self.drift();
         // What is left after the drift: the fastest packets each way.
-        let straight = |way: &[(i64, i64)], sign: f64| {
-            let drifted = |at: i64| (sign * drift * at.saturating_sub(start) as f64) as i64;
-            way.iter().map(|&(at, delay)| delay.saturating_sub(drifted(at))).min()
-        };
-        let (offset, uncertainty) = match (straight(&self.up, 1.0), straight(&self.down, -1.0)) {
+        let drifted = |at: i64| (drift * at.saturating_sub(start) as f64) as i64;
+        let fastest_up = up().map(|(at, delay)| delay.saturating_sub(drifted(at))).min();
+        let fastest_down = down().map(|(at, delay)| delay.saturating_add(drifted(at))).min();
+        let (offset, uncertainty) = match (fastest_up, fastest_down) {
             (Some(up), Some(down)) => {
                 (up.saturating_sub(down) / 2, Some(up.saturating_add(down).saturating_abs() / 2))
             }

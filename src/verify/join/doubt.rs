@@ -3,7 +3,7 @@
 use super::clock::Clocks;
 use super::intervals::Intervals;
 use super::order::timed;
-use super::segments::Seen;
+use super::seen::Seen;
 use crate::meter::{HopRecord, Part, TapEvidence};
 use crate::terms::PointId;
 use crate::verify::tap::{Taps, silence_at};

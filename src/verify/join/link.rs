@@ -1,6 +1,7 @@
 //! Which records are views of one stream.
 
 use super::identity::by_rtp;
+use super::marks::carry_other_payload;
 use crate::meter::{Head, HopRecord};
 
 /// By what two records are one stream, the strongest first.
@@ -14,6 +15,11 @@ pub(super) enum Bond {
     Translation,
     /// No address in common, but the same packets, and no other record that could be meant.
     Unique,
+    /// The same at one point: both legs of a relay with an address on either side, if the way back says so too.
+    TwoLegs,
+    /// The same numbers and timestamps, yet other payloads: two senders that count alike, or a relay that encrypts anew.
+    /// Joins nothing.
+    OtherPayload,
 }
 
 /// Packets that must be equal before records with different 5-tuples are held for one stream.
@@ -55,25 +61,44 @@ pub(super) fn bond((a, here): Record<'_>, (b, there): Record<'_>) -> Option<Bond
     } else {
         Bond::Unique
     };
+    // A translation changes nothing of RTP, and without an address in common only what is carried could tell.
+    if bond != Bond::Relay && found.iter().all(|m| carry_other_payload(here, there, m)) {
+        return (!is_one_point).then_some(Bond::OtherPayload);
+    }
     if is_one_point {
-        let apart = distance_ns(here, there, &found)?;
+        let (least, most) = distances_ns(here, there, &found)?;
+        if least.saturating_abs().max(most.saturating_abs()) > LONGEST_AT_ONE_POINT_NS {
+            return None;
+        }
+        if bond == Bond::Unique {
+            let is_after = least > 0 || most < 0;
+            return is_after.then_some(Bond::TwoLegs);
+        }
         let passes_a_router = bond == Bond::Relay || here.ttl() != there.ttl();
-        if bond == Bond::Unique || !passes_a_router || apart > LONGEST_AT_ONE_POINT_NS {
+        if !passes_a_router {
             return None;
         }
     }
     Some(bond)
 }
 
-/// How far apart the same packets were heard, at most.
-fn distance_ns(here: &HopRecord, there: &HopRecord, found: &[super::identity::Match]) -> Option<i64> {
+/// Whether the first of two records was heard before the other, where the same packets tell.
+pub(super) fn is_before(here: &[HopRecord], there: &[HopRecord]) -> Option<bool> {
+    let (here, there) = (here.first()?, there.first()?);
+    let (least, _) = distances_ns(here, there, &by_rtp(here, there))?;
+    Some(least > 0)
+}
+
+/// How much later than at the first hop the same packets were heard at the other, at least and at most.
+fn distances_ns(here: &HopRecord, there: &HopRecord, found: &[super::identity::Match]) -> Option<(i64, i64)> {
     let theirs: std::collections::HashMap<(u16, u32), i64> =
         there.samples.iter().map(|s| ((s.part, s.sequence), s.arrival.0)).collect();
     let apart = here.samples.iter().filter_map(|s| {
         let m = found.iter().find(|m| m.one == usize::from(s.part))?;
         let other = u16::try_from(m.other).ok()?;
         let arrival = theirs.get(&(other, s.sequence.wrapping_add(m.shift)))?;
-        Some(arrival.saturating_sub(s.arrival.0).saturating_abs())
+        Some(arrival.saturating_sub(s.arrival.0))
     });
-    apart.max()
+    let apart: Vec<i64> = apart.collect();
+    Some((*apart.iter().min()?, *apart.iter().max()?))
 }

@@ -57,6 +57,27 @@ pub(super) fn matches(one: &HopRecord, other: &HopRecord) -> Matches {
     found.iter().filter(is_alone).copied().collect()
 }
 
+/// Marks of either hop that must be missing at the other before their packets are other packets.
+const DISPROOF: usize = 4;
+
+/// Whether packets with the same numbers carry other payloads: of what either hop would have chosen of the part that
+/// both heard, nothing is at the other.
+pub(super) fn carry_other_payload(one: &HopRecord, other: &HopRecord, m: &Match) -> bool {
+    let (Some(ours), Some(theirs)) = (one.parts.get(m.one), other.parts.get(m.other)) else { return false };
+    // Marks of the rarer kinds, which both have kept.
+    let rarest = |marks: &[PayloadMark]| marks.iter().map(PayloadMark::rank).max().unwrap_or(0);
+    let rank = rarest(&one.marks).min(rarest(&other.marks));
+    let telling = |mark: &PayloadMark| !mark.repeats && mark.rank() <= rank;
+    let in_both = |marks: &[PayloadMark], part: usize, shift: u32, there: &crate::meter::Part| {
+        let heard = there.lowest..=there.highest;
+        let of_part = marks.iter().filter(|mark| usize::from(mark.part) == part && telling(mark));
+        of_part.filter(|mark| heard.contains(&mark.sequence.wrapping_add(shift))).count()
+    };
+    in_both(&one.marks, m.one, m.shift, theirs) >= DISPROOF
+        && in_both(&other.marks, m.other, m.shift.wrapping_neg(), ours) >= DISPROOF
+        && !one.marks.iter().any(|mark| other.marks.iter().any(|theirs| theirs.hash == mark.hash))
+}
+
 fn distance(a: &PayloadMark, b: &PayloadMark) -> u32 {
     b.sequence.wrapping_sub(a.sequence)
 }

@@ -8,25 +8,28 @@ mod doubt;
 pub(super) mod identity;
 pub(super) mod intervals;
 mod joined;
+mod legs;
 mod link;
 pub(super) mod marks;
 mod numbering;
 mod order;
 mod payload;
 pub(super) mod remarked;
+mod seen;
 pub(super) mod segments;
 mod stage;
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::meter::{Head, HopRecord, PayloadMark, Records};
 use crate::policy::Policy;
 use crate::terms::{FlowKey, PointId, Ssrc};
 use joined::Joining;
 pub(super) use joined::{Heads, Joined};
-use link::{Bond, bond};
+use legs::Legs;
+use link::{Bond, bond, is_before};
 pub(super) use order::told_direction;
 
 /// Streams that could not be joined, and why.
@@ -109,6 +112,7 @@ pub(super) fn join(
     by_ssrc.sort_unstable();
     let mut joined = Joining::new(records.len());
     let mut unjoined = Vec::new();
+    let mut legs = Vec::new();
     let mut views = Group::default();
     let mut done = 0;
     for group in by_ssrc.chunk_by(|a, b| a.0 == b.0) {
@@ -126,7 +130,7 @@ pub(super) fn join(
                 for flow in by_flow.chunk_by(|a, b| a.0 == b.0) {
                     let (some, rest) = flow.split_at(flow.len().min(MOST_OF_ONE_SSRC));
                     views.fill(records, some.iter().map(|&(_, number)| number));
-                    for stream in streams(&views, &mut unjoined) {
+                    for stream in streams(&views, &mut unjoined, &mut legs) {
                         joined.add(&views, &stream, points, policy, &mut seen);
                     }
                     for &(_, number) in rest {
@@ -139,26 +143,34 @@ pub(super) fn join(
             }
             _ => {
                 views.fill(records, numbers());
-                for stream in streams(&views, &mut unjoined) {
+                for stream in streams(&views, &mut unjoined, &mut legs) {
                     joined.add(&views, &stream, points, policy, &mut seen);
                 }
             }
         }
     }
     drop(by_ssrc);
-    let links = join_by_payload(records, &marked, &joined, &mut unjoined);
-    for members in joined.unite(&links, records) {
-        views.fill(records, members.into_iter());
-        let all: Vec<usize> = (0..views.views.len()).collect();
-        joined.add(&views, &all, points, policy, &mut seen);
-    }
+    let mut unite = |joined: &mut Joining, links: &[(u32, u32)]| {
+        for members in joined.unite(links, records) {
+            views.fill(records, members.into_iter());
+            let all: Vec<usize> = (0..views.views.len()).collect();
+            joined.add(&views, &all, points, policy, &mut seen);
+        }
+    };
+    unite(&mut joined, &legs::told_by_the_way_back(&legs, &mut unjoined));
+    let by_payload = join_by_payload(records, &marked, &joined, &mut unjoined);
+    unite(&mut joined, &by_payload);
     (joined.finish(), unjoined)
 }
 
 /// The places of the views that are one stream each, the earliest first.
-fn streams(group: &Group, unjoined: &mut Vec<Unjoined>) -> SmallVec<[SmallVec<[usize; 8]>; 2]> {
+fn streams(
+    group: &Group,
+    unjoined: &mut Vec<Unjoined>,
+    legs: &mut Vec<Legs>,
+) -> SmallVec<[SmallVec<[usize; 8]>; 2]> {
     let mut leader: SmallVec<[usize; 8]> = (0..group.views.len()).collect();
-    join_group(group, &mut leader, unjoined);
+    join_group(group, &mut leader, unjoined, legs);
     // A leader is the first of its stream.
     let leaders = (0..leader.len()).filter(|&i| leader[i] == i);
     leaders.map(|first| (first..leader.len()).filter(|&i| find(&leader, i) == first).collect()).collect()
@@ -177,7 +189,7 @@ fn unite(leader: &mut [usize], one: usize, other: usize) {
     leader[a.max(b)] = a.min(b);
 }
 
-fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>) {
+fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>, legs: &mut Vec<Legs>) {
     let views = &*group.views;
     let mut links: Vec<Link> = Vec::new();
     for (i, one) in views.iter().enumerate() {
@@ -196,6 +208,7 @@ fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>)
     if links.is_empty() {
         return;
     }
+    let bonds = Bonds::of(views.len(), &links);
     let mut ambiguous = Vec::new();
     for bond in [Bond::Relay, Bond::Translation, Bond::Unique] {
         let fresh: Vec<Link> = links
@@ -204,23 +217,58 @@ fn join_group(group: &Group, leader: &mut [usize], unjoined: &mut Vec<Unjoined>)
             .copied()
             .collect();
         for l in &fresh {
-            if is_plain(views, leader, &fresh, l) {
+            if is_plain(views, leader, &fresh, l) && have_no_rivals(views, leader, &bonds, l) {
                 unite(leader, l.one, l.other);
             } else if find(leader, l.one) != find(leader, l.other) {
                 ambiguous.extend([l.one, l.other]);
             }
         }
     }
-    ambiguous.sort_unstable();
-    ambiguous.dedup();
+    report_apart(views, leader, ambiguous, SEVERAL_RECEIVERS, unjoined);
+    let two_legs: Vec<Link> = links.iter().filter(|l| l.bond == Bond::TwoLegs).copied().collect();
+    for l in two_legs.iter().filter(|l| find(leader, l.one) != find(leader, l.other)) {
+        if is_plain(views, leader, &two_legs, l) && have_no_rivals(views, leader, &bonds, l) {
+            legs.extend(in_order(group, l));
+        }
+    }
+    let other_payload = links.iter().filter(|l| l.bond == Bond::OtherPayload);
+    let other_payload = other_payload.filter(|l| find(leader, l.one) != find(leader, l.other));
+    let alike = other_payload.flat_map(|l| [l.one, l.other]).collect();
+    report_apart(views, leader, alike, OTHER_PAYLOAD, unjoined);
+}
+
+/// The two legs of a relay, the earlier one first.
+fn in_order(group: &Group, l: &Link) -> Option<Legs> {
+    let (one, other) = (group.views.get(l.one)?, group.views.get(l.other)?);
+    let (first, then) =
+        if is_before(group.hops(one), group.hops(other))? { (one, other) } else { (other, one) };
+    let Head { point, ssrc, flow, .. } = first.head;
+    Some(Legs { records: (first.number, then.number), flows: (flow, then.head.flow), point, ssrc })
+}
+
+/// Why the same packets are not enough.
+const SEVERAL_RECEIVERS: &str =
+    "the same packets go to several receivers: which view continues which is not told";
+/// Why equal numbers are not.
+const OTHER_PAYLOAD: &str =
+    "numbers and timestamps are equal, payloads are not: two senders, or a relay that encrypts anew";
+
+/// Says of views that they stay apart.
+fn report_apart(
+    views: &[View],
+    leader: &[usize],
+    mut apart: Vec<usize>,
+    reason: &'static str,
+    unjoined: &mut Vec<Unjoined>,
+) {
+    apart.sort_unstable();
+    apart.dedup();
     // Not those that are joined with all others by now.
-    ambiguous.retain(|&i| (0..views.len()).any(|other| find(leader, other) != find(leader, i)));
-    if let [first, _, ..] = *ambiguous {
-        unjoined.push(Unjoined {
-            ssrc: views[first].head.ssrc,
-            views: ambiguous.iter().map(|&i| place(&views[i].head)).collect(),
-            reason: "the same packets go to several receivers: which view continues which is not told",
-        });
+    apart.retain(|&i| (0..views.len()).any(|other| find(leader, other) != find(leader, i)));
+    if let [first, _, ..] = *apart {
+        let ssrc = views[first].head.ssrc;
+        let views = apart.iter().map(|&i| place(&views[i].head)).collect();
+        unjoined.push(Unjoined { ssrc, views, reason });
     }
 }
 
@@ -289,6 +337,48 @@ fn are_neighbours(views: &[View], l: &Link) -> bool {
     let is_seen =
         |flow: FlowKey, point: PointId| views.iter().any(|v| v.head.flow == flow && v.head.point == point);
     a.point != b.point && (is_seen(a.flow, b.point) || is_seen(b.flow, a.point))
+}
+
+/// Which views have a link, one bit for each other view: there are many pairs to ask about.
+struct Bonds {
+    one_stream: SmallVec<[u64; 8]>,
+    two_legs: SmallVec<[u64; 8]>,
+}
+
+const _: () = assert!(MOST_OF_ONE_SSRC <= 64);
+
+impl Bonds {
+    fn of(views: usize, links: &[Link]) -> Self {
+        let mut bonds = Self { one_stream: smallvec![0; views], two_legs: smallvec![0; views] };
+        for l in links {
+            let of_kind = match l.bond {
+                Bond::TwoLegs => &mut bonds.two_legs,
+                bond if bond < Bond::TwoLegs => &mut bonds.one_stream,
+                _ => continue,
+            };
+            of_kind[l.one] |= 1 << l.other;
+            of_kind[l.other] |= 1 << l.one;
+        }
+        bonds
+    }
+
+    /// Two legs are none yet, but for themselves.
+    fn are_linked(&self, a: usize, b: usize, asked: Bond) -> bool {
+        let legs = if asked == Bond::TwoLegs { self.two_legs[a] } else { 0 };
+        (self.one_stream[a] | legs) >> b & 1 == 1
+    }
+}
+
+/// Whether no view of the one stream stands at one point beside a view of the other without being its neighbour there:
+/// then they are two streams at that point, and so everywhere.
+fn have_no_rivals(views: &[View], leader: &[usize], bonds: &Bonds, l: &Link) -> bool {
+    let of = |stream: usize| (0..views.len()).filter(move |&i| find(leader, i) == stream);
+    let (one, other) = (find(leader, l.one), find(leader, l.other));
+    let is_rival = |a: usize, b: usize| {
+        let (here, there) = (&views[a].head, &views[b].head);
+        here.point == there.point && here.flow != there.flow && !bonds.are_linked(a, b, l.bond)
+    };
+    !of(one).any(|a| of(other).any(|b| is_rival(a, b)))
 }
 
 /// Whether a link is the only one of its kind from either end to the other's point: no choice, so no guess.

@@ -16,7 +16,8 @@ const LONGEST_NS: i64 = 1_000_000_000;
 
 /// Puts hops into the order of travel.
 pub(super) fn by_travel(hops: &mut [Placed<'_>], points: &[String], policy: &Policy) {
-    let direction = told_direction(hops.iter().map(|h| h.counted.flow), policy).unwrap_or(Direction::Forward);
+    let told = told_direction(hops.iter().map(|h| h.counted.flow), policy);
+    let direction = told.unwrap_or(Direction::Forward);
     let name = |hop: &HopRecord| points.get(usize::from(hop.point.0)).map_or("", String::as_str);
     let by_path = |a: &HopRecord, b: &HopRecord| {
         policy.order(name(a), name(b), direction).filter(|order| order.is_ne())
@@ -49,12 +50,15 @@ pub(super) fn by_travel(hops: &mut [Placed<'_>], points: &[String], policy: &Pol
         let (Some((a_first, a_last)), Some((b_first, b_last))) = (ends(a), ends(b)) else {
             return Ordering::Equal;
         };
-        // A relay that writes RTP anew sends with a TTL of its own.
+        let by_ttl = || fallen(a_first, a_last, b_first, b_last);
+        // A relay that writes RTP anew sends with a TTL of its own, and so does one that keeps the SSRC.
         let is_one_sender = a_first.ssrc == b_first.ssrc;
         relayed(a_first.flow, b_first.flow)
             .or_else(|| by_path(a_last, b_first))
-            .or_else(|| is_one_sender.then(|| fallen(a_first, a_last, b_first, b_last))?)
+            .or_else(|| told.and_then(|told| by_side(a_first.flow, b_first.flow, told, policy)))
+            .or_else(|| (is_one_sender && have_one_end(a_first.flow, b_first.flow)).then(by_ttl)?)
             .or_else(|| by_time(a_last, b_first))
+            .or_else(|| is_one_sender.then(by_ttl)?)
             .unwrap_or_else(|| as_named(a_last, b_first))
     };
     insertion_sort(&mut legs, between_legs);
@@ -95,6 +99,24 @@ fn relayed(a: FlowKey, b: FlowKey) -> Option<Ordering> {
         (false, true) => Some(Ordering::Greater),
         _ => None,
     }
+}
+
+/// On its way out a stream comes from the managed side: a leg with more managed ends comes first, on its way in last.
+/// Only for what a relay sends: a translation's legs are told by their TTLs.
+fn by_side(a: FlowKey, b: FlowKey, direction: Direction, policy: &Policy) -> Option<Ordering> {
+    let managed = |flow: FlowKey| [flow.source, flow.destination].map(|end| policy.is_managed(end.ip()));
+    let count = |flow| managed(flow).into_iter().filter(|&is_managed| is_managed).count();
+    let outwards = count(b).cmp(&count(a));
+    let order = match direction {
+        Direction::Forward => outwards,
+        Direction::Reverse => outwards.reverse(),
+    };
+    (!have_one_end(a, b) && order.is_ne()).then_some(order)
+}
+
+/// A translation leaves one end as it is.
+fn have_one_end(a: FlowKey, b: FlowKey) -> bool {
+    a.source.ip() == b.source.ip() || a.destination.ip() == b.destination.ip()
 }
 
 /// A translation does not raise the TTL.

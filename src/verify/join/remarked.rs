@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::identity::matches;
 use super::intervals::Intervals;
 use super::order::chosen_by_both;
-use super::segments::Seen;
+use super::seen::Seen;
 use crate::meter::HopRecord;
 use crate::terms::{Dscp, Timestamp};
 
@@ -22,11 +22,15 @@ pub struct Remarked {
     pub first: Timestamp,
     /// The last of them.
     pub last: Timestamp,
+    /// The hop before: of several ways the one over which most of them came.
+    pub before: usize,
 }
 
 /// Changes of all ways, equal ones as one.
-pub(super) fn together(changes: Vec<Remarked>) -> Vec<Remarked> {
+pub(super) fn together(mut changes: Vec<Remarked>) -> Vec<Remarked> {
     let mut all: Vec<Remarked> = Vec::with_capacity(changes.len());
+    // The way that most came over stands first, and gives its name to all.
+    changes.sort_by_key(|change| std::cmp::Reverse(change.packets));
     for change in changes {
         match all.iter_mut().find(|known| (known.from, known.to) == (change.from, change.to)) {
             Some(known) => {
@@ -131,6 +135,7 @@ pub(super) fn change(from: u8, to: u8, packets: u64, after: &HopRecord) -> Remar
         packets,
         first: if started_so { after.first } else { began.unwrap_or(after.first) },
         last: if ends_so { after.last } else { ended.unwrap_or(after.last) },
+        before: 0,
     }
 }
 

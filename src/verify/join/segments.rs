@@ -1,19 +1,17 @@
 //! Between neighbouring hops: loss, marking, delay, order.
 
-use smallvec::{SmallVec, smallvec};
-
 use super::clock::{ClockRelation, Clocks};
 use super::doubt::{Losses, divide};
-use super::identity::{Common, JoinedBy, Matches, matches};
+use super::identity::JoinedBy;
 use super::intervals::Intervals;
 use super::numbering::Numbering;
 use super::order::{timed, timed_by};
 use super::remarked::{
     Remarked, by_samples, change, only_marking, pcp_changed, priorities_together, remarked, together,
 };
+use super::seen::{Seen, recorded, seen_by_hop};
 use super::stage::stages;
 use crate::meter::{HopRecord, StreamRecord};
-use crate::terms::Timestamp;
 use crate::verify::tap::{Taps, reason};
 
 /// What one segment does to one stream, between hops `index` and `index + 1` of its record.
@@ -81,8 +79,8 @@ pub struct Variation {
     pub max: f64,
 }
 
-/// A point that began to record this much later than the other was not there yet.
-const LATE_NS: i64 = 1_000_000_000;
+/// Why it is not said of packets that were lost before this tap or behind it.
+const NOT_RECORDING: &str = "the point behind was not recording yet, or no longer";
 
 /// The segments of a stream, one less than its hops.
 pub(in crate::verify) fn segments(stream: &StreamRecord, clocks: &Clocks, taps: &Taps) -> Vec<Segment> {
@@ -166,25 +164,32 @@ impl Way<'_> {
         let end = self.end_of_numbers(to.end);
         let later = later.reach(to.end, self.seen);
         let gone = a.without(&b);
-        let beyond = b.or(later);
-        let heard = recorded(before, self.taps.span(after.point), &a, &beyond, &clock);
-        let lost = gone.without(later).within(heard.0, heard.1);
-        let back = self.clocks.between(after.point, before.point);
-        let heard = recorded(after, self.taps.span(before.point), &b, &a, &back);
-        let unseen_before = b.without(&a).within(heard.0, heard.1).count();
+        let (start, stop) = self.recorded(before, &a, after, &b);
+        let missing = gone.without(later);
+        let lost = missing.within(start, stop);
+        // What a later tap would have heard was lost somewhere on the way there.
+        let elsewhere = self.missed_behind(&missing.without(&lost), before, &a, to.end..end).count();
+        let unseen_after = gone.and(later).within(start, stop).count();
+        let (start, stop) = self.recorded(after, &b, before, &a);
+        let unseen_before = b.without(&a).within(start, stop).count();
         let is_incomplete = self.hops(from.start..to.end).any(|(_, seen)| seen.is_incomplete);
         let Losses { certain, suspect, evidence } = self.losses(&lost, before, to.start..end);
+        let suspect = suspect + elsewhere;
         let mut reasons: Vec<&'static str> = evidence.map(reason).into_iter().collect();
+        if elsewhere > 0 {
+            reasons.push(NOT_RECORDING);
+        }
         if is_incomplete {
             reasons.push("more runs of loss than are kept");
         }
         let mut changes = Vec::new();
         let mut delays = Vec::new();
         let mut pcp = Vec::new();
-        for (x, a) in self.hops(from.clone()) {
+        for (way, (x, a)) in from.clone().zip(self.hops(from.clone())) {
             for (y, b) in self.hops(to.clone()) {
                 let both = a.numbers.and(&b.numbers);
-                changes.extend(remarked(x, y, a, b, &both));
+                let found = remarked(x, y, a, b, &both).into_iter();
+                changes.extend(found.map(|change| Remarked { before: way, ..change }));
                 pcp.extend(pcp_changed(x, y, both.count()));
                 let clock = self.clocks.between(x.point, y.point);
                 let timed =
@@ -201,7 +206,7 @@ impl Way<'_> {
             lost: reasons.is_empty().then_some(certain),
             lost_certain: (!is_incomplete).then_some(certain),
             lost_suspect: (!is_incomplete).then_some(suspect),
-            unseen_after: gone.and(later).count(),
+            unseen_after,
             unseen_before,
             reordered_added: sum(to, reordered).saturating_sub(sum(from, reordered)),
             remarked: together(changes),
@@ -212,6 +217,35 @@ impl Way<'_> {
             joined_by: numbering.joined_by(),
             is_counted: true,
             suspect: reasons,
+        })
+    }
+
+    /// The numbers of a hop for which another one's point was recording.
+    fn recorded(
+        &self,
+        hop: &HopRecord,
+        numbers: &Intervals,
+        other: &HopRecord,
+        others: &Intervals,
+    ) -> (i64, i64) {
+        let clock = self.clocks.between(hop.point, other.point);
+        recorded(hop, other, self.taps.span(other.point), numbers, others, &clock)
+    }
+
+    /// Of what no hop behind saw, that for which any of these was recording.
+    fn missed_behind(
+        &self,
+        missing: &Intervals,
+        before: &HopRecord,
+        numbers: &Intervals,
+        hops: std::ops::Range<usize>,
+    ) -> Intervals {
+        if missing.count() == 0 {
+            return Intervals::default();
+        }
+        self.hops(hops).fold(Intervals::default(), |all, (hop, seen)| {
+            let (start, stop) = self.recorded(before, numbers, hop, &seen.numbers);
+            all.or(&missing.within(start, stop))
         })
     }
 
@@ -293,97 +327,6 @@ fn uncounted(before: &HopRecord, after: &HopRecord, numbering: Numbering, clock:
     }
 }
 
-/// The numbers that one hop saw, in coordinates that all hops share.
-pub(super) struct Seen {
-    pub(super) numbers: Intervals,
-    /// Where each part of the hop begins in the common coordinates.
-    pub(super) bases: SmallVec<[i64; 2]>,
-    pub(super) is_incomplete: bool,
-    /// How its numbers stand to those of the hop before.
-    pub(super) numbering: Numbering,
-    /// What it has in common with the hop before.
-    pub(super) before: Common,
-}
-
-/// Parts lie this far apart in the common coordinates: further than numbers of a part can be.
-const PART: i64 = 1 << 40;
-/// A part is looked for at so many hops before: more than any way has, fewer than somebody can make up.
-const FARTHEST: usize = 64;
-
-fn seen_by_hop(hops: &[HopRecord]) -> Vec<Seen> {
-    let mut all: Vec<Seen> = Vec::with_capacity(hops.len());
-    let mut next = PART;
-    for (k, hop) in hops.iter().enumerate() {
-        let mut bases: SmallVec<[Option<i64>; 2]> = smallvec![None; hop.parts.len()];
-        let mut numbering = Numbering::default();
-        let mut before: Common = (Matches::new(), JoinedBy::Rtp);
-        // The hop just before is the likeliest to have seen the same parts.
-        for (j, earlier) in hops.iter().enumerate().take(k).rev().take(FARTHEST) {
-            if bases.iter().all(Option::is_some) {
-                break;
-            }
-            let common = matches(earlier, hop);
-            for m in &common.0 {
-                let base = all.get(j).and_then(|seen| seen.bases.get(m.one)).copied();
-                if let (Some(base), Some(slot @ None)) = (base, bases.get_mut(m.other)) {
-                    *slot = Some(base - i64::from(m.shift.cast_signed()));
-                }
-            }
-            if j + 1 == k {
-                numbering = Numbering::of(earlier, hop, &common.0, common.1);
-                before = common;
-            }
-        }
-        let bases: SmallVec<[i64; 2]> = bases
-            .into_iter()
-            .map(|base| {
-                base.unwrap_or_else(|| {
-                    next += PART;
-                    next
-                })
-            })
-            .collect();
-        let mut runs: SmallVec<[(i64, i64); 4]> = SmallVec::new();
-        for (part, base) in hop.parts.iter().zip(&bases) {
-            let mut from = base + i64::from(part.lowest);
-            for run in &part.missing {
-                runs.push((from, base + i64::from(run.first)));
-                from = base + i64::from(run.first) + i64::from(run.length);
-            }
-            runs.push((from, base + i64::from(part.highest) + 1));
-        }
-        runs.sort_unstable();
-        let mut numbers = Intervals::default();
-        for (start, end) in runs {
-            numbers.push(start, end);
-        }
-        let is_incomplete = hop.parts.iter().any(|p| p.missing_unlisted > 0);
-        all.push(Seen { numbers, bases, is_incomplete, numbering, before });
-    }
-    all
-}
-
-/// The numbers of one hop for which the other one was recording: what passed before the other's capture began, or
-/// after it ended, was neither lost nor missed. `numbers` are those of the hop, `others` those seen on the other side,
-/// `other` the first and last moment of the other's capture.
-fn recorded(
-    hop: &HopRecord,
-    other: Option<(Timestamp, Timestamp)>,
-    numbers: &Intervals,
-    others: &Intervals,
-    clock: &ClockRelation,
-) -> (i64, i64) {
-    let (Some((lowest, highest)), Some((first, last))) = (numbers.bounds(), others.bounds()) else {
-        return (i64::MIN, i64::MAX);
-    };
-    let Some((start, end)) = other else { return (lowest, highest + 1) };
-    // The packet's time at this hop, by the clock of the other.
-    let at = |t: Timestamp| t.0.saturating_sub(clock.corrected(t.0, 0));
-    let was_there = at(hop.first) >= start.0.saturating_sub(LATE_NS);
-    let stayed = at(hop.last) <= end.0.saturating_add(LATE_NS);
-    (if was_there { lowest } else { first.max(lowest) }, if stayed { highest } else { last.min(highest) })
-}
-
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a delay")]
 fn seconds(ns: i64) -> f64 {
     ns as f64 / 1e9
@@ -419,6 +362,10 @@ fn variation(mut delays: Vec<i64>) -> Option<Variation> {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
+    use crate::verify::join::identity::Matches;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! Hops side by side: each packet of a stream passes one of them.
 
 use super::clock::Clocks;
-use super::segments::Seen;
+use super::seen::Seen;
 use crate::meter::HopRecord;
 use crate::verify::tap::Taps;
 
