@@ -21,11 +21,26 @@ pub struct Source {
 /// Octets of a chunk: records are moved into few large pieces of memory.
 const CHUNK: usize = 1 << 20;
 
-/// Where a record lies.
+/// Where a record lies, and what has to be known of it over and over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
-    chunk: u32,
+    flags_and_chunk: u32,
     offset: u32,
+}
+
+const HAS_LOSSES: u32 = 1 << 31;
+const HAS_MARKS: u32 = 1 << 30;
+
+impl Place {
+    const fn new(chunk: u32, offset: u32, peek: &Peek) -> Self {
+        let losses = if peek.has_losses { HAS_LOSSES } else { 0 };
+        let marks = if peek.has_marks { HAS_MARKS } else { 0 };
+        Self { flags_and_chunk: chunk & (HAS_MARKS - 1) | losses | marks, offset }
+    }
+
+    const fn chunk(self) -> usize {
+        (self.flags_and_chunk & (HAS_MARKS - 1)) as usize
+    }
 }
 
 /// Records lie side by side in chunks of one source each.
@@ -39,6 +54,10 @@ struct Chunk {
 #[derive(Debug, Default)]
 pub struct Records {
     chunks: Vec<Chunk>,
+    /// As they arrive, with the first packet of each. What is freed in large pieces is not given back by every
+    /// allocator, so these become the places where they are.
+    open: Vec<(Timestamp, Place)>,
+    /// In order.
     places: Vec<Place>,
     sources: Vec<Source>,
 }
@@ -57,28 +76,28 @@ impl Records {
         let base = u32::try_from(chunk.octets.len()).unwrap_or(u32::MAX);
         chunk.octets.extend_from_slice(&packed.octets);
         let number = u32::try_from(i).unwrap_or(u32::MAX);
-        let place = |&start: &u32| Place { chunk: number, offset: base.saturating_add(start) };
-        self.places.extend(packed.starts.iter().map(place));
+        let place = |&start: &u32| {
+            let peek = Peek::at(packed.octets.get(start as usize..).unwrap_or_default());
+            (peek.first, Place::new(number, base.saturating_add(start), &peek))
+        };
+        self.open.extend(packed.starts.iter().map(place));
     }
 
     /// Puts the records in order: by first packet, then point, flow, SSRC and last packet, then by their sources, of
     /// which each has an order of its own. From now on a record's number is its place.
     pub fn close(&mut self, sources: Vec<Source>) {
         self.sources = sources;
-        let places = std::mem::take(&mut self.places);
-        let mut timed: Vec<(Timestamp, Place)> =
-            places.iter().map(|&place| (Peek::at(self.octets(place)).first, place)).collect();
-        drop(places);
-        timed.sort_unstable_by(|&(first, a), &(other, b)| {
+        let mut open = std::mem::take(&mut self.open);
+        open.sort_unstable_by(|&(first, a), &(other, b)| {
             let rest = |place| {
                 let head = self.head_at(place);
                 (head.point, head.flow, head.ssrc, head.last)
             };
             // Chunks are numbered in the order of arrival, which is the same within one source.
-            let packed = |place: Place| (self.source_number(place), place.chunk, place.offset);
+            let packed = |place: Place| (self.source_number(place), place.chunk(), place.offset);
             first.cmp(&other).then_with(|| rest(a).cmp(&rest(b))).then_with(|| packed(a).cmp(&packed(b)))
         });
-        self.places = timed.into_iter().map(|(_, place)| place).collect();
+        self.places = open.into_iter().map(|(_, place)| place).collect();
         self.places.shrink_to_fit();
     }
 
@@ -111,14 +130,14 @@ impl Records {
     /// Whether a hop of a record lacks any packet.
     #[must_use]
     pub fn has_losses(&self, number: u32) -> bool {
-        self.place(number).is_some_and(|place| Peek::at(self.octets(place)).has_losses)
+        self.place(number).is_some_and(|place| place.flags_and_chunk & HAS_LOSSES != 0)
     }
 
     /// A record's SSRC, and whether one of its hops keeps packets that were chosen by payload.
     #[must_use]
     pub fn ssrc(&self, number: u32) -> (Ssrc, bool) {
-        let peek = self.place(number).map(|place| Peek::at(self.octets(place)));
-        peek.map_or((Ssrc(0), false), |peek| (peek.ssrc, peek.has_marks))
+        let Some(place) = self.place(number) else { return (Ssrc(0), false) };
+        (Peek::at(self.octets(place)).ssrc, place.flags_and_chunk & HAS_MARKS != 0)
     }
 
     /// A record without its hops.
@@ -145,12 +164,12 @@ impl Records {
     }
 
     fn octets(&self, place: Place) -> &[u8] {
-        let chunk = self.chunks.get(place.chunk as usize);
+        let chunk = self.chunks.get(place.chunk());
         chunk.and_then(|c| c.octets.get(place.offset as usize..)).unwrap_or_default()
     }
 
     fn source_number(&self, place: Place) -> Option<usize> {
-        self.chunks.get(place.chunk as usize).map(|chunk| chunk.source)
+        self.chunks.get(place.chunk()).map(|chunk| chunk.source)
     }
 
     fn source(&self, place: Place) -> Option<&Source> {
