@@ -75,16 +75,13 @@ impl Directions {
         for hop in &stream.record.hops {
             let (source, destination) = (hop.flow.source.ip(), hop.flow.destination.ip());
             let listener = self.points.entry(hop.point).or_default();
-            if listener.hears_both || destination.is_multicast() {
+            if listener.hears_both || listener.pairs >= MOST || destination.is_multicast() {
                 continue;
             }
             let (first, last) = listener.span.unwrap_or((hop.first, hop.last));
             listener.span = Some((first.min(hop.first), last.max(hop.last)));
             let pair = (source.min(destination), source.max(destination));
             let key = (hop.point, pair);
-            if listener.pairs >= MOST && !self.pairs.contains_key(&key) {
-                continue;
-            }
             let heard = self.pairs.entry(key).or_insert_with(|| {
                 listener.pairs += 1;
                 Heard::default()

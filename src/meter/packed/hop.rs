@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::octets::{Reader, Writer};
 use super::{Head, PathBook};
@@ -251,7 +251,7 @@ fn write_histogram(histogram: &Histogram, is_whole: bool, out: &mut Writer) {
 
 fn read_histogram(is_whole: bool, packets: u64, from: &mut Reader<'_>) -> Histogram {
     if !is_whole {
-        return std::iter::once((from.octet(), packets)).collect();
+        return smallvec![(from.octet(), packets)];
     }
     let values = from.count();
     (0..values).map(|_| (from.octet(), from.number())).collect()
