@@ -142,6 +142,23 @@ fn a_way_that_changes_the_marking_is_named() {
 }
 
 #[test]
+fn of_two_ways_in_turn_the_one_that_bleaches_is_named() {
+    for bleaching in [0_u32, 1] {
+        let mut behind = heard(62, ms(4), 46, |i| i % 2 != bleaching);
+        behind.frames.extend(heard(62, ms(4), 0, |i| i % 2 == bleaching).frames);
+        let report = report(&[
+            ("access", heard(64, 0, 46, |_| true)),
+            ("north", heard(63, ms(2), 46, |i| i % 2 == 0)),
+            ("south", heard(63, ms(2), 46, |i| i % 2 == 1)),
+            ("behind", behind),
+        ]);
+        let finding = only_finding(&report, "bleached");
+        assert_eq!(finding["between"], json!([1 + bleaching, 3]));
+        assert_eq!(finding["packets"], PACKETS / 2);
+    }
+}
+
+#[test]
 fn a_priority_that_changes_on_both_ways_counts_the_packets_of_both() {
     let tagged = |ttl: u8, vid: u16, pcp: u8, delay: i64, passes: &dyn Fn(u32) -> bool| {
         let stream = stream();

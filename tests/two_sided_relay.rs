@@ -1,4 +1,4 @@
-//! Relays with two addresses, hosts that count alike, captures in parts.
+//! Relays with two addresses, and hosts that count alike.
 //!
 //! Of a relay's legs no address is one of the other, so only packets, times and the way back tell.
 
@@ -7,8 +7,8 @@
 mod common;
 
 use common::random::Random;
-use common::run::{findings, hops, only_finding, streams};
-use common::{Capture, Folder, Udp, ms, only_stream};
+use common::run::{Heard, hops, only_finding, report_on, streams};
+use common::{Udp, ms};
 use serde_json::{Value, json};
 
 const PACKETS: u32 = 300;
@@ -16,8 +16,6 @@ const CLIENT: &str = "10.45.0.7:50004";
 const INSIDE: &str = "100.64.9.1:3500";
 const OUTSIDE: &str = "100.64.9.2:3600";
 const SERVER: &str = "52.112.10.5:3479";
-
-type Heard = Vec<(i64, Vec<u8>)>;
 
 /// G.711 with payloads of a sender's own, from this number and timestamp on.
 fn sent(flow: &Udp, ssrc: u32, (first, voice): (u16, u64), at: i64) -> Heard {
@@ -49,19 +47,6 @@ fn places() -> [Heard; 4] {
     ]
 }
 
-fn report(points: &[(&str, Heard)]) -> Value {
-    let folder = Folder::new();
-    let mut arguments = ["--format", "json", "--fail-on", "never"].map(str::to_owned).to_vec();
-    for (name, heard) in points {
-        let mut heard = heard.clone();
-        heard.sort_by_key(|(at, _)| *at);
-        let file = format!("{name}.pcap");
-        folder.write(&file, &Capture::of(heard).pcap());
-        arguments.push(format!("{name}={file}"));
-    }
-    folder.replay(arguments).json()
-}
-
 fn column(stream: &Value, key: &str) -> Vec<Value> {
     hops(stream).iter().map(|hop| hop[key].clone()).collect()
 }
@@ -83,12 +68,12 @@ fn assert_followed(report: &Value) {
 #[test]
 fn a_relay_that_raises_the_ttl_stands_where_its_sides_say() {
     let [access, inside, outside, far] = places();
-    assert_followed(&report(&[("access", access), ("in", inside), ("out", outside), ("far", far)]));
+    assert_followed(&report_on(&[("access", access), ("in", inside), ("out", outside), ("far", far)]));
 }
 
 #[test]
 fn at_one_point_the_way_back_tells_that_it_is_a_relay() {
-    assert_followed(&report(&[("mirror", places().concat())]));
+    assert_followed(&report_on(&[("mirror", places().concat())]));
 }
 
 #[test]
@@ -96,7 +81,7 @@ fn at_one_point_one_direction_alone_does_not() {
     let forward = |to| sent(&to, 0x1111, (1000, 1), 0);
     let legs =
         [forward(leg(CLIENT, INSIDE, 62, 0)), sent(&leg(OUTSIDE, SERVER, 64, 46), 0x1111, (1000, 1), ms(3))];
-    let report = report(&[("mirror", legs.concat())]);
+    let report = report_on(&[("mirror", legs.concat())]);
     assert_eq!(streams(&report).len(), 2);
     let reason = report["joins"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("the way back does not tell"), "{reason}");
@@ -109,7 +94,7 @@ fn two_calls_that_play_one_file_are_no_relay() {
         [there, sent(&leg(far, near, 50, 46), 0x2222, (9000, 2), at)].concat()
     };
     let calls = [call("10.1.0.1:4000", "10.2.0.1:4000", 0), call("10.3.0.1:4000", "10.4.0.1:4000", ms(40))];
-    assert_eq!(streams(&report(&[("mirror", calls.concat())])).len(), 4);
+    assert_eq!(streams(&report_on(&[("mirror", calls.concat())])).len(), 4);
 }
 
 #[test]
@@ -121,88 +106,15 @@ fn hosts_that_begin_with_the_same_numbers_are_told_apart_by_what_they_carry() {
     };
     // At points of their own, and then both translated at the exit.
     let (a, b) = (host(0, near[0], 64, 0), host(1, near[1], 64, 0));
-    let apart = report(&[("a", a.clone()), ("b", b.clone())]);
+    let apart = report_on(&[("a", a.clone()), ("b", b.clone())]);
     assert_eq!(streams(&apart).len(), 2);
     assert!(apart["joins"][0]["reason"].as_str().unwrap().contains("payloads are not"));
     let exit = [host(0, "203.0.113.9:40001", 62, 2), host(1, "203.0.113.9:40002", 62, 2)].concat();
-    let together = report(&[("a", a), ("b", b), ("exit", exit)]);
+    let together = report_on(&[("a", a), ("b", b), ("exit", exit)]);
     assert_eq!(streams(&together).len(), 2);
     for stream in streams(&together) {
         assert_eq!(hops(stream).len(), 2);
         assert_eq!(stream["segments"][0]["lost"], 0);
-    }
-}
-
-/// The packets of one stream at three points, each of which records for a part of the time in milliseconds.
-fn windows(spans: [(i64, i64); 3], is_lost: impl Fn(u32) -> bool) -> Vec<(&'static str, Heard)> {
-    let place = |(n, (from, to)): (i64, (i64, i64))| {
-        let heard = sent(&leg(CLIENT, SERVER, 64 - u8::try_from(n).unwrap(), 46), 7, (1000, 1), ms(2 * n));
-        let kept = heard
-            .into_iter()
-            .zip(0..)
-            .filter(|((at, _), i)| (ms(from)..ms(to)).contains(at) && !(n == 2 && is_lost(*i)));
-        kept.map(|(frame, _)| frame).collect::<Heard>()
-    };
-    ["a", "b", "c"].into_iter().zip((0..).zip(spans).map(place)).collect()
-}
-
-#[test]
-fn what_a_point_did_not_record_is_neither_lost_nor_missed() {
-    for (name, spans) in [
-        ("begins and ends late", [(0, 6000), (2000, 6000), (0, 4000)]),
-        ("begins a little late", [(0, 6000), (400, 5500), (200, 6000)]),
-        ("one after the other", [(0, 6000), (4000, 6000), (0, 1000)]),
-        ("one after the other, on the way back", [(0, 1000), (4000, 6000), (0, 6000)]),
-    ] {
-        let report = report(&windows(spans, |_| false));
-        for segment in only_stream(&report)["segments"].as_array().unwrap() {
-            let told = ["lost", "unseen_after", "unseen_before"].map(|key| segment[key].clone());
-            assert_eq!(told, [0, 0, 0], "{name}: {segment}");
-        }
-        for kind in ["mirror-loss", "segment-loss"] {
-            assert!(findings(&report, kind).is_empty(), "{name}: {kind}");
-        }
-    }
-}
-
-#[test]
-fn what_was_lost_before_a_point_recorded_may_have_been_lost_behind_it() {
-    let report = report(&windows([(0, 6000), (3001, 6000), (0, 6000)], |i| i % 25 == 7));
-    let segments = &only_stream(&report)["segments"];
-    assert_eq!((&segments[0]["lost"], &segments[0]["lost_suspect"]), (&Value::Null, &json!(6)));
-    assert_eq!(segments[0]["suspect"], json!(["the point behind was not recording yet, or no longer"]));
-    assert_eq!(segments[1]["lost"], 6);
-    assert!(
-        findings(&report, "segment-loss")
-            .iter()
-            .all(|f| f["severity"] == "info" || f["between"] == json!([1, 2]))
-    );
-}
-
-#[test]
-fn what_no_file_of_a_point_covers_is_not_lost() {
-    let points = windows([(0, 6000); 3], |_| false);
-    let folder = Folder::new();
-    let mut arguments = ["--format", "json"].map(str::to_owned).to_vec();
-    for (name, heard) in points {
-        let spans = if name == "c" { vec![(0, 2000), (4000, 6000)] } else { vec![(0, 6000)] };
-        for (from, to) in spans {
-            let file = format!("{name}-{from}.pcap");
-            let part = heard.iter().filter(|(at, _)| (ms(from)..ms(to)).contains(at)).cloned();
-            folder.write(&file, &Capture::of(part).pcap());
-            arguments.push(format!("{name}={file}"));
-        }
-    }
-    let report = folder.replay(arguments).json();
-    let segment = &only_stream(&report)["segments"][1];
-    assert_eq!((&segment["lost"], &segment["lost_certain"]), (&Value::Null, &json!(0)));
-    assert_eq!(
-        (&segment["lost_suspect"], &report["gaps"][0]["evidence"]),
-        (&json!(100), &json!("between-files"))
-    );
-    assert_eq!(only_finding(&report, "tap-gap")["severity"], "info");
-    for kind in ["loss", "burst-loss", "segment-loss"] {
-        assert!(findings(&report, kind).iter().all(|finding| finding["severity"] == "info"), "{kind}");
     }
 }
 
@@ -212,34 +124,11 @@ fn an_offset_of_hours_is_known_to_milliseconds_where_clocks_drift_too() {
         heard.into_iter().map(|(at, frame)| (at + offset + at / 1_000_000 * ppm, frame)).collect()
     };
     let [access, _, _, far] = places();
-    let report = report(&[("a", access), ("b", by(far, 7_200 * 1_000_000_000, 50))]);
+    let report = report_on(&[("a", access), ("b", by(far, 7_200 * 1_000_000_000, 50))]);
     for stream in streams(&report) {
         let clock = &stream["segments"][0]["clock"];
         let offset = clock["offset_seconds"].as_f64().unwrap().abs();
         assert!((offset - 7200.0).abs() < 0.02, "{clock}");
         assert!(clock["uncertainty_seconds"].as_f64().unwrap() < 0.02, "{clock}");
-    }
-}
-
-#[test]
-fn of_two_ways_the_one_that_bleaches_is_named() {
-    for bleaching in [0_u32, 1] {
-        let heard = |ttl: u8, at, way: Option<u32>, dscp: fn(bool) -> u8| -> Heard {
-            let [right, changed] = [false, true]
-                .map(|is_changed| sent(&leg(CLIENT, SERVER, ttl, dscp(is_changed)), 7, (1000, 1), ms(at)));
-            let both = right.into_iter().zip(changed).zip(0_u32..);
-            let both = both.filter(|(_, i)| way.is_none_or(|way| i % 2 == way));
-            both.map(|((right, changed), i)| if i % 2 == bleaching { changed } else { right }).collect()
-        };
-        let points = [
-            ("a", heard(64, 0, None, |_| 46)),
-            ("b", heard(63, 2, Some(0), |_| 46)),
-            ("c", heard(63, 2, Some(1), |_| 46)),
-            ("d", heard(62, 4, None, |is_changed| if is_changed { 0 } else { 46 })),
-        ];
-        let report = report(&points);
-        let finding = only_finding(&report, "bleached");
-        assert_eq!(finding["between"], json!([1 + bleaching, 3]));
-        assert_eq!(finding["packets"], PACKETS / 2);
     }
 }

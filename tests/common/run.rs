@@ -87,6 +87,21 @@ impl Run {
     }
 }
 
+/// What a point hears: times and frames.
+pub(crate) type Heard = Vec<(i64, Vec<u8>)>;
+
+/// The report on what points hear, in this order on the command line.
+pub(crate) fn report_on(points: &[(&str, Heard)]) -> Value {
+    let folder = Folder::new();
+    let mut arguments = ["--format", "json", "--fail-on", "never"].map(str::to_owned).to_vec();
+    for (name, heard) in points {
+        let file = format!("{name}.pcap");
+        folder.write(&file, &Capture::of(heard.iter().cloned()).pcap());
+        arguments.push(format!("{name}={file}"));
+    }
+    folder.replay(arguments).json()
+}
+
 /// The report on files that are already there.
 pub(crate) fn replay<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Value {
     let mut command = hopmark();

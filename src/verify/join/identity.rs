@@ -40,7 +40,15 @@ pub(in crate::verify) fn matches(one: &HopRecord, other: &HopRecord) -> Common {
     if !found.is_empty() {
         return (found, JoinedBy::Rtp);
     }
-    let found = marks::matches(one, other);
+    let mut found = marks::matches(one, other);
+    if one.ssrc == other.ssrc {
+        // Other numbers of one count: what they carry alike comes again, as tones and loops do.
+        found.retain(|m| {
+            let parts = one.parts.get(m.one).zip(other.parts.get(m.other));
+            let is_whole_cycles = m.shift.trailing_zeros() >= 16;
+            is_whole_cycles || !parts.is_some_and(|(a, b)| is_one_count(a, b))
+        });
+    }
     let is_by_payload = one.ssrc != other.ssrc || !found.is_empty();
     (found, if is_by_payload { JoinedBy::Payload } else { JoinedBy::Rtp })
 }
@@ -114,6 +122,16 @@ pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Matches {
     let fewest = ours.len().min(theirs.len());
     best.retain(|m| m.equal >= fewest || !contradicts(one, other, m));
     best
+}
+
+/// Whether one part's numbers and timestamps go on as the other's do, to two packets.
+fn is_one_count(a: &Part, b: &Part) -> bool {
+    let packets = a.end.sequence.wrapping_sub(a.begin.sequence).cast_signed();
+    let pace = f64::from(a.end.timestamp.since(a.begin.timestamp)) / f64::from(packets).max(1.0);
+    let steps = (b.begin.sequence.wrapping_sub(a.begin.sequence) & 0xFFFF) as u16;
+    let expected = f64::from(steps.cast_signed()) * pace;
+    let off = f64::from(b.begin.timestamp.since(a.begin.timestamp)) - expected;
+    packets > 0 && off.abs() <= 2.0 * pace.abs()
 }
 
 /// The shift by whole cycles under which both numbers and timestamps of two parts overlap, if there is one.
