@@ -5,7 +5,8 @@
 
 mod common;
 
-use common::run::{Run, findings, hopmark, hops, names, streams};
+use common::run::{Run, findings, hops, names, streams};
+use common::synth::made;
 use common::{Capture, Folder, Random, Udp, ms, only_stream, s};
 use serde_json::{Value, json};
 
@@ -38,15 +39,9 @@ fn scenario(call: &str, rewrite: &str, core: &str) -> String {
 /// Plays a scenario and gives its truth and the report in this format.
 fn run(scenario: &str, format: &str) -> (Value, Run) {
     let folder = Folder::new();
-    folder.write("scenario.toml", scenario.as_bytes());
-    let made = Run::of(hopmark().args(["synth", "scenario.toml", "--out", "."]).current_dir(folder.path()));
-    assert_eq!(made.status(), 0, "{made:?}");
-    let truth: Value =
-        serde_json::from_slice(&std::fs::read(folder.path().join("truth.json")).unwrap()).unwrap();
-    let captures = truth["captures"].as_array().unwrap().iter().map(|capture| {
-        format!("{}={}", capture["points"][0].as_str().unwrap(), capture["file"].as_str().unwrap())
-    });
-    let arguments: Vec<String> = ["--format", format].map(String::from).into_iter().chain(captures).collect();
+    let file = folder.write("scenario.toml", scenario.as_bytes());
+    let (truth, captures) = made([file], folder.path());
+    let arguments = ["--format", format].map(String::from).into_iter().chain(captures);
     (truth, folder.replay(arguments))
 }
 

@@ -1,10 +1,12 @@
 //! Streams joined over several points: hops, segments, who is to blame.
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use common::synth::{Played, replayed};
 use serde_json::Value;
 
 /// What makes a hop that hop.
@@ -16,29 +18,6 @@ const DELAY: f64 = 50e-6;
 /// Share of lost packets from which on a segment is to blame.
 const TOO_MANY_LOST: f64 = 0.001;
 
-fn hopmark(arguments: &[String]) -> Vec<u8> {
-    let run = Command::new(env!("CARGO_BIN_EXE_hopmark")).args(arguments).output().unwrap();
-    let status = run.status.code();
-    let message = String::from_utf8_lossy(&run.stderr);
-    assert!(matches!(status, Some(0 | 1)), "hopmark {arguments:?}: status {status:?}: {message}");
-    run.stdout
-}
-
-/// Makes captures, replays them, and returns the truth and the report.
-fn played(synth: &[&str], folder: &Path) -> (Value, Value) {
-    let out = folder.to_str().unwrap();
-    let arguments = ["synth", "--out", out].into_iter().chain(synth.iter().copied());
-    hopmark(&arguments.map(str::to_owned).collect::<Vec<_>>());
-    let truth: Value = serde_json::from_slice(&std::fs::read(folder.join("truth.json")).unwrap()).unwrap();
-    let mut arguments = ["replay", "--format", "json"].map(str::to_owned).to_vec();
-    for capture in truth["captures"].as_array().unwrap() {
-        let (point, file) = (capture["points"][0].as_str().unwrap(), capture["file"].as_str().unwrap());
-        arguments.push(format!("{point}={out}/{file}"));
-    }
-    let report = serde_json::from_slice(&hopmark(&arguments)).unwrap();
-    (truth, report)
-}
-
 fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     of[key].as_array().map_or(&[], Vec::as_slice)
 }
@@ -48,7 +27,7 @@ fn number(of: &Value) -> f64 {
 }
 
 /// All differences between a report and the truth.
-fn faults((truth, report): &(Value, Value)) -> Vec<String> {
+fn faults(Played { truth, report }: &Played) -> Vec<String> {
     let mut faults = Vec::new();
     let (wanted, got) = (list(truth, "streams"), list(report, "streams"));
     assert!(wanted.iter().any(|stream| list(stream, "hops").len() > 1), "nothing to join proves nothing");
@@ -200,7 +179,7 @@ fn drawn(seeds: std::ops::RangeInclusive<u64>) {
     let mut all = Vec::new();
     for seed in seeds {
         let path = folder.path().join(seed.to_string());
-        let played = played(&["--draw", &seed.to_string(), "--kind", "path"], &path);
+        let played = replayed(["--draw", &seed.to_string(), "--kind", "path"], &path);
         std::fs::remove_dir_all(path).unwrap();
         all.extend(faults(&played).into_iter().map(|fault| format!("seed {seed}: {fault}")));
     }
@@ -227,10 +206,10 @@ fn drawn_calls_are_joined_and_the_right_segment_blamed_151_to_200() {
     drawn(151..=200);
 }
 
-fn kept(scenario: &str) -> (Value, Value) {
+fn kept(scenario: &str) -> Played {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "fixtures", scenario].iter().collect();
-    played(&[path.to_str().unwrap()], folder.path())
+    replayed([path], folder.path())
 }
 
 fn none(faults: &[String]) {
@@ -241,7 +220,7 @@ fn none(faults: &[String]) {
 fn a_call_through_a_mobile_core_is_one_stream_in_each_direction() {
     let played = kept("core/scenario.toml");
     none(&faults(&played));
-    for stream in list(&played.1, "streams") {
+    for stream in list(&played.report, "streams") {
         assert_eq!(list(stream, "hops").len(), 6);
     }
 }

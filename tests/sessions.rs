@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::run::{hopmark, hops, streams};
+use common::run::{hops, streams};
+use common::synth::made;
 use common::tunnel::{erspan_from, gre, numbered_erspan};
 use common::{Capture, Folder, Stream, Udp, ms, only_stream};
 use serde_json::{Value, json};
@@ -297,12 +298,8 @@ share = 0.2
 
 /// Plays a scenario into a folder; gives its truth.
 fn played(folder: &Folder, name: &str, scenario: &str) -> Value {
-    folder.write(&format!("{name}.toml"), scenario.as_bytes());
-    let mut command = hopmark();
-    command.current_dir(folder.path()).args(["synth", &format!("{name}.toml"), "--out", name]);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    serde_json::from_slice(&std::fs::read(folder.path().join(name).join("truth.json")).unwrap()).unwrap()
+    let file = folder.write(&format!("{name}.toml"), scenario.as_bytes());
+    made([file], &folder.path().join(name)).0
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Fifty drawn scenarios, replayed: every figure equals the truth.
 #![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
+use common::synth::{Played, replayed};
 use serde_json::Value;
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=50;
@@ -40,14 +42,6 @@ const STUN: [(&str, &str); 8] = [
     ("dscp_responses", "dscp_responses"),
 ];
 
-fn hopmark(arguments: &[String]) -> Vec<u8> {
-    let run = Command::new(env!("CARGO_BIN_EXE_hopmark")).args(arguments).output().unwrap();
-    let status = run.status.code();
-    let message = String::from_utf8_lossy(&run.stderr);
-    assert!(matches!(status, Some(0 | 1)), "hopmark {arguments:?}: status {status:?}: {message}");
-    run.stdout
-}
-
 /// What tells a hop from all others of a run.
 fn key(stream: &Value, hop: &Value) -> String {
     let parts =
@@ -70,16 +64,7 @@ fn is_close(got: &Value, want: &Value) -> bool {
 
 /// All differences of one scenario.
 fn faults(seed: u64, folder: &Path) -> Vec<String> {
-    let out = folder.to_str().unwrap();
-    hopmark(&["synth", "--draw", &seed.to_string(), "--out", out].map(str::to_owned));
-    let truth: Value = serde_json::from_slice(&std::fs::read(folder.join("truth.json")).unwrap()).unwrap();
-    let mut arguments = ["replay", "--format", "json"].map(str::to_owned).to_vec();
-    for capture in truth["captures"].as_array().unwrap() {
-        let (point, file) = (capture["points"][0].as_str().unwrap(), capture["file"].as_str().unwrap());
-        arguments.push(format!("{point}={out}/{file}"));
-    }
-    let report: Value = serde_json::from_slice(&hopmark(&arguments)).unwrap();
-
+    let Played { truth, report } = replayed(["--draw", &seed.to_string()], folder);
     let mut faults = Vec::new();
     let mut got: BTreeMap<String, (&Value, &Value)> = BTreeMap::new();
     for (stream, hop) in hops(&report) {

@@ -1,5 +1,8 @@
 //! Scenarios played and replayed: the truth beside the report.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::run::{Folder, Run, hopmark};
@@ -25,24 +28,39 @@ impl Played {
     }
 }
 
+/// Makes captures in a folder, by these arguments of `hopmark synth`. Gives what is true of them, and each capture as
+/// `hopmark replay` takes it, with the name of its point.
+pub(crate) fn made<I: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = I>,
+    out: &Path,
+) -> (Value, Vec<String>) {
+    let run = Run::of(hopmark().arg("synth").args(arguments).arg("--out").arg(out));
+    assert_eq!(run.status(), 0, "{run:?}");
+    let truth = std::fs::read(out.join("truth.json")).expect("the truth");
+    let truth: Value = serde_json::from_slice(&truth).expect("JSON");
+    let captures = truth["captures"].as_array().expect("captures").iter();
+    let named = captures.map(|capture| {
+        let (point, file) = (capture["points"][0].as_str(), capture["file"].as_str());
+        format!("{}={}", point.expect("a point"), out.join(file.expect("a file")).display())
+    });
+    let named = named.collect();
+    (truth, named)
+}
+
+/// The same, and what the report says of them.
+pub(crate) fn replayed<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>, out: &Path) -> Played {
+    let (truth, captures) = made(arguments, out);
+    let run = Run::of(hopmark().args(["replay", "--format", "json"]).args(captures));
+    assert!(run.status() < 2, "{run:?}");
+    Played { report: run.json(), truth }
+}
+
 /// Plays a scenario in pcapng and replays each point by its name.
 pub(crate) fn played(scenario: &str) -> Played {
     let folder = Folder::new();
     let file = folder.write("scenario.toml", scenario.as_bytes());
-    let made =
-        Run::of(hopmark().arg("synth").arg(&file).args(["--format", "pcapng", "--out"]).arg(folder.path()));
-    assert_eq!(made.status(), 0, "{made:?}");
-    let truth: Value =
-        serde_json::from_slice(&std::fs::read(folder.path().join("truth.json")).expect("the truth"))
-            .expect("JSON");
-    let captures = truth["captures"].as_array().expect("captures").iter();
-    let named = captures.map(|capture| {
-        let (point, file) = (capture["points"][0].as_str(), capture["file"].as_str());
-        format!("{}={}", point.expect("a point"), file.expect("a file"))
-    });
-    let report = folder.replay(["--format", "json"].map(String::from).into_iter().chain(named));
-    assert!(report.status() < 2, "{report:?}");
-    Played { report: report.json(), truth }
+    let file = file.to_str().expect("a path in UTF-8");
+    replayed([file, "--format", "pcapng"], folder.path())
 }
 
 /// Calls between hosts of their own, both ways, of so many seconds: `[[stream]]` tables.
