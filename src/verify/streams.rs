@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::judge::Judge;
 use super::outcome::{JudgedStream, Marking, QualityVerdict};
+use crate::meter::StreamRecord;
 use crate::terms::{Direction, Dscp, PointId};
 
 /// All streams of an outcome, by number.
@@ -197,12 +198,29 @@ impl Streams {
         }
     }
 
+    /// What was counted of a stream; nothing is judged.
+    #[must_use]
+    pub fn record(&self, number: u32) -> Option<Cow<'_, StreamRecord>> {
+        match &self.0 {
+            Kept::Whole(streams) => streams.get(number as usize).map(|stream| Cow::Borrowed(&*stream.record)),
+            Kept::Packed { judge, .. } => judge.joined.stream(number, &judge.records).map(Cow::Owned),
+        }
+    }
+
     /// The number of the call that a stream belongs to.
     #[must_use]
     pub fn call(&self, number: u32) -> Option<u32> {
         match &self.0 {
             Kept::Whole(streams) => streams.get(number as usize).map(|stream| stream.call),
             Kept::Packed { judge, .. } => judge.standings.get(number as usize).map(|standing| standing.call),
+        }
+    }
+
+    /// The number of the stream in the other direction.
+    pub(super) fn reverse_of(&self, number: u32) -> Option<u32> {
+        match &self.0 {
+            Kept::Whole(streams) => streams.get(number as usize)?.reverse_of,
+            Kept::Packed { judge, .. } => judge.standings.get(number as usize)?.reverse_of,
         }
     }
 

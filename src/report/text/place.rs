@@ -97,8 +97,8 @@ impl Spot {
             Place::Point(point) => return (Self::Point(point), None),
             Place::Between(a, b) => (a, b),
         };
-        let stream = finding.stream.and_then(|number| view.outcome.streams.get(number));
-        let hop = |number| stream.as_ref().and_then(|s| s.record.hops.get(usize::from(number)));
+        let stream = finding.stream.and_then(|number| view.outcome.streams.record(number));
+        let hop = |number| stream.as_ref().and_then(|record| record.hops.get(usize::from(number)));
         let (Some(before), Some(after)) = (hop(a), hop(b)) else {
             return (Self::Numbers(a, b), None);
         };
