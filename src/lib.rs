@@ -12,6 +12,7 @@ pub mod meter;
 pub mod pipeline;
 pub mod policy;
 pub mod report;
+pub mod status;
 pub mod synth;
 pub mod terms;
 pub mod verify;

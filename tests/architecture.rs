@@ -21,12 +21,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("synth", &["terms", "policy"]),
     ("meter", &["terms", "decode"]),
     ("verify", &["terms", "decode", "policy", "meter"]),
-    ("pipeline", &["terms", "capture", "decode", "policy", "meter", "verify"]),
+    ("status", &["terms", "meter", "verify"]),
+    ("pipeline", &["terms", "capture", "decode", "policy", "meter", "verify", "status"]),
     ("report", &["terms", "decode", "policy", "meter", "verify"]),
+    ("export", &["terms", "decode", "policy", "meter", "verify", "status", "report"]),
     ("config", &["terms", "policy"]),
     (
         "cli",
-        &["terms", "capture", "decode", "policy", "synth", "meter", "verify", "pipeline", "report", "config"],
+        &[
+            "terms", "capture", "decode", "policy", "synth", "meter", "verify", "status", "pipeline",
+            "report", "export", "config",
+        ],
     ),
 ];
 
