@@ -166,6 +166,12 @@ impl Table {
         hops
     }
 
+    /// Copies of a stream's hops, in order of appearance.
+    pub(super) fn copy_stream(&self, first: u32) -> Vec<(Hot, Cold)> {
+        let hop = |i: u32| Some((self.hots.get(i as usize)?.clone(), self.colds.get(i)?.clone()));
+        self.chain(first).filter_map(hop).collect()
+    }
+
     /// Places for hops, whether they are taken or free.
     pub(super) const fn places(&self) -> usize {
         self.hots.len()
