@@ -1,5 +1,6 @@
 //! A meter while it runs: streams as they are by now, and room for months.
 
+use super::key::{Key, Kind};
 use super::{Meter, MeterCounters, PathTable, StreamRecord, StunRecord, records};
 use crate::terms::Timestamp;
 
@@ -13,6 +14,13 @@ impl Meter {
         self.flush(paths);
         self.expiry.advance(now.0);
         self.transactions.advance(now);
+        if self.book.is_nearly_full() {
+            // In months more addresses are heard than there is room for.
+            let candidates = self.candidates.keys().filter(|(kind, _)| *kind == Kind::Interned);
+            let used = self.table.interned_keys().chain(candidates.map(|(_, key)| key));
+            self.book.keep_only(used.flat_map(Key::numbers));
+            self.fragments.clear();
+        }
     }
 
     /// Ends every stream that was silent for longer than the time-out; [`Self::take_ended`] gives them.
