@@ -12,6 +12,7 @@
 //! names, or makes a new class; `[[rule]]` and `[[payload_type]]` stand before the profile's; `inherit` lists what is
 //! taken from the profile at all. `deploy/hopmark.toml` has every key with its meaning.
 
+mod appliance;
 mod error;
 mod merge_classes;
 mod merge_rules;
@@ -30,6 +31,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use appliance::{
+    Appliance, Backend, Capture, Evidence, Interface, LeastSeverity, Listen, LivePoint, Log, LogFormat,
+    LogLevel, MAX_POINTS, MAX_RINGS, Run, Source,
+};
 pub use error::{ConfigError, Problem};
 pub use print::{length_text, to_toml};
 
@@ -41,6 +46,8 @@ use crate::policy::{PROFILES, Policy, profile};
 pub struct Loaded {
     /// What is expected.
     pub policy: Policy,
+    /// What running live takes.
+    pub appliance: Appliance,
     /// Where the file overrides the profile in a way that may surprise, in sentences.
     pub notes: Vec<String>,
 }
