@@ -1,7 +1,8 @@
 //! What `hopmark run` takes from the operator's file, as plain data.
 //!
-//! Every value has its default here. What may stand in the file for each is told by the tables of `fields`.
+//! Every value has its default here. What may stand in the file for each is told by the lists of `keys`.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +56,7 @@ pub enum Source {
 
 /// A network interface to listen on, and how. Points that share one have the same values here.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a key of the file, and none excludes another")]
 pub struct Interface {
     /// As the system calls it; `any` with libpcap.
     pub name: String,
@@ -267,20 +269,58 @@ pub enum LeastSeverity {
     Info,
 }
 
+impl Default for LivePoint {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            source: None,
+            is_session: false,
+            silent_after: Some(Duration::from_secs(60)),
+        }
+    }
+}
+
+impl Source {
+    /// Whether the same thing would be opened, however it is read.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Interface(one), Self::Interface(other)) => one.name == other.name,
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    /// `interface eth1`, `standard input` or `file /run/feed`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(interface) => write!(f, "interface {}", interface.name),
+            Self::StandardInput => f.write_str("standard input"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
 impl Appliance {
     /// What is to be opened, once each: the source, and the point that it is named by. Where points share an
     /// interface that is the one which is no mirror session, else the first. In the order of the file.
     #[must_use]
     pub fn sources(&self) -> Vec<(&LivePoint, &Source)> {
-        let mut opened: Vec<(&LivePoint, &Source)> = Vec::new();
-        for point in &self.points {
-            let Some(source) = &point.source else { continue };
-            match opened.iter_mut().find(|(_, other)| *other == source) {
-                Some(known) if known.0.is_session && !point.is_session => *known = (point, source),
-                Some(_) => {}
-                None => opened.push((point, source)),
-            }
-        }
-        opened
+        opened(&self.points)
     }
+}
+
+/// What these points open, as [`Appliance::sources`].
+pub(super) fn opened(points: &[LivePoint]) -> Vec<(&LivePoint, &Source)> {
+    let mut opened: Vec<(&LivePoint, &Source)> = Vec::new();
+    for point in points {
+        let Some(source) = &point.source else { continue };
+        match opened.iter_mut().find(|(_, other)| other.is_same(source)) {
+            Some(known) if known.0.is_session && !point.is_session => *known = (point, source),
+            Some(_) => {}
+            None => opened.push((point, source)),
+        }
+    }
+    opened
 }

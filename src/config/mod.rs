@@ -13,18 +13,25 @@
 //! taken from the profile at all. `deploy/hopmark.toml` has every key with its meaning.
 
 mod appliance;
+mod difference;
 mod error;
+mod field;
+mod keys;
+mod live;
 mod merge_classes;
 mod merge_rules;
 mod mirror;
 mod number;
 mod paths;
 mod print;
+mod print_appliance;
 mod resolve;
+mod sections;
 mod table;
 #[cfg(test)]
 mod tests;
 mod value;
+mod words;
 mod written;
 
 use std::fs::File;
@@ -35,8 +42,10 @@ pub use appliance::{
     Appliance, Backend, Capture, Evidence, Interface, LeastSeverity, Listen, LivePoint, Log, LogFormat,
     LogLevel, MAX_POINTS, MAX_RINGS, Run, Source,
 };
+pub use difference::{Change, Effect, difference};
 pub use error::{ConfigError, Problem};
 pub use print::{length_text, to_toml};
+pub(crate) use print_appliance::{Line, own_lines, section_lines};
 
 use self::table::Problems;
 use crate::policy::{PROFILES, Policy, profile};

@@ -1,6 +1,7 @@
 //! Puts what is written on top of its profile.
 
 use super::error::which_profile;
+use super::live::live_points;
 use super::merge_classes::{class_number, merge_classes};
 use super::merge_rules::merge_rules;
 use super::paths::{paths, points};
@@ -41,9 +42,10 @@ pub(super) fn resolve(
     if let Some(networks) = written.managed {
         policy.managed = Managed { networks };
     }
+    let appliance = Appliance { points: live_points(&written.points, problems), ..written.appliance };
     policy.points = points(written.points, problems);
     policy.paths = paths(written.paths, &policy.points, problems);
-    Ok(Loaded { policy, appliance: Appliance::default(), notes })
+    Ok(Loaded { policy, appliance, notes })
 }
 
 /// What the file starts from: the profile, or those parts of it that it inherits.

@@ -3,26 +3,29 @@
 use proptest::prelude::*;
 
 use super::loaded;
+use crate::config::{Appliance, Loaded};
 use crate::config::{builtin, load_str, to_toml};
-use crate::policy::{PROFILES, Policy};
+use crate::policy::PROFILES;
 
-fn reads_back(policy: &Policy) {
-    let text = to_toml(policy);
+fn reads_back(first: &Loaded) {
+    let text = to_toml(&first.policy, &first.appliance);
     let again = loaded(&text);
-    assert_eq!(again.policy, *policy, "{text}");
+    assert_eq!(again.policy, first.policy, "{text}");
+    assert_eq!(again.appliance, first.appliance, "{text}");
     assert_eq!(again.notes, Vec::<String>::new(), "{text}");
 }
 
 #[test]
 fn every_profile_reads_back() {
     for profile in PROFILES {
-        reads_back(&builtin(profile.name).unwrap());
+        let (policy, appliance) = (builtin(profile.name).unwrap(), Appliance::default());
+        reads_back(&Loaded { policy, appliance, notes: Vec::new() });
     }
 }
 
 #[test]
 fn the_example_file_reads_back() {
-    reads_back(&loaded(EXAMPLE).policy);
+    reads_back(&loaded(EXAMPLE));
 }
 
 const EXAMPLE: &str = include_str!("../../../deploy/hopmark.toml");
@@ -107,7 +110,7 @@ proptest! {
     #[test]
     fn every_file_that_loads_is_printed_as_a_file_that_means_the_same(text in file()) {
         if let Ok(loaded) = load_str("hopmark.toml", &text, None) {
-            reads_back(&loaded.policy);
+            reads_back(&loaded);
         }
     }
 
@@ -124,7 +127,7 @@ proptest! {
         let at = at.index(chars.len());
         let damaged: String = chars[..at].iter().copied().chain(put.chars()).chain(chars[(at + cut).min(chars.len())..].iter().copied()).collect();
         if let Ok(loaded) = load_str("damaged.toml", &damaged, None) {
-            reads_back(&loaded.policy);
+            reads_back(&loaded);
         }
     }
 }
