@@ -24,7 +24,7 @@ pub struct CheckArgs {
     /// A built-in profile, in place of the one that the file names
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// As text for people, or as a complete file that reads back as the same policy
+    /// As text for people, or as a complete file that reads back as the same
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
 }
@@ -38,7 +38,7 @@ pub enum CheckFormat {
     Toml,
 }
 
-/// Prints the effective policy.
+/// Prints the effective policy, and what running live would take.
 ///
 /// # Errors
 ///

@@ -171,3 +171,76 @@ fn check_captures(written: &[WrittenPoint], points: &[LivePoint], problems: &mut
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Appliance, load_str};
+
+    fn appliance(text: &str) -> Appliance {
+        load_str("hopmark.toml", text, None).unwrap_or_else(|error| panic!("{error}")).appliance
+    }
+
+    fn opened_by(text: &str) -> Vec<(String, String)> {
+        let appliance = appliance(text);
+        let sources = appliance.sources().into_iter();
+        sources.map(|(point, source)| (point.name.clone(), source.to_string())).collect()
+    }
+
+    #[test]
+    fn a_point_without_a_source_is_there_and_opens_nothing() {
+        let appliance = appliance("[[point]]\nname = \"replayed\"\n");
+        assert_eq!(appliance.points.len(), 1);
+        assert_eq!(appliance.points[0].name, "replayed");
+        assert!(appliance.sources().is_empty());
+    }
+
+    #[test]
+    fn an_interface_is_opened_once_for_the_point_that_is_no_session() {
+        let session = |name: &str, number: u32| {
+            format!("[[point]]\nname = \"{name}\"\ninterface = \"eth1\"\nmirror = {{ vxlan = {number} }}\n")
+        };
+        let whole = "[[point]]\nname = \"rest\"\ninterface = \"eth1\"\n";
+        let other = "[[point]]\nname = \"feed\"\nfile = \"-\"\n";
+        let of = |name: &str| (name.to_owned(), "interface eth1".to_owned());
+        let feed = ("feed".to_owned(), "standard input".to_owned());
+        let sessions = [session("one", 1), session("two", 2)].concat();
+        assert_eq!(opened_by(&(sessions.clone() + other)), [of("one"), feed.clone()]);
+        assert_eq!(opened_by(&(sessions + other + whole)), [of("rest"), feed]);
+    }
+
+    #[test]
+    fn points_of_one_interface_hear_it_as_the_first_says() {
+        let appliance = appliance(
+            "[[point]]\nname = \"one\"\ninterface = \"eth1\"\nrings = 4\nfilter = false\n\
+             [[point]]\nname = \"two\"\ninterface = \"eth1\"\nmirror = { vxlan = 2 }\nsilent_after = 0\n",
+        );
+        let [one, two] = &appliance.points[..] else { panic!("two points") };
+        assert_eq!(one.source, two.source);
+        let Some(Source::Interface(interface)) = &two.source else { panic!("an interface") };
+        assert_eq!((interface.rings, interface.filter), (4, false));
+        assert_eq!((one.silent_after, two.silent_after), (Some(Duration::from_secs(60)), None));
+        assert_eq!((one.is_session, two.is_session), (false, true));
+    }
+
+    #[test]
+    fn names_of_libpcap_may_be_longer() {
+        let text = "[[point]]\nname = \"log\"\ninterface = \"nflog:5\"\nbackend = \"pcap\"\n";
+        assert_eq!(opened_by(text), [("log".to_owned(), "interface nflog:5".to_owned())]);
+    }
+
+    #[test]
+    fn there_are_64_points_where_one_is_live() {
+        let points = |count: usize| -> String {
+            (0..count).map(|n| format!("[[point]]\nname = \"p{n}\"\n")).collect::<Vec<_>>().concat()
+        };
+        let live = "[[point]]\nname = \"live\"\nfile = \"-\"\n";
+        assert_eq!(appliance(&points(100)).points.len(), 100);
+        assert_eq!(appliance(&(points(63) + live)).points.len(), 64);
+        let refused = load_str("many.toml", &(points(64) + live), None).unwrap_err().to_string();
+        let start = "many.toml:130:8: point[65].name: this is point number 65";
+        assert!(refused.starts_with(start), "{refused}");
+    }
+}

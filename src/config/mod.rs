@@ -1,16 +1,17 @@
-//! The operator's file: as written, then resolved into a policy.
+//! The operator's file: as written, then resolved.
 //!
 //! Two steps: `written` reads the TOML text into what it says, every value with its place, and finds unknown keys and
 //! values of the wrong form; `resolve` puts it on top of its profile and finds what contradicts itself. Both report
 //! all that is wrong at once, each with file, line, column, key, what is wrong and how to mend it. The built-in
-//! profiles are written in the same language and go through the same code; `print` writes a policy as a complete
-//! file, which reads back as the same policy.
+//! profiles are written in the same language and go through the same code; `print` writes what was loaded as a complete
+//! file, which reads back as the same.
 //!
 //! # The language
 //!
 //! `profile = "teams"` names the profile that everything else changes. A `[class.NAME]` table sets the keys that it
 //! names, or makes a new class; `[[rule]]` and `[[payload_type]]` stand before the profile's; `inherit` lists what is
-//! taken from the profile at all. `deploy/hopmark.toml` has every key with its meaning.
+//! taken from the profile at all. What is about running live, sources of points and whole sections, has no profile:
+//! it is an [`Appliance`] of defaults and of what the file names. `deploy/hopmark.toml` has every key with its meaning.
 
 mod appliance;
 mod difference;
@@ -50,7 +51,7 @@ pub(crate) use print_appliance::{Line, own_lines, section_lines};
 use self::table::Problems;
 use crate::policy::{PROFILES, Policy, profile};
 
-/// A policy, and what its operator should know about how it came about.
+/// What a file comes to, and what its operator should know about how it came about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// What is expected.
@@ -74,7 +75,7 @@ pub fn builtin(name: &str) -> Result<Policy, ConfigError> {
     Ok(load_str(&format!("built-in profile {name}"), profile.text, None)?.policy)
 }
 
-/// The policy of the operator's file; `profile` takes the place of the profile that the file names.
+/// What the operator's file comes to; `profile` takes the place of the profile that the file names.
 ///
 /// # Errors
 ///
@@ -101,7 +102,7 @@ pub fn load(path: &Path, profile: Option<&str>) -> Result<Loaded, ConfigError> {
     }
 }
 
-/// The policy of a text in the operator's language; `file` is the name that errors call it.
+/// What a text in the operator's language comes to; `file` is the name that errors call it.
 ///
 /// # Errors
 ///
