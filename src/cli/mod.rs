@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Loaded};
+use crate::config::{self, Appliance, Loaded};
 
 /// At which hop does a media stream lose its priority marking?
 ///
@@ -53,5 +53,5 @@ fn load_policy(file: Option<&Path>, profile: Option<&str>) -> anyhow::Result<Loa
         return Ok(config::load(path, profile)?);
     }
     let name = profile.unwrap_or(config::default_profile());
-    Ok(Loaded { policy: config::builtin(name)?, notes: Vec::new() })
+    Ok(Loaded { policy: config::builtin(name)?, appliance: Appliance::default(), notes: Vec::new() })
 }

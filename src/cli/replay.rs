@@ -124,7 +124,7 @@ fn default_threads() -> usize {
 ///
 /// A file that cannot be read, a wrong configuration, or standard output that cannot be written.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let Loaded { policy, notes } = load_policy(args.config.as_deref(), args.profile.as_deref())?;
+    let Loaded { policy, notes, .. } = load_policy(args.config.as_deref(), args.profile.as_deref())?;
     for note in notes {
         writeln!(io::stderr(), "note: {note}")?;
     }
