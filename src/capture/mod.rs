@@ -13,6 +13,7 @@ mod link;
 mod pcap;
 mod pcapng;
 mod record;
+pub mod ring;
 mod snoop;
 mod source;
 mod summary;
