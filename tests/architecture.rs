@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("terms", &[]),
     ("capture", &["terms"]),
+    ("privilege", &["terms", "capture"]),
+    ("service", &[]),
     ("decode", &["terms"]),
     ("policy", &["terms"]),
     ("synth", &["terms", "policy"]),
@@ -29,8 +31,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "terms", "capture", "decode", "policy", "synth", "meter", "verify", "status", "pipeline",
-            "report", "export", "config",
+            "terms",
+            "capture",
+            "privilege",
+            "service",
+            "decode",
+            "policy",
+            "synth",
+            "meter",
+            "verify",
+            "status",
+            "pipeline",
+            "report",
+            "export",
+            "config",
         ],
     ),
 ];
@@ -68,8 +82,10 @@ const IMPURE: &[&str] = &[
     "println!",
 ];
 
-/// Where `unsafe` may stand, behind a safe face and with its reason: rings of the kernel, and prefetching.
-const MAY_BE_UNSAFE: &[&str] = &["src/capture/ring/", "src/meter/prefetch.rs"];
+/// Where `unsafe` may stand, behind a safe face and with its reason: rings of the kernel, prefetching, and descriptors
+/// that another process hands over.
+const MAY_BE_UNSAFE: &[&str] =
+    &["src/capture/ring/", "src/meter/prefetch.rs", "src/privilege/descriptors.rs"];
 
 /// Characters of the first line after `//! `: what people and tools show of a file.
 const FIRST_LINE: usize = 70;
