@@ -9,6 +9,7 @@ mod error;
 mod foreign;
 mod gaps;
 mod gzip;
+pub mod kernel;
 mod link;
 mod pcap;
 mod pcapng;
