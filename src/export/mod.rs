@@ -1,0 +1,3 @@
+pub mod x {}
+mod counters;
+mod metrics;
