@@ -178,8 +178,9 @@ impl Streams {
         }
     }
 
-    /// The points at which a stream was heard.
-    pub(super) fn points(&self, number: u32) -> SmallVec<[PointId; 4]> {
+    /// The points at which a stream was heard, in the order of travel; one stands there for each hop.
+    #[must_use]
+    pub fn points(&self, number: u32) -> SmallVec<[PointId; 4]> {
         match &self.0 {
             Kept::Whole(streams) => {
                 let hops = streams.get(number as usize).into_iter().flat_map(|s| &s.record.hops);
