@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod replay;
+pub mod run;
 mod synth;
 
 use std::io::{self, Write};
@@ -27,6 +28,11 @@ struct Arguments {
 enum Command {
     /// Read captures and report every stream's marking, loss and jitter at every hop
     Replay(Box<replay::ReplayArgs>),
+    /// Listen on mirror ports, and serve metrics
+    Run(run::RunArgs),
+    /// Opens interfaces for `hopmark run`, which starts it
+    #[command(hide = true)]
+    Opener,
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
     /// Make captures from a scenario, together with what is true of them
@@ -38,6 +44,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Opener => Ok(run::serve_openings()),
         Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };

@@ -29,7 +29,7 @@ use cut::Cut;
 use judge::Judge;
 use keeper::Keeper;
 use observer::Observer;
-pub use tap::{Tap, TapError};
+pub use tap::{Lost, RingTap, Tap, TapError};
 
 /// One source of packets and how it is listened to.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::cut::Cut;
 use super::hearing::Hearing;
-use super::tap::{Progress, Tap};
+use super::tap::{Progress, Tap, TapError};
 use super::{LiveOptions, LivePoint};
 use crate::meter::TapEvidence;
 use crate::pipeline::interfaces::Interfaces;
@@ -69,22 +69,30 @@ impl Observer {
                 None => self.wait(),
             };
             match progress {
-                Some(Progress::End) => break,
-                Some(Progress::Busy) => {}
-                Some(Progress::Idle) => self.idle(&mut hearing),
-                None => {
-                    if let Some(tap) = &mut tap {
-                        hearing.counted.set(tap.counters());
+                Ok(Progress::End) => break,
+                Ok(Progress::Busy) => {
+                    if let Some(lost) = lost_at.take() {
+                        tracing::info!(point = self.point.name, source = self.point.source, "up again");
+                        hearing.gaps.add(lost, wall_clock(), None, TapEvidence::BetweenFiles);
                     }
-                    tap = None;
-                    lost_at = Some(Timestamp(wall_clock().0.saturating_sub(LATE_NS)));
-                    let _ = self.lost.try_send(self.point.name.clone());
+                }
+                Ok(Progress::Idle) => self.idle(&mut hearing),
+                Err(problem) => {
+                    tracing::warn!(point = self.point.name, source = self.point.source, "{problem}");
+                    lost_at.get_or_insert(Timestamp(wall_clock().0.saturating_sub(LATE_NS)));
+                    if matches!(problem, TapError::Gone(_)) {
+                        if let Some(tap) = &mut tap {
+                            hearing.counted.set(tap.counters());
+                        }
+                        tap = None;
+                        let _ = self.lost.try_send(self.point.name.clone());
+                    }
                 }
             }
             if let Some(tap) = &mut tap {
                 self.count(tap, &mut hearing, &mut dropped);
             }
-            self.hand_over(&mut hearing, &interfaces, tap.is_some());
+            self.hand_over(&mut hearing, &interfaces, tap.is_some() && lost_at.is_none());
         }
         if let Some(tap) = &mut tap {
             hearing.counted.set(tap.counters());
@@ -99,32 +107,28 @@ impl Observer {
         let _ = self.cuts.send_timeout(cut, PATIENCE * 10);
     }
 
-    /// Takes in what has come; none where the tap is lost.
+    /// Takes in what has come.
     fn listen(
         &self,
         tap: &mut Tap,
         hearing: &mut Hearing,
         interfaces: &mut Interfaces,
         numbers: &mut Vec<u16>,
-    ) -> Option<Progress> {
+    ) -> Result<Progress, TapError> {
         let is_file = self.point.is_file;
-        let progress = tap.read(PATIENCE, (interfaces, numbers), |frame, interfaces| {
+        tap.read(PATIENCE, (interfaces, numbers), |frame, interfaces| {
             if hearing.is_due(frame.timestamp) {
                 self.pass(hearing, frame.timestamp, is_file.then_some(interfaces));
             }
             hearing.take(frame);
-        });
-        progress
-            .inspect_err(|problem| {
-                tracing::warn!(point = self.point.name, source = self.point.source, "lost: {problem}");
-            })
-            .ok()
+        })
     }
 
     /// Waits for a tap.
-    fn wait(&self) -> Option<Progress> {
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as listening is")]
+    fn wait(&self) -> Result<Progress, TapError> {
         std::thread::sleep(PATIENCE / 4);
-        Some(Progress::Idle)
+        Ok(Progress::Idle)
     }
 
     /// The clock goes on where no frame comes.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::capture::CaptureFile;
+use crate::capture::kernel::FilterCounters;
+use crate::capture::ring::{Ring, RingCounters, RingError, Stamps};
 use crate::pipeline::interfaces::Interfaces;
 use crate::terms::Frame;
 
@@ -10,12 +12,33 @@ use crate::terms::Frame;
 pub enum Tap {
     /// A capture that is written while it is read, on packet time.
     File(Box<CaptureFile>),
+    /// A ring of the kernel on an interface.
+    Ring(Box<RingTap>),
 }
 
-/// Why a tap gives nothing any more.
+/// A ring with what else is counted of its interface.
+pub struct RingTap {
+    /// The ring.
+    pub ring: Ring,
+    /// What the kernel's filter counts, where it counts.
+    pub filter: Option<FilterCounters>,
+    /// What the interface lost since the ring was opened, by where.
+    pub lost: Lost,
+}
+
+/// Says what an interface lost since a ring was opened, by where. Asked for a few times a second.
+pub type Lost = Box<dyn FnMut() -> Vec<(&'static str, u64)> + Send>;
+
+/// Why a tap gives nothing.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct TapError(pub String);
+pub enum TapError {
+    /// The interface is down; frames come again when it is up.
+    #[error("{0}")]
+    Down(String),
+    /// The interface is gone: another tap is needed.
+    #[error("{0}")]
+    Gone(String),
+}
 
 /// How reading went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +65,34 @@ pub(super) struct TapCounters {
     pub(super) time_source: Option<&'static str>,
 }
 
+impl Progress {
+    const fn of(was_idle: bool) -> Self {
+        if was_idle { Self::Idle } else { Self::Busy }
+    }
+}
+
+impl TapCounters {
+    fn of(ring: &RingCounters) -> Self {
+        let by_interface = ring.dropped_by_interface.map(|dropped| ("interface", dropped));
+        let damaged = ring.damaged_blocks.filter(|&blocks| blocks > 0).map(|blocks| ("damaged-block", blocks));
+        let source = ring.stamps.map(|Stamps { hardware, software, ring }| match (hardware, software, ring) {
+            (1.., 0, 0) => "hardware",
+            (0, _, 0) => "software",
+            (0, 0, _) => "ring",
+            _ => "mixed",
+        });
+        Self {
+            packets: ring.packets,
+            octets: ring.octets,
+            dropped: [("ring", ring.dropped)].into_iter().chain(by_interface).chain(damaged).collect(),
+            freezes: ring.freezes,
+            filtered: Vec::new(),
+            snapped: ring.truncated,
+            time_source: source.or(Some("libpcap")),
+        }
+    }
+}
+
 /// Frames of a file between two looks at whether to stop.
 const TURN: usize = 4096;
 
@@ -49,7 +100,7 @@ impl Tap {
     /// Waits for frames, for at most so long, and hands over those that are there.
     pub(super) fn read(
         &mut self,
-        _timeout: Duration,
+        timeout: Duration,
         (interfaces, numbers): (&mut Interfaces, &mut Vec<u16>),
         mut take: impl FnMut(&Frame<'_>, &Interfaces),
     ) -> Result<Progress, TapError> {
@@ -66,6 +117,11 @@ impl Tap {
                 }
                 Ok(Progress::Busy)
             }
+            Self::Ring(tap) => match tap.ring.read(timeout, |frame| take(frame, interfaces)) {
+                Ok(progress) => Ok(Progress::of(progress.was_idle)),
+                Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
+                Err(error) => Err(TapError::Gone(error.to_string())),
+            },
         }
     }
 
@@ -83,6 +139,20 @@ impl Tap {
                     ..TapCounters::default()
                 }
             }
+            Self::Ring(tap) => {
+                let mut counters = TapCounters::of(&tap.ring.counters());
+                counters.dropped.extend((tap.lost)());
+                if let Some(filter) = &tap.filter {
+                    let filtered = filter.read().filtered;
+                    counters.filtered = vec![
+                        ("excluded-port", filtered.excluded_port),
+                        ("tcp", filtered.tcp),
+                        ("not-ip", filtered.not_ip),
+                        ("other-protocol", filtered.other_protocol),
+                    ];
+                }
+                counters
+            }
         }
     }
 
@@ -90,6 +160,7 @@ impl Tap {
     pub(super) fn format(&self) -> String {
         match self {
             Self::File(file) => file.summary().format.to_owned(),
+            Self::Ring(_) => "ring".to_owned(),
         }
     }
 
@@ -97,6 +168,7 @@ impl Tap {
     pub(super) fn damage(&self) -> Option<String> {
         match self {
             Self::File(file) => file.summary().damage.map(|damage| damage.to_string()),
+            Self::Ring(_) => None,
         }
     }
 }
