@@ -178,7 +178,7 @@ fn an_interface_that_was_removed_is_told_and_one_that_is_down_is_silent() {
         ip("link del left");
         let gone = (0..50).find_map(|_| source.read(Duration::from_millis(50), |_| ()).err()).unwrap();
         assert!(matches!(gone, LibpcapError::Gone { .. }), "{gone}");
-        assert!(source.counters().packets >= 1 + again, "what was counted stays");
+        assert!(source.counters().packets > again, "what was counted stays");
     });
 }
 
