@@ -11,9 +11,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::process::Command;
-use std::thread;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use hopmark::capture::ring::{
@@ -22,43 +20,12 @@ use hopmark::capture::ring::{
 };
 use hopmark::decode::{Decoder, Layer, Options};
 use hopmark::terms::{Frame, LinkType, Timestamp};
-use nix::sched::{CloneFlags, unshare};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, send, socket};
+
+use common::cable::{Sender, in_namespace, ip};
 
 /// What comes within this time counts as come.
 const PATIENCE: Duration = Duration::from_secs(5);
 const NO_FILTER: fn(BorrowedFd<'_>) -> io::Result<()> = |_| Ok(());
-
-/// Runs in a thread with a network of its own: `left` and `right`, which are the ends of one cable.
-fn in_namespace(test: impl FnOnce() + Send + 'static) {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: needs root, for a network namespace and packet sockets");
-        return;
-    }
-    let run = move || {
-        if let Err(reason) = unshare(CloneFlags::CLONE_NEWNET) {
-            eprintln!("skipped: no network namespace can be made here: {reason}");
-            return;
-        }
-        ip("link set lo up");
-        ip("link add left type veth peer name right");
-        for end in ["left", "right"] {
-            // Nothing is to be on the cable but what a test sends.
-            ip(&format!("link set {end} addrgenmode none"));
-            ip(&format!("link set {end} up"));
-        }
-        test();
-    };
-    if let Err(panic) = thread::spawn(run).join() {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-fn ip(arguments: &str) -> String {
-    let out = Command::new("ip").args(arguments.split(' ')).output().unwrap();
-    assert!(out.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap()
-}
 
 /// Small enough for tests that run side by side.
 fn options() -> RingOptions {
@@ -72,23 +39,6 @@ fn options() -> RingOptions {
 
 fn ring(interface: &str, options: &RingOptions) -> Ring {
     Ring::map(open(interface, options, &mut NO_FILTER.clone()).unwrap()).unwrap()
-}
-
-/// A socket that sends frames as they are.
-struct Sender(OwnedFd);
-
-impl Sender {
-    fn on(interface: &str) -> Self {
-        let raw = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        let mut addresses = nix::ifaddrs::getifaddrs().unwrap().filter(|a| a.interface_name == interface);
-        let address = addresses.find_map(|a| a.address?.as_link_addr().copied()).unwrap();
-        bind(raw.as_raw_fd(), &address).unwrap();
-        Self(raw)
-    }
-
-    fn send(&self, frame: &[u8]) {
-        assert_eq!(send(self.0.as_raw_fd(), frame, MsgFlags::empty()), Ok(frame.len()));
-    }
 }
 
 /// RTP of one stream, the number of which is also in its UDP source port.
@@ -144,7 +94,7 @@ fn all_frames_are_seen_in_order_with_their_octets() {
         let sent: Vec<Vec<u8>> = (0..3000).map(rtp).collect();
         let mut seen = Vec::new();
         for batch in sent.chunks(500) {
-            batch.iter().for_each(|frame| sender.send(frame));
+            sender.send_all(batch);
             seen.extend(read(&mut ring, batch.len()));
         }
         assert_eq!(datas(&seen), sent);
@@ -208,7 +158,7 @@ fn a_frame_that_the_filter_cuts_is_counted_as_truncated() {
         sender.send(&frame[..60]);
         let seen = read(&mut ring, 2);
         assert_eq!(datas(&seen), [&frame[..60], &frame[..60]]);
-        assert_eq!([seen[0].wire_len, seen[1].wire_len], [frame.len() as u32, 60]);
+        assert_eq!([seen[0].wire_len, seen[1].wire_len], [u32::try_from(frame.len()).unwrap(), 60]);
         assert_eq!((ring.counters().truncated, ring.counters().octets), (1, frame.len() as u64 + 60));
     });
 }
@@ -236,28 +186,31 @@ fn layers(decoder: &mut Decoder, data: &[u8], wire_len: u32) -> Vec<Layer> {
     layers.unwrap()
 }
 
+/// Name, tags as they are sent, and the VLANs and priorities that are to come out.
+type Tagged = (&'static str, &'static [[u8; 4]], &'static [(u16, u8)]);
+
 #[test]
 fn tags_are_where_they_were_on_the_wire() {
     in_namespace(|| {
         let mut ring = ring("right", &options());
         let sender = Sender::on("left");
-        let vlan = |vid, pcp| Layer::Vlan { vid, pcp };
-        let cases: [(&str, &[[u8; 4]], &[Layer]); 6] = [
+        let cases: [Tagged; 6] = [
             ("no tag", &[], &[]),
-            ("customer", &[[0x81, 0, 0xA0, 10]], &[vlan(10, 5)]),
-            ("provider", &[[0x88, 0xA8, 0, 100]], &[vlan(100, 0)]),
-            ("both", &[[0x88, 0xA8, 0x60, 100], [0x81, 0, 0xA0, 10]], &[vlan(100, 3), vlan(10, 5)]),
-            ("customer twice", &[[0x81, 0, 0, 7], [0x81, 0, 0, 8]], &[vlan(7, 0), vlan(8, 0)]),
-            ("priority only", &[[0x81, 0, 0xE0, 0]], &[vlan(0, 7)]),
+            ("customer", &[[0x81, 0, 0xA0, 10]], &[(10, 5)]),
+            ("provider", &[[0x88, 0xA8, 0, 100]], &[(100, 0)]),
+            ("both", &[[0x88, 0xA8, 0x60, 100], [0x81, 0, 0xA0, 10]], &[(100, 3), (10, 5)]),
+            ("customer twice", &[[0x81, 0, 0, 7], [0x81, 0, 0, 8]], &[(7, 0), (8, 0)]),
+            ("priority only", &[[0x81, 0, 0xE0, 0]], &[(0, 7)]),
         ];
         let sent: Vec<Vec<u8>> = cases.iter().map(|(_, tags, _)| tagged(&rtp(1), tags)).collect();
-        sent.iter().for_each(|frame| sender.send(frame));
+        sender.send_all(&sent);
         let seen = read(&mut ring, sent.len());
         let mut decoder = Decoder::new(1, Options::default());
         for (((name, _, expected), sent), seen) in cases.iter().zip(&sent).zip(&seen) {
             assert_eq!(&seen.data, sent, "{name}");
             assert_eq!(seen.wire_len as usize, sent.len(), "{name}");
-            assert_eq!(layers(&mut decoder, &seen.data, seen.wire_len), *expected, "{name}");
+            let expected: Vec<Layer> = expected.iter().map(|&(vid, pcp)| Layer::Vlan { vid, pcp }).collect();
+            assert_eq!(layers(&mut decoder, &seen.data, seen.wire_len), expected, "{name}");
         }
         assert_eq!(seen.len(), sent.len());
     });
@@ -279,7 +232,7 @@ fn two_rings_together_see_each_packet_once() {
         let mut rings: Vec<Ring> = opened.into_iter().chain([third]).map(|o| Ring::map(o).unwrap()).collect();
         let sender = Sender::on("left");
         let sent: Vec<Vec<u8>> = (0..900).map(rtp).collect();
-        sent.iter().for_each(|frame| sender.send(frame));
+        sender.send_all(&sent);
         let mut seen = Vec::new();
         for ring in &mut rings {
             let before = seen.len();
@@ -362,12 +315,24 @@ fn an_interface_that_went_down_is_told_and_comes_back() {
         assert!(ring.read(Duration::from_millis(20), |_| ()).unwrap().was_idle, "said once");
         ip("link set right up");
         ip("link set left up");
-        sender.send(&rtp(11));
-        assert_eq!(read(&mut ring, 1)[0].data, rtp(11));
+        let mut again = 0;
+        // The other end takes a moment to notice that the cable is whole again.
+        for _ in 0..50 {
+            sender.send(&rtp(11));
+            let keep = |frame: &Frame<'_>| {
+                assert_eq!(frame.data, rtp(11));
+                again += 1;
+            };
+            ring.read(Duration::from_millis(100), keep).unwrap();
+            if again > 0 {
+                break;
+            }
+        }
+        assert!(again > 0, "frames come again");
         ip("link set right down");
-        let error = read_to_error(&mut ring, |_| ());
+        let error = read_to_error(&mut ring, |_| again += 1);
         assert!(matches!(error, RingError::Down { .. }), "said again: {error}");
-        assert_eq!(ring.counters().packets, 11);
+        assert_eq!(ring.counters().packets, 10 + again);
     });
 }
 

@@ -10,6 +10,7 @@ mod foreign;
 mod gaps;
 mod gzip;
 pub mod kernel;
+pub mod libpcap;
 mod link;
 mod pcap;
 mod pcapng;

@@ -16,6 +16,7 @@
     reason = "fields are filled by their low bits"
 )]
 
+pub(crate) mod cable;
 pub(crate) mod capture;
 pub(crate) mod media;
 pub(crate) mod packet;

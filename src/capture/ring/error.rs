@@ -91,15 +91,15 @@ pub enum RingError {
         /// What the kernel says.
         reason: io::Error,
     },
-    /// The interface went down. All frames from before were given. The ring may be kept: it fills again once the interface
-    /// is up.
+    /// The interface went down. All frames from before were given. The ring may be kept: it fills again once the
+    /// interface is up.
     #[error("interface number {interface_index} went down; bring it up: ip link set dev NAME up")]
     Down {
         /// The interface's number.
         interface_index: u32,
     },
-    /// The interface was removed, or moved to another namespace. All frames from before were given. The ring is of no more
-    /// use; an interface of the same name needs a new one.
+    /// The interface was removed, or moved to another namespace. All frames from before were given. The ring is of no
+    /// more use; an interface of the same name needs a new one.
     #[error("interface number {interface_index} was removed; if it comes back, it has to be opened anew")]
     Gone {
         /// The interface's number.

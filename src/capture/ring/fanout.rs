@@ -11,9 +11,10 @@ pub struct Fanout {
     /// Rings of one network namespace that have the same number share. [`open_fanned`](super::open_fanned) has the
     /// kernel choose a number that nobody else has.
     pub group: u16,
-    /// An eBPF program that chooses the ring, by its descriptor: it sees packets from the network layer on. Without one,
-    /// the kernel's symmetric hash over addresses and ports chooses. Fragments, of which only the first has ports, are
-    /// then put together before: a datagram in fragments is one frame, and one that lacks a fragment is none.
+    /// An eBPF program that chooses the ring, by its descriptor: it sees packets from the network layer on. Without
+    /// one, the kernel's symmetric hash over addresses and ports chooses. Fragments, of which only the first has
+    /// ports, are then put together before: a datagram in fragments is one frame, and one that lacks a fragment is
+    /// none.
     pub program: Option<OwnedFd>,
 }
 

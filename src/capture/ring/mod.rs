@@ -1,4 +1,4 @@
-//! Frames of an interface, read where the kernel puts them: an `AF_PACKET` ring.
+//! Frames of an interface, read in place from an `AF_PACKET` ring.
 //!
 //! In two halves. [`open()`] needs `CAP_NET_RAW` and touches no frame: socket, filter, ring. [`Ring::map`] and all
 //! after it need nothing but the descriptor. The kernel (`TPACKET_V3`) fills blocks, hands each over when it is full or
@@ -24,6 +24,7 @@ use nix::sys::socket::{getsockopt, sockopt};
 
 pub use self::counters::{RingCounters, Stamps};
 pub use self::error::RingError;
+pub(super) use self::error::interfaces;
 pub use self::fanout::{Fanout, fanout_group};
 pub use self::kernel::attach_classic;
 pub use self::open::{OpenedRing, RingOptions, open, open_fanned};
@@ -93,8 +94,8 @@ impl Ring {
         Ok(Self { memory, socket, interface_index, link, next: 0, state: State::Up, tally, unasked: 0 })
     }
 
-    /// Gives the frames of all blocks that are ready, at most one turn of the ring. Where none is ready it waits for one,
-    /// at most `timeout` (in whole milliseconds, rounded up).
+    /// Gives the frames of all blocks that are ready, at most one turn of the ring. Where none is ready it waits for
+    /// one, at most `timeout` (in whole milliseconds, rounded up).
     ///
     /// # Errors
     ///

@@ -28,8 +28,8 @@ pub struct RingOptions {
     pub promiscuous: bool,
     /// Whether to leave out what this machine sends over the interface itself.
     pub ignore_outgoing: bool,
-    /// Whether to have the network card stamp the frames, where it can: by its own clock, which something else must keep
-    /// in time.
+    /// Whether to have the network card stamp the frames, where it can: by its own clock, which something else must
+    /// keep in time.
     pub hardware_timestamps: bool,
     /// Whether the ring shares the interface's packets with others.
     pub fanout: Option<Fanout>,
@@ -71,13 +71,13 @@ const EVERYTHING: u16 = libc::ETH_P_ALL.cast_unsigned() as u16;
 #[allow(clippy::cast_possible_truncation, reason = "it is 1")]
 const PROMISCUOUS: u16 = libc::PACKET_MR_PROMISC.cast_unsigned() as u16;
 
-/// Opens a ring on an interface. `attach` is called once, to put a filter on the socket; before it returns nothing comes
-/// into the ring, so no frame ever slips past the filter. Without a filter everything comes.
+/// Opens a ring on an interface. `attach` is called once, to put a filter on the socket; before it returns nothing
+/// comes into the ring, so no frame ever slips past the filter. Without a filter everything comes.
 ///
 /// # Errors
 ///
-/// The options are impossible, `CAP_NET_RAW` is missing, there is no such interface or it is not Ethernet, memory is short,
-/// the filter is refused; each says how to mend it.
+/// The options are impossible, `CAP_NET_RAW` is missing, there is no such interface or it is not Ethernet, memory is
+/// short, the filter is refused; each says how to mend it.
 pub fn open(
     interface: &str,
     options: &RingOptions,
@@ -91,7 +91,8 @@ pub fn open(
 }
 
 /// Opens several rings on an interface, which share its packets: each comes into one of them. `options.fanout` is not
-/// looked at: the kernel chooses a group that nobody else has, and `program`, if there is one, chooses the ring of a packet.
+/// looked at: the kernel chooses a group that nobody else has, and `program`, if there is one, chooses the ring of a
+/// packet.
 ///
 /// # Errors
 ///

@@ -84,8 +84,8 @@ fn give(
 }
 
 /// Puts the outermost tag, which the kernel takes off, back where it was on the wire, so that the frame reads as from a
-/// file: the addresses move forward into the room that was reserved for it. Where the frame begins then. Per frame, where
-/// frames are tagged.
+/// file: the addresses move forward into the room that was reserved for it. Where the frame begins then. Per frame,
+/// where frames are tagged.
 fn put_tag_back(
     block: &mut [u8],
     place: usize,
