@@ -88,6 +88,9 @@ ALWAYS_INLINE u32 octets_of_datagram(struct __sk_buff *skb, const struct place *
 // Octets to keep of a frame, 0 for none.
 ALWAYS_INLINE u32 octets_of_frame(struct __sk_buff *skb, struct counters *counters) {
     struct place at = {.next = AT_ETHERNET};
+    // As much of the header that ended the walk as the decoder reads to say why.
+    u32 header = 8;
+    u64 *reason;
     u8 b[14];
     switch (walk(skb, &at, is_excluded)) {
     case UDP:
@@ -98,32 +101,26 @@ ALWAYS_INLINE u32 octets_of_frame(struct __sk_buff *skb, struct counters *counte
         if (!load(skb, at.offset, b, sizeof b) || is_of_relay(be16(b), be16(b + 2))) {
             return WHOLE;
         }
-        if (at.is_numbered) {
-            return at.offset + (b[12] >> 4) * 4;
-        }
-        ADD(counters->tcp, 1);
-        return 0;
+        header = b[12] >> 4 < 5 ? 20 : (b[12] >> 4) * 4;
+        reason = &counters->tcp;
+        break;
     case EXCLUDED_PORT:
-        if (at.is_numbered) {
-            return at.offset + 8;
-        }
-        ADD(counters->excluded_port, 1);
-        return 0;
+        reason = &counters->excluded_port;
+        break;
     case NOT_IP:
-        if (at.is_numbered) {
-            return at.offset;
-        }
-        ADD(counters->not_ip, 1);
-        return 0;
+        reason = &counters->not_ip;
+        break;
     case OTHER_PROTOCOL:
-        if (at.is_numbered) {
-            return at.offset;
-        }
-        ADD(counters->other_protocol, 1);
-        return 0;
+        reason = &counters->other_protocol;
+        break;
     default:
         return WHOLE;
     }
+    if (at.is_numbered) {
+        return at.offset + header;
+    }
+    ADD(*reason, 1);
+    return 0;
 }
 
 SECTION("socket")

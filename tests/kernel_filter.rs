@@ -312,7 +312,7 @@ fn no_frame_loses_media_or_a_figure() {
     let mut classic = Socket::with(&Filter::classic(&options()).unwrap());
     let mut kernel = ebpf(&options()).map(|filter| Socket::with(&filter));
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 6000,
+        cases: ProptestConfig::default().cases.max(6000),
         failure_persistence: None,
         ..ProptestConfig::default()
     });

@@ -220,11 +220,11 @@ pub(crate) fn all() -> Vec<Case> {
         unlike(drop("TCP in VXLAN", tunnel::vxlan(9, &tcp(80)))),
         unlike(drop("UDP to an excluded port in GRE", tunnel::gre(9, &to_port(53)[14..]))),
         // The numbers of a mirror's tunnel would have holes. 14 + 20 + 8 + 8 octets stand before the frame.
-        unlike(case("ARP in ERSPAN", tunnel::erspan_2(9, &ethernet(0x0806, &[0; 46])), 50 + 14)),
+        unlike(case("ARP in ERSPAN", tunnel::erspan_2(9, &ethernet(0x0806, &[0; 46])), 50 + 14 + 8)),
         unlike(case(
             "ICMP in ERSPAN",
             tunnel::erspan_2(9, &ethernet(IPV4, &call().ip(IpNumber::ICMP, &[8; 60]))),
-            84,
+            50 + 14 + 20 + 8,
         )),
         unlike(case("TCP in ERSPAN", tunnel::erspan_2(9, &tcp(80)), 50 + 14 + 20 + 20)),
         unlike(case(
