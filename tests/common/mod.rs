@@ -23,6 +23,7 @@ pub(crate) mod packet;
 pub(crate) mod random;
 pub(crate) mod rich;
 pub(crate) mod run;
+pub(crate) mod served;
 pub(crate) mod synth;
 pub(crate) mod traffic;
 pub(crate) mod tunnel;
