@@ -9,6 +9,7 @@ mod error;
 mod foreign;
 mod gaps;
 mod gzip;
+pub mod interface;
 mod link;
 mod pcap;
 mod pcapng;
