@@ -82,9 +82,10 @@ const IMPURE: &[&str] = &[
     "println!",
 ];
 
-/// Where `unsafe` may stand, behind a safe face and with its reason: rings and programs of the kernel, prefetching, and
-/// descriptors that another process hands over.
+/// Where `unsafe` may stand, behind a safe face and with its reason: rings and programs of the kernel, questions to
+/// drivers, prefetching, and descriptors that another process hands over.
 const MAY_BE_UNSAFE: &[&str] = &[
+    "src/capture/interface/ioctl.rs",
     "src/capture/kernel/sys.rs",
     "src/capture/ring/",
     "src/meter/prefetch.rs",

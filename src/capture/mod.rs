@@ -9,6 +9,7 @@ mod error;
 mod foreign;
 mod gaps;
 mod gzip;
+pub mod interface;
 pub mod kernel;
 pub mod libpcap;
 mod link;
