@@ -12,21 +12,26 @@ use std::path::{Path, PathBuf};
 ///
 /// `decode` stands in rows that never decode, because a meter's records say where a stream was seen by
 /// `decode::Path` and `decode::Layer`. `report` prints what the judge hands over, records and policy included.
-/// `synth` makes packets from a scenario alone: what it says is true must not come from what is to be tested.
+/// `synth` makes packets from a scenario alone: what it says is true must not come from what is to be tested. Only its
+/// files are written by `capture`'s writer.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("terms", &[]),
     ("capture", &["terms"]),
     ("decode", &["terms"]),
     ("policy", &["terms"]),
-    ("synth", &["terms", "policy"]),
+    ("synth", &["terms", "capture", "policy"]),
     ("meter", &["terms", "decode"]),
     ("verify", &["terms", "decode", "policy", "meter"]),
     ("pipeline", &["terms", "capture", "decode", "policy", "meter", "verify"]),
+    ("evidence", &["terms", "capture", "decode", "policy", "meter", "verify"]),
     ("report", &["terms", "decode", "policy", "meter", "verify"]),
     ("config", &["terms", "policy"]),
     (
         "cli",
-        &["terms", "capture", "decode", "policy", "synth", "meter", "verify", "pipeline", "report", "config"],
+        &[
+            "terms", "capture", "decode", "policy", "synth", "meter", "verify", "pipeline", "evidence",
+            "report", "config",
+        ],
     ),
 ];
 

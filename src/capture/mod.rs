@@ -21,6 +21,7 @@ mod testfile;
 #[cfg(test)]
 mod tests;
 mod window;
+mod writer;
 mod zstd;
 
 use std::fs::File;
@@ -31,6 +32,7 @@ use std::slice;
 pub use self::error::{OpenError, Refusal};
 pub use self::gaps::DropGap;
 pub use self::summary::{Damage, Interface, Summary};
+pub use self::writer::{PcapngWriter, WrittenInterface};
 
 use self::pcap::{Kind, Pcap};
 use self::pcapng::Pcapng;

@@ -7,6 +7,7 @@ mod interfaces;
 mod meters;
 mod observer;
 mod points;
+mod scan;
 mod session;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use std::sync::atomic::AtomicU64;
 use crossbeam_channel::{Receiver, bounded};
 
 use points::Points;
+pub use scan::{Heard, scan};
 
 use crate::capture::{CaptureFile, OpenError};
 use crate::decode::Path;
