@@ -49,6 +49,14 @@ impl Default for WrittenInterface<'_> {
     }
 }
 
+/// What a capture says it was written by that has the packets of a few streams, out of more that were heard.
+pub const EXCERPT_APPLICATION: &str = concat!("hopmark ", env!("CARGO_PKG_VERSION"), ", excerpt");
+
+/// Whether this is [`EXCERPT_APPLICATION`], of any version.
+pub(super) fn is_excerpt_application(application: &[u8]) -> bool {
+    application.starts_with(b"hopmark ") && application.ends_with(b", excerpt")
+}
+
 const SECTION_HEADER: u32 = 0x0A0D_0D0A;
 const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -277,6 +285,20 @@ mod tests {
         assert_eq!(frames, expected);
         assert_eq!((capture.summary().damage, capture.summary().dropped), (None, Some(5)));
         assert_eq!(capture.interfaces()[1].description.as_deref(), Some("words"));
+    }
+
+    #[test]
+    fn an_excerpt_is_known_as_such() {
+        for (application, expected) in
+            [(EXCERPT_APPLICATION, true), ("hopmark synth", false), ("tshark", false)]
+        {
+            let mut writer = PcapngWriter::new(Vec::new(), application, Some("a comment before it")).unwrap();
+            writer.interface(&WrittenInterface::default()).unwrap();
+            writer.frame(0, &frame(0, b"frame"), None, &[]).unwrap();
+            let mut capture = read(writer.into_inner());
+            assert!(capture.next_frame().is_some());
+            assert_eq!(capture.is_excerpt(), expected, "{application}");
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The command line: one file a command.
 
 pub mod check;
+mod extract;
+mod progress;
 pub mod replay;
+pub mod sources;
 mod synth;
 
 use std::io::{self, Write};
@@ -27,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Read captures and report every stream's marking, loss and jitter at every hop
     Replay(Box<replay::ReplayArgs>),
+    /// Write the packets of one stream as pcapng, from all points, with comments
+    Extract(Box<extract::ExtractArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
     /// Make captures from a scenario, together with what is true of them
@@ -38,6 +43,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Extract(args) => extract::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };

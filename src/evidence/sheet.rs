@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::notes::Notes;
 use super::pick::{Picked, Picker};
 use super::words::{finding_text, hop_name, interface_name};
-use crate::capture::{PcapngWriter, WrittenInterface};
+use crate::capture::{EXCERPT_APPLICATION, PcapngWriter, WrittenInterface};
 use crate::decode::{Decoder, Options};
 use crate::meter::{Limits, Meter};
 use crate::terms::{FlowKey, Frame, LinkType, PointId, Ssrc, Timestamp};
@@ -197,8 +197,7 @@ impl<'a> Sheet<'a> {
     ///
     /// What `out` says.
     pub fn write(&self, out: impl Write) -> io::Result<u64> {
-        let application = concat!("hopmark ", env!("CARGO_PKG_VERSION"));
-        let mut writer = PcapngWriter::new(out, application, Some(&self.comment))?;
+        let mut writer = PcapngWriter::new(out, EXCERPT_APPLICATION, Some(&self.comment))?;
         for (name, link) in &self.interfaces {
             writer.interface(&WrittenInterface { name, link: *link, ..WrittenInterface::default() })?;
         }

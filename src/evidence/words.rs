@@ -16,11 +16,13 @@ pub fn hop_name(point: &str, interface: Option<&str>, hop: &HopRecord) -> String
     name
 }
 
-/// What an interface of a point is called in a capture that holds several points.
+/// What an interface of a point is called in a capture that holds several points. A point without a name leaves it to
+/// its interfaces.
 #[must_use]
 pub fn interface_name(point: &str, interface: Option<&str>) -> String {
     match interface {
         // Where interfaces are points, the point has the interface's name already.
+        Some(name) if point.is_empty() => name.to_owned(),
         Some(name) if point != name && !point.ends_with(&format!("/{name}")) => format!("{point}/{name}"),
         _ => point.to_owned(),
     }
@@ -29,7 +31,8 @@ pub fn interface_name(point: &str, interface: Option<&str>) -> String {
 /// A finding with what to do about it.
 #[must_use]
 pub fn finding_text(kind: FindingKind, severity: Severity, message: &str, advice: &str) -> String {
-    format!("{} {}: {message} {advice}", severity.as_str().to_uppercase(), kind.as_str())
+    let message = message.trim_end_matches('.');
+    format!("{} {}: {message}. {advice}", severity.as_str().to_uppercase(), kind.as_str())
 }
 
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod tests {
             ("access", None, "access"),
             ("access", Some("eth0"), "access/eth0"),
             ("eth0", Some("eth0"), "eth0"),
+            ("", Some("eth0"), "eth0"),
             ("access/eth0", Some("eth0"), "access/eth0"),
         ] {
             assert_eq!(interface_name(point, interface), expected);
@@ -50,7 +54,9 @@ mod tests {
 
     #[test]
     fn a_finding_says_how_bad_it_is_and_what_to_do() {
-        let text = finding_text(FindingKind::Bleached, Severity::Error, "It is bad.", "Mend it.");
-        assert_eq!(text, "ERROR bleached: It is bad. Mend it.");
+        for message in ["It is bad", "It is bad."] {
+            let text = finding_text(FindingKind::Bleached, Severity::Error, message, "Mend it.");
+            assert_eq!(text, "ERROR bleached: It is bad. Mend it.");
+        }
     }
 }
