@@ -8,6 +8,7 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod evidence;
 pub mod export;
 pub mod meter;
 pub mod pipeline;

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 ///
 /// `decode` stands in rows that never decode, because a meter's records say where a stream was seen by
 /// `decode::Path` and `decode::Layer`. `report` prints what the judge hands over, records and policy included.
-/// `synth` makes packets from a scenario alone: what it says is true must not come from what is to be tested.
+/// `synth` makes packets from a scenario alone: what it says is true must not come from what is to be tested. Only its
+/// files are written by `capture`'s writer.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("terms", &[]),
     ("capture", &["terms"]),
@@ -20,11 +21,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("service", &[]),
     ("decode", &["terms"]),
     ("policy", &["terms"]),
-    ("synth", &["terms", "policy"]),
+    ("synth", &["terms", "capture", "policy"]),
     ("meter", &["terms", "decode"]),
     ("verify", &["terms", "decode", "policy", "meter"]),
     ("status", &["terms", "meter", "verify"]),
     ("pipeline", &["terms", "capture", "decode", "policy", "meter", "verify", "status"]),
+    ("evidence", &["terms", "capture", "decode", "policy", "meter", "verify"]),
     ("report", &["terms", "decode", "policy", "meter", "verify"]),
     ("export", &["terms", "decode", "policy", "meter", "verify", "status", "report"]),
     ("config", &["terms", "policy"]),
@@ -41,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "meter",
             "verify",
             "status",
+            "evidence",
             "pipeline",
             "report",
             "export",

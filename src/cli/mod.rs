@@ -1,8 +1,11 @@
 //! The command line: one file a command.
 
 pub mod check;
+mod extract;
+mod progress;
 pub mod replay;
 pub mod run;
+pub mod sources;
 mod synth;
 
 use std::io::{self, Write};
@@ -33,6 +36,8 @@ enum Command {
     /// Opens interfaces for `hopmark run`, which starts it
     #[command(hide = true)]
     Opener,
+    /// Write the packets of one stream as pcapng, from all points, with comments
+    Extract(Box<extract::ExtractArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
     /// Make captures from a scenario, together with what is true of them
@@ -46,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Opener => Ok(run::serve_openings()),
+        Command::Extract(args) => extract::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };

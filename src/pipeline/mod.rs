@@ -9,6 +9,7 @@ pub mod live;
 mod meters;
 mod observer;
 mod points;
+mod scan;
 mod session;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use gather::{Done, gather};
 use points::Points;
+pub use scan::{Heard, scan};
 
 use crate::capture::{CaptureFile, OpenError};
 use crate::meter::{Packed, Records};

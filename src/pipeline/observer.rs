@@ -222,13 +222,16 @@ impl Reading {
         let Some(frame) = self.file.next_frame() else { return false };
         let interface = self.interfaces.get(usize::from(frame.interface)).copied().unwrap_or(frame.interface);
         let frame = Frame { interface, ..frame };
+        let timestamp = frame.timestamp;
         if let Err(reason) = meters.take(&frame, decoder) {
             self.undecoded[reason as usize] += 1;
         }
         // Also of what was mirrored and is no media.
-        if let Some(mirrored) = decoder.take_mirrored() {
+        if let Some(mirrored) = decoder.take_mirrored()
+            && !self.file.is_excerpt()
+        {
             let place = u16::try_from(self.place).unwrap_or(u16::MAX);
-            tunnels.note((meters.points.group(interface), place), &mirrored, frame.timestamp);
+            tunnels.note((meters.points.group(interface), place), &mirrored, timestamp);
         }
         true
     }

@@ -15,8 +15,8 @@ use crate::pipeline::live::{Live, LiveOptions, LivePoint};
 use crate::privilege::{Account, LockOptions, OpenerClient, Plan, Standing, lock, plan};
 use crate::service::{Notifier, Order, Signals, logging};
 use crate::status::{Reload, Status};
-pub(super) use opening::serve as serve_openings;
 use opening::Openings;
+pub(super) use opening::serve as serve_openings;
 
 /// What `hopmark run` takes.
 #[derive(Debug, Args)]
@@ -71,9 +71,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         capture: appliance.capture.clone(),
         sources: sources(&appliance),
     };
-    let live =
-        Live::start(&points, &options, &policy, &status, Box::new(move |point| openings.open(point)))
-            .context("no thread can be started")?;
+    let live = Live::start(&points, &options, &policy, &status, Box::new(move |point| openings.open(point)))
+        .context("no thread can be started")?;
     notifier.is_ready("listening");
     let beat = notifier.watchdog_interval().unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(1));
     loop {
@@ -96,8 +95,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Starts the opener, where interfaces are to be opened.
 fn split(appliance: &Appliance) -> anyhow::Result<Option<OpenerClient>> {
-    let has_interfaces =
-        appliance.sources().iter().any(|(_, source)| matches!(source, Source::Interface(_)));
+    let has_interfaces = appliance.sources().iter().any(|(_, source)| matches!(source, Source::Interface(_)));
     let missing = match plan(has_interfaces)? {
         Plan::Alone => return Ok(None),
         Plan::Split { .. } if !has_interfaces => return Ok(None),

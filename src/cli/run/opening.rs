@@ -59,7 +59,8 @@ struct OpenedSizes {
 impl Wanted {
     fn of(interface: &Interface, capture: &Capture) -> Self {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let ports = |ranges: &[crate::policy::PortRange]| ranges.iter().map(|r| (r.first(), r.last())).collect();
+        let ports =
+            |ranges: &[crate::policy::PortRange]| ranges.iter().map(|r| (r.first(), r.last())).collect();
         Self {
             interface: interface.name.clone(),
             rings: interface.rings,
@@ -138,8 +139,7 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         interface_index: ring.interface_index,
         link: ring.link.0,
     };
-    let opened =
-        Opened { rings: rings.iter().map(sizes).collect(), has_counters: counters.is_some(), notes };
+    let opened = Opened { rings: rings.iter().map(sizes).collect(), has_counters: counters.is_some(), notes };
     let descriptors = rings.into_iter().map(|ring| ring.socket).chain(counters).collect();
     Ok((opened, descriptors))
 }
@@ -159,9 +159,7 @@ impl Openings {
             None => Err("the configuration names no source".to_owned()),
             Some(Source::StandardInput) => file(Path::new("-")),
             Some(Source::File(path)) => file(path),
-            Some(Source::Interface(interface)) if interface.backend == Backend::Ring => {
-                self.rings(interface)
-            }
+            Some(Source::Interface(interface)) if interface.backend == Backend::Ring => self.rings(interface),
             Some(Source::Interface(_)) => Err("libpcap is not built in".to_owned()),
         }
     }

@@ -74,13 +74,15 @@ impl Progress {
 impl TapCounters {
     fn of(ring: &RingCounters) -> Self {
         let by_interface = ring.dropped_by_interface.map(|dropped| ("interface", dropped));
-        let damaged = ring.damaged_blocks.filter(|&blocks| blocks > 0).map(|blocks| ("damaged-block", blocks));
-        let source = ring.stamps.map(|Stamps { hardware, software, ring }| match (hardware, software, ring) {
-            (1.., 0, 0) => "hardware",
-            (0, _, 0) => "software",
-            (0, 0, _) => "ring",
-            _ => "mixed",
-        });
+        let damaged =
+            ring.damaged_blocks.filter(|&blocks| blocks > 0).map(|blocks| ("damaged-block", blocks));
+        let source =
+            ring.stamps.map(|Stamps { hardware, software, ring }| match (hardware, software, ring) {
+                (1.., 0, 0) => "hardware",
+                (0, _, 0) => "software",
+                (0, 0, _) => "ring",
+                _ => "mixed",
+            });
         Self {
             packets: ring.packets,
             octets: ring.octets,
