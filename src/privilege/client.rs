@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::MsgFlags;
@@ -15,10 +16,14 @@ use super::account::Account;
 use super::capabilities;
 use super::error::{MessageError, OpenerError};
 use super::message::{self, Answer, MOST_DESCRIPTORS, Request};
-use super::opener::Begin;
+use super::opener::{Begin, Settled};
 
 /// The longest that a call waits.
 const TIME_OUT: Duration = Duration::from_secs(10);
+
+/// How often a process whose socket is closed is asked how it ended, and the time between.
+const ASKED: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(5);
 
 /// What an opener has no use for: it must not speak to the service manager in this process's name.
 const NOT_PASSED_ON: [&str; 6] =
@@ -27,16 +32,11 @@ const NOT_PASSED_ON: [&str; 6] =
 /// A running opener. It ends when this is dropped, or with the process.
 #[derive(Debug)]
 pub struct OpenerClient {
-    channel: Mutex<Channel>,
+    socket: OwnedFd,
+    /// Number of the last request, held while it is answered. An answer to an earlier one comes too late, and is left.
+    last: Mutex<u64>,
     opener: Mutex<Child>,
     process: u32,
-}
-
-#[derive(Debug)]
-struct Channel {
-    socket: OwnedFd,
-    /// Number of the last request. An answer to an earlier one comes too late, and is left.
-    last: u64,
 }
 
 impl OpenerClient {
@@ -49,7 +49,7 @@ impl OpenerClient {
     }
 
     /// Starts `command`, which must call [`run`](super::run), as a process that runs as `account` and keeps three
-    /// capabilities; its standard input becomes the socket.
+    /// capabilities; its standard input becomes the socket. Gives it with what it has become.
     ///
     /// To be called before [`lock()`](super::lock()), by a thread that lives as long as the process: the opener ends
     /// with it.
@@ -57,7 +57,7 @@ impl OpenerClient {
     /// # Errors
     ///
     /// It does not start, or cannot give up its privileges or keep what it needs.
-    pub fn start(mut command: Command, account: Option<&Account>) -> Result<Self, OpenerError> {
+    pub fn start(mut command: Command, account: Option<&Account>) -> Result<(Self, Settled), OpenerError> {
         let (here, there) = message::pair().map_err(OpenerError::Start)?;
         capabilities::pass_on();
         for name in NOT_PASSED_ON {
@@ -67,13 +67,10 @@ impl OpenerClient {
         // It holds the other end, of which this process must have none: else it would never see it close.
         drop(command);
         let opener = opener.map_err(OpenerError::Start)?;
-        let client = Self {
-            process: opener.id(),
-            channel: Mutex::new(Channel { socket: here, last: 0 }),
-            opener: Mutex::new(opener),
-        };
-        match client.call::<_, ()>(&Begin { account: account.cloned() }) {
-            Ok(_) => Ok(client),
+        let client =
+            Self { process: opener.id(), socket: here, last: Mutex::new(0), opener: Mutex::new(opener) };
+        match client.call(&Begin { account: account.cloned() }) {
+            Ok((settled, _)) => Ok((client, settled)),
             Err(OpenerError::Refused(reason)) => Err(OpenerError::Settle(reason)),
             Err(error) => Err(error),
         }
@@ -97,23 +94,23 @@ impl OpenerClient {
         request: &Q,
         most: Duration,
     ) -> Result<(R, Vec<OwnedFd>), OpenerError> {
-        let mut channel = held(&self.channel);
-        channel.last += 1;
-        let number = channel.last;
+        let mut last = held(&self.last);
+        *last += 1;
+        let number = *last;
         let end = Instant::now() + most;
         let request = Request { number, request };
-        message::send(&channel.socket, &request, &[], MsgFlags::MSG_DONTWAIT)
+        message::send(&self.socket, &request, &[], MsgFlags::MSG_DONTWAIT)
             .map_err(|error| self.failed(error, most))?;
         loop {
             let rest = end.saturating_duration_since(Instant::now());
-            let has_come = message::wait(channel.socket.as_fd(), rest).map_err(MessageError::Socket)?;
+            let has_come = message::wait(self.socket.as_fd(), rest).map_err(MessageError::Socket)?;
             if !has_come && rest.is_zero() {
                 return Err(OpenerError::TimedOut { waited: most });
             }
             if !has_come {
                 continue;
             }
-            let received = message::receive::<Answer<Value>>(&channel.socket, MOST_DESCRIPTORS);
+            let received = message::receive::<Answer<Value>>(&self.socket, MOST_DESCRIPTORS);
             let Some((answer, descriptors)) = received.map_err(|error| self.failed(error, most))? else {
                 return Err(self.ended());
             };
@@ -128,7 +125,7 @@ impl OpenerClient {
     /// Whether the opener still runs. One that has ended leaves no zombie after this.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        matches!(held(&self.opener).try_wait(), Ok(None))
+        matches!(held(&self.opener).try_wait(), Ok(None)) && !message::is_closed(self.socket.as_fd())
     }
 
     /// The opener's process number.
@@ -150,7 +147,15 @@ impl OpenerClient {
     }
 
     fn ended(&self) -> OpenerError {
-        OpenerError::Ended { status: held(&self.opener).try_wait().ok().flatten() }
+        // The kernel closes the sockets of a process before it says how that ended.
+        let asked = (0..ASKED).find_map(|_| {
+            let status = held(&self.opener).try_wait().ok().flatten();
+            if status.is_none() {
+                thread::sleep(BETWEEN);
+            }
+            status
+        });
+        OpenerError::Ended { status: asked }
     }
 }
 
@@ -161,19 +166,13 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::super::opener::serve;
     use super::*;
 
     /// A client whose opener is a thread of this process; the child is one that has ended.
     fn client(socket: OwnedFd) -> OpenerClient {
         let opener = Command::new("true").spawn().unwrap();
-        OpenerClient {
-            process: opener.id(),
-            channel: Mutex::new(Channel { socket, last: 0 }),
-            opener: Mutex::new(opener),
-        }
+        OpenerClient { process: opener.id(), socket, last: Mutex::new(0), opener: Mutex::new(opener) }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The filter of system calls, by seccomp: lists and conditions to programs.
+//! The filter of system calls, by seccomp: from lists to programs.
 
 use std::collections::BTreeMap;
 use std::process;

@@ -43,10 +43,11 @@ pub struct Locked {
 }
 
 impl Locked {
-    /// Whether all that can be locked is: nothing to warn of.
+    /// Whether files and system calls are locked as they should be: nothing to warn of. A bounding set that is not
+    /// empty is none, for without new privileges nothing comes of it.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.files == FileRules::Full && self.standing.is_filtered && self.standing.bounding == 0
+        self.files == FileRules::Full && self.standing.is_filtered
     }
 }
 

@@ -98,6 +98,13 @@ pub(super) fn wait(socket: BorrowedFd<'_>, most: Duration) -> io::Result<bool> {
     }
 }
 
+/// Whether the other end has closed.
+pub(super) fn is_closed(socket: BorrowedFd<'_>) -> bool {
+    let mut end = PollFd::new(socket, PollFlags::empty());
+    poll(std::slice::from_mut(&mut end), PollTimeout::ZERO).is_ok()
+        && end.revents().is_some_and(|events| events.contains(PollFlags::POLLHUP))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
@@ -158,7 +165,9 @@ mod tests {
     #[test]
     fn an_end_that_closes_is_no_message() {
         let (here, there) = pair().unwrap();
+        assert!(!is_closed(there.as_fd()));
         drop(here);
+        assert!(is_closed(there.as_fd()));
         assert!(receive::<u8>(&there, 0).unwrap().is_none());
     }
 

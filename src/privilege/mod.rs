@@ -31,6 +31,6 @@ pub use client::OpenerClient;
 pub use error::{LockError, MessageError, OpenerError};
 pub use files::FileRules;
 pub use lock::{LockOptions, Locked, lock};
-pub use opener::{run, serve};
+pub use opener::{Settled, run, serve};
 pub use plan::{Plan, plan};
 pub use standing::Standing;

@@ -17,14 +17,25 @@ use serde_json::Value;
 use super::account::Account;
 use super::capabilities::{self, KEPT, NEEDED};
 use super::error::{LockError, MessageError};
+use super::files::FileRules;
 use super::filter::{self, Role};
 use super::lock;
 use super::message::{self, Answer, Request};
+use super::standing::Standing;
 
 /// The first request: what the opener becomes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Begin {
     pub account: Option<Account>,
+}
+
+/// What an opener has become, as it says itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// How much of the rules for files the kernel took.
+    pub files: FileRules,
+    /// Its users, capabilities, privileges and filter.
+    pub standing: Standing,
 }
 
 /// Below these, an opener reads: what the kernel says of interfaces, and of its own types for kernel programs.
@@ -44,7 +55,7 @@ pub fn run<Q: DeserializeOwned, R: Serialize>(handle: impl FnMut(Q) -> (R, Vec<O
         let settled = settle(request.account.as_ref()).map_err(|error| error.to_string());
         let answer = Answer { number, answer: settled.clone() };
         message::send(&socket, &answer, &[], MsgFlags::empty()).map_err(|error| error.to_string())?;
-        settled.map(|()| socket)
+        settled.map(|_| socket)
     };
     match begin() {
         Ok(socket) => serve(socket, handle),
@@ -93,7 +104,7 @@ pub fn serve<Q: DeserializeOwned, R: Serialize>(
 }
 
 /// Becomes what an opener is; from then on it ends with the process that started it.
-fn settle(account: Option<&Account>) -> Result<(), LockError> {
+fn settle(account: Option<&Account>) -> Result<Settled, LockError> {
     // Started as /proc/self/exe, it would be called `exe` in lists of processes.
     let _ = prctl::set_name(c"hopmark-opener");
     // Who stops the service sends these to all its processes; the one that captures says when it needs no opener.
@@ -113,12 +124,13 @@ fn settle(account: Option<&Account>) -> Result<(), LockError> {
     // Behind the change of user, which would undo it.
     prctl::set_pdeathsig(Signal::SIGKILL)
         .map_err(LockError::step("its end cannot be tied to its parent's"))?;
-    let places = lock::confine(&READ.map(Into::into), &[])?;
-    // As long as the process runs.
+    let (files, places) = lock::confine(&READ.map(Into::into), &[])?;
+    // The rules are for these places as long as the process runs.
     std::mem::forget(places);
-    // A kernel without seccomp is no reason to hear nothing; the process that captures says that it lacks it.
+    // A kernel without seccomp is no reason to hear nothing: what the kernel says in the end is told.
     let _ = filter::restrict(Role::Opening);
-    Ok(())
+    let standing = Standing::read().map_err(LockError::step("/proc/self/status cannot be read"))?;
+    Ok(Settled { files, standing })
 }
 
 #[cfg(test)]

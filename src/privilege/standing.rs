@@ -3,10 +3,10 @@
 use std::fs;
 use std::io;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A process (or thread) as `/proc/PID/status` has it: proc(5).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Standing {
     /// Real, effective, saved and file system user.
     pub users: Vec<u32>,
