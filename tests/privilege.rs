@@ -64,13 +64,15 @@ fn main() -> ExitCode {
     }
     let chosen =
         |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let mut has_failed = false;
+    let (mut passed, mut failed) = (0, 0);
     for (name, test) in TESTS.iter().filter(|(name, _)| chosen(name)) {
         let is_good = catch_unwind(test).is_ok();
         println!("test {name} ... {}", if is_good { "ok" } else { "FAILED" });
-        has_failed |= !is_good;
+        passed += u32::from(is_good);
+        failed += u32::from(!is_good);
     }
-    ExitCode::from(u8::from(has_failed))
+    println!("test result: {passed} passed; {failed} failed");
+    ExitCode::from(u8::from(failed > 0))
 }
 
 fn without_privilege() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capture::CaptureFile;
 use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
+use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{OpenedRing, Ring, RingOptions, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
 use crate::pipeline::live::{LivePoint, RingTap, Tap};
@@ -160,7 +161,7 @@ impl Openings {
             Some(Source::StandardInput) => file(Path::new("-")),
             Some(Source::File(path)) => file(path),
             Some(Source::Interface(interface)) if interface.backend == Backend::Ring => self.rings(interface),
-            Some(Source::Interface(_)) => Err("libpcap is not built in".to_owned()),
+            Some(Source::Interface(interface)) => libpcap(interface),
         }
     }
 
@@ -195,6 +196,17 @@ impl Openings {
         Ok(taps)
     }
 }
+
+/// libpcap hands nothing over: this process opens it itself, before it is locked.
+fn libpcap(interface: &Interface) -> Result<Vec<Tap>, String> {
+    let source = LibpcapSource::open(&interface.name, SNAP_LENGTH, BUFFER, interface.promiscuous, None);
+    Ok(vec![Tap::Libpcap(Box::new(source.map_err(|error| error.to_string())?))])
+}
+
+/// Octets of a frame that libpcap keeps: all of it.
+const SNAP_LENGTH: u32 = 65_535;
+/// Octets of its buffer in the kernel.
+const BUFFER: u32 = 64 << 20;
 
 fn file(path: &Path) -> Result<Vec<Tap>, String> {
     let file = CaptureFile::open(path).map_err(|error| error.to_string())?;

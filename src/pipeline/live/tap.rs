@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::capture::CaptureFile;
 use crate::capture::kernel::FilterCounters;
+use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{Ring, RingCounters, RingError, Stamps};
 use crate::pipeline::interfaces::Interfaces;
 use crate::terms::Frame;
@@ -14,6 +15,8 @@ pub enum Tap {
     File(Box<CaptureFile>),
     /// A ring of the kernel on an interface.
     Ring(Box<RingTap>),
+    /// An interface by libpcap.
+    Libpcap(Box<LibpcapSource>),
 }
 
 /// A ring with what else is counted of its interface.
@@ -124,6 +127,10 @@ impl Tap {
                 Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
                 Err(error) => Err(TapError::Gone(error.to_string())),
             },
+            Self::Libpcap(source) => match source.read(timeout, |frame| take(frame, interfaces)) {
+                Ok(progress) => Ok(Progress::of(progress.was_idle)),
+                Err(error) => Err(TapError::Gone(error.to_string())),
+            },
         }
     }
 
@@ -155,6 +162,7 @@ impl Tap {
                 }
                 counters
             }
+            Self::Libpcap(source) => TapCounters::of(&source.counters()),
         }
     }
 
@@ -163,6 +171,7 @@ impl Tap {
         match self {
             Self::File(file) => file.summary().format.to_owned(),
             Self::Ring(_) => "ring".to_owned(),
+            Self::Libpcap(_) => "libpcap".to_owned(),
         }
     }
 
@@ -170,7 +179,7 @@ impl Tap {
     pub(super) fn damage(&self) -> Option<String> {
         match self {
             Self::File(file) => file.summary().damage.map(|damage| damage.to_string()),
-            Self::Ring(_) => None,
+            Self::Ring(_) | Self::Libpcap(_) => None,
         }
     }
 }
