@@ -290,6 +290,35 @@ fn a_flow_and_its_answers_come_into_the_same_ring() {
     });
 }
 
+/// An IPv4 fragment of a datagram of 32 octets: its first half or its second.
+fn fragment(is_first: bool) -> Vec<u8> {
+    let field = if is_first { 0x2000_u16 } else { 2 };
+    let mut ip = [0x45, 0, 0, 36, 0x12, 0x34, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    ip[6..8].copy_from_slice(&field.to_be_bytes());
+    let sum: u32 = ip.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let folded = u16::try_from((sum & 0xFFFF) + (sum >> 16)).unwrap();
+    ip[10..12].copy_from_slice(&(!folded).to_be_bytes());
+    let udp = [0x4E, 0x20, 0x75, 0x30, 0, 32, 0, 0];
+    let half = if is_first { [&udp[..], &[1; 8]].concat() } else { vec![2; 16] };
+    [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0][..], &ip, &half].concat()
+}
+
+#[test]
+fn rings_that_share_by_hash_see_a_datagram_in_fragments_as_one_frame() {
+    in_namespace(|| {
+        let mut alone = ring("right", &options());
+        let opened = open_fanned("right", &options(), 1, None, &mut NO_FILTER.clone()).unwrap();
+        let mut shared = Ring::map(opened.into_iter().next().unwrap()).unwrap();
+        Sender::on("left").send_all(&[fragment(true), fragment(false)]);
+        assert_eq!(datas(&read(&mut alone, 2)), [fragment(true), fragment(false)]);
+        let whole = &read(&mut shared, 1)[0];
+        assert_eq!(whole.data.len(), 14 + 20 + 32);
+        assert_eq!(whole.data[16..18], [0, 52], "the length is the datagram's");
+        assert_eq!(whole.data[20..22], [0, 0], "and it is no fragment");
+        assert_eq!(whole.data[42..], [[1; 8].as_slice(), &[2; 16]].concat());
+    });
+}
+
 /// Reads until there is an error, but not for ever.
 fn read_to_error(ring: &mut Ring, mut sink: impl FnMut(&Frame<'_>)) -> RingError {
     for _ in 0..200 {
