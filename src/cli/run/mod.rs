@@ -4,12 +4,13 @@ mod opening;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::capture::interface::Links;
 use crate::config::{self, Appliance, LogFormat, Source};
 use crate::pipeline::live::{Live, LiveOptions, LivePoint};
 use crate::privilege::{Account, LockOptions, OpenerClient, Plan, Standing, lock, plan};
@@ -54,7 +55,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let status = Arc::new(Status::default());
     status.set_reload(Reload { success_seconds: now_seconds(), ..Reload::default() });
 
-    let account = account(&appliance, client.is_some())?;
+    let links = Arc::new(Mutex::new(Links::open()?));
+    let account = account(&appliance)?;
     let locked = lock_in(args, &appliance, account)?;
     if let Some(locked) = &locked {
         tracing::info!("locked: {locked}");
@@ -68,6 +70,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     };
     let mut openings = Openings {
         client: client.map(Arc::new),
+        links,
         capture: appliance.capture.clone(),
         sources: sources(&appliance),
     };
@@ -104,13 +107,13 @@ fn split(appliance: &Appliance) -> anyhow::Result<Option<OpenerClient>> {
     for capability in missing {
         tracing::warn!("{capability} is missing: what needs it is left out");
     }
-    let account = account(appliance, true)?;
+    let account = account(appliance)?;
     let (client, _) = OpenerClient::start(OpenerClient::command(), account.as_ref())?;
     Ok(Some(client))
 }
 
 /// The user to become: that of the file; of root, `nobody` where the file names none.
-fn account(appliance: &Appliance, _splits: bool) -> anyhow::Result<Option<Account>> {
+fn account(appliance: &Appliance) -> anyhow::Result<Option<Account>> {
     let is_root = Standing::read().context("/proc/self/status")?.is_root();
     if appliance.run.user.is_none() && !is_root {
         return Ok(None);

@@ -4,17 +4,18 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::capture::CaptureFile;
+use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
 use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
 use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{OpenedRing, Ring, RingOptions, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
-use crate::pipeline::live::{LivePoint, RingTap, Tap};
+use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
 use crate::privilege::{OpenerClient, run};
 use crate::terms::LinkType;
 
@@ -26,6 +27,7 @@ pub(super) struct Wanted {
     promiscuous: bool,
     ignore_outgoing: bool,
     hardware_timestamps: bool,
+    mend_offloads: bool,
     blocks: u32,
     block_octets: u32,
     retire_ms: u64,
@@ -68,6 +70,7 @@ impl Wanted {
             promiscuous: interface.promiscuous,
             ignore_outgoing: interface.ignore_outgoing,
             hardware_timestamps: interface.hardware_timestamps,
+            mend_offloads: interface.mend_offloads,
             blocks: number(capture.blocks),
             block_octets: number(capture.block_octets),
             retire_ms: u64::try_from(capture.retire.as_millis()).unwrap_or(u64::MAX),
@@ -118,6 +121,7 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         Some(filter) => filter.attach(socket),
         None => Ok(()),
     };
+    mend_offloads(&wanted.interface, wanted.mend_offloads, &mut notes);
     let rings = if wanted.rings > 1 {
         let program = load_fanout().map_err(|reason| {
             notes.push(format!("packets are shared among rings by outer addresses and ports: {reason}"));
@@ -148,6 +152,8 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
 /// Opens the sources of points, by the opener where that takes a capability.
 pub(super) struct Openings {
     pub(super) client: Option<Arc<OpenerClient>>,
+    /// Says what interfaces count; opened while that was allowed.
+    pub(super) links: Arc<Mutex<Links>>,
     pub(super) capture: Capture,
     pub(super) sources: Vec<(String, Source)>,
 }
@@ -191,7 +197,7 @@ impl Openings {
             // One filter serves all rings of the interface: its counters belong to the first.
             let filter = counters.take().map(FilterCounters::map).transpose();
             let filter = filter.map_err(|error: io::Error| error.to_string())?;
-            taps.push(Tap::Ring(Box::new(RingTap { ring, filter, lost: Box::new(Vec::new) })));
+            taps.push(Tap::Ring(Box::new(RingTap { ring, filter, lost: self.lost(&interface.name) })));
         }
         Ok(taps)
     }
@@ -207,6 +213,58 @@ fn libpcap(interface: &Interface) -> Result<Vec<Tap>, String> {
 const SNAP_LENGTH: u32 = 65_535;
 /// Octets of its buffer in the kernel.
 const BUFFER: u32 = 64 << 20;
+
+/// Between two looks at what an interface counts.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl Openings {
+    /// What an interface loses from now on.
+    #[allow(clippy::disallowed_methods, reason = "how often the kernel is asked is of this machine's time")]
+    fn lost(&self, interface: &str) -> Lost {
+        let (links, name) = (Arc::clone(&self.links), interface.to_owned());
+        let ask = move || links.lock().unwrap_or_else(PoisonError::into_inner).statistics(&name).ok();
+        let before = ask();
+        let mut looked: Option<Instant> = None;
+        let mut last = InterfaceStatistics::default();
+        Box::new(move || {
+            if looked.is_none_or(|then| then.elapsed() >= LOOK) {
+                looked = Some(Instant::now());
+                if let (Some(before), Some(now)) = (&before, ask()) {
+                    last = now.since(before);
+                }
+            }
+            let reasons = [
+                ("interface-missed", last.rx_missed),
+                ("interface-fifo", last.rx_fifo),
+                ("interface-over", last.rx_over),
+            ];
+            reasons.into_iter().filter_map(|(reason, n)| Some((reason, n?))).collect()
+        })
+    }
+}
+
+/// Offloads that put packets together before anybody sees them: named, and switched off where that is asked for.
+fn mend_offloads(interface: &str, mends: bool, notes: &mut Vec<String>) {
+    let offloads = match merging_offloads(interface) {
+        Ok(offloads) => offloads,
+        Err(error) => return notes.push(format!("whether packets are merged is not known: {error}")),
+    };
+    for offload in offloads.into_iter().filter(|offload| offload.is_on) {
+        let name = offload.name;
+        if !mends {
+            // TCP that is merged still carries its media.
+            let is_harmful = offload.merges == MergesWhat::Udp;
+            if is_harmful {
+                notes.push(format!("{name} merges datagrams of media: ethtool -K {interface} {name} off"));
+            }
+            continue;
+        }
+        match switch_off(interface, name) {
+            Ok(()) => notes.push(format!("{name} merged packets and was switched off")),
+            Err(error) => notes.push(format!("{name} merges packets and stays on: {error}")),
+        }
+    }
+}
 
 fn file(path: &Path) -> Result<Vec<Tap>, String> {
     let file = CaptureFile::open(path).map_err(|error| error.to_string())?;
