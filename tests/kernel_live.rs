@@ -1,4 +1,4 @@
-//! The kernel programs on a cable: tagged frames pass, and rings share packets by flow.
+//! On a cable tagged frames pass, and rings share packets by flow.
 //!
 //! Needs root, for a namespace of its own; without, the tests say so and pass.
 
