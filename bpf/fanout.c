@@ -2,7 +2,6 @@
 //
 // The innermost addresses tell, and nothing else: later fragments have no ports. The kernel takes the result modulo
 // the number of rings.
-#define FROM_NETWORK_LAYER
 #include <kernel.h>
 #include "walk.h"
 
@@ -34,9 +33,13 @@ ALWAYS_INLINE u32 mix_address(const u8 *address, u32 words) {
 
 SECTION("socket")
 int fanout(struct __sk_buff *skb) {
-    // The kernel has read the link already, and has taken the outer tag off.
+    // Of a packet that arrives, the kernel has read the link already, and has taken the outer tag off. One that leaves
+    // begins with the link.
     struct place at = {.next = AT_TYPE, .kind = swap16(skb->protocol)};
     u8 b[32];
+    if (skb->pkt_type == PACKET_OUTGOING) {
+        at.next = AT_ETHERNET;
+    }
     walk(skb, &at, is_excluded);
     // The innermost that were found count, also where the walk ended in what it does not follow.
     if (at.address_words == 1) {

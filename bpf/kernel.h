@@ -26,9 +26,8 @@ struct __sk_buff {
 static void *(*const bpf_map_lookup_elem)(const void *map, const void *key) = (void *)1;
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
 static long (*const bpf_skb_load_bytes)(const struct __sk_buff *skb, u32 offset, void *to, u32 octets) = (void *)26;
-static long (*const bpf_skb_load_bytes_relative)(const struct __sk_buff *skb, u32 offset, void *to, u32 octets,
-                                                 u32 start) = (void *)68;
-#define BPF_HDR_START_NET 1
+
+#define PACKET_OUTGOING 4
 
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_F_MMAPABLE (1 << 10)

@@ -61,11 +61,6 @@ ALWAYS_INLINE enum outcome on_type(struct place *at, u32 kind, u32 octets) {
     return on(at, AT_TYPE, octets);
 }
 
-// Where the frame begins differs: a filter sees it from the link on, a fan-out from the network layer on.
 ALWAYS_INLINE int load(struct __sk_buff *skb, u32 offset, void *to, u32 octets) {
-#ifdef FROM_NETWORK_LAYER
-    return bpf_skb_load_bytes_relative(skb, offset, to, octets, BPF_HDR_START_NET) == 0;
-#else
     return bpf_skb_load_bytes(skb, offset, to, octets) == 0;
-#endif
 }

@@ -1,5 +1,7 @@
 //! Frames, and how many octets of each the filter is to keep.
 
+#![allow(dead_code, reason = "each test uses its own part")]
+
 use etherparse::IpNumber;
 
 use crate::common::packet::{IPV4, IPV6, PROVIDER_VLAN, VLAN, ethernet, tagged};

@@ -1,7 +1,8 @@
 //! Runs one of the programs over frames from standard input, and answers on standard output.
 //
-// A question: what to do, two numbers of 32 bits (host byte order); a frame of that many octets for RUN.
-// The answer to RUN: the program's result. All else has none, but COUNT, which gives the counters.
+// A question is what to do and two numbers, of 32 bits each in the byte order of this machine. For RUN they are the
+// octets of the packet, which follows, and its type as the kernel has it, 0 for a packet that leaves; the answer is
+// the program's result. The answer to COUNT are the counters; all else has none.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 enum { RUN, EXCLUDE, RELAY, SET, COUNT };
 
-#ifndef FROM_NETWORK_LAYER
+#ifdef SLOTS
 static void set_ports(u64 *words, u32 first, u32 last) {
     for (u32 port = first; port <= last; port++) {
         words[port / 64] |= (u64)1 << port % 64;
@@ -28,13 +29,18 @@ int main(void) {
             if (!data || fread(data, 1, question[1], stdin) != question[1]) {
                 return 1;
             }
-            struct __sk_buff skb = {.len = question[1], .protocol = question[2], .data = data};
+            struct __sk_buff skb = {
+                .len = question[1],
+                .pkt_type = question[2] ? 0 : PACKET_OUTGOING,
+                .protocol = question[2],
+                .data = data,
+            };
             u32 result = (u32)ENTRY(&skb);
             free(data);
             fwrite(&result, sizeof result, 1, stdout);
             break;
         }
-#ifndef FROM_NETWORK_LAYER
+#ifdef SLOTS
         case EXCLUDE:
             set_ports(EXCLUDED_UDP, question[1], question[2]);
             break;

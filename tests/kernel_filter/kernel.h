@@ -14,12 +14,13 @@ typedef unsigned long long u64;
 
 struct __sk_buff {
     u32 len;
+    u32 pkt_type;
     u32 protocol;
     const u8 *data;
 };
 
 #define BPF_F_MMAPABLE 0
-#define BPF_HDR_START_NET 1
+#define PACKET_OUTGOING 4
 #define ARRAY(name, value_type, entries, flags) static value_type name[entries]
 #define ARRAY_AT(name, index) ((index) < sizeof(name) / sizeof(name[0]) ? (void *)&name[index] : NULL)
 #define SETTING(type, name, value) static type name = value
@@ -33,8 +34,4 @@ static inline long bpf_skb_load_bytes(const struct __sk_buff *skb, u32 offset, v
     }
     memcpy(to, skb->data + offset, octets);
     return 0;
-}
-
-static inline long bpf_skb_load_bytes_relative(const struct __sk_buff *skb, u32 offset, void *to, u32 octets, u32 start) {
-    return start == BPF_HDR_START_NET ? bpf_skb_load_bytes(skb, offset, to, octets) : -22;
 }

@@ -1,5 +1,7 @@
 //! Ways to run the kernel programs: as an ordinary process, and in the kernel.
 
+#![allow(dead_code, reason = "each test uses its own part")]
+
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
@@ -75,7 +77,8 @@ impl Host {
         answer
     }
 
-    /// What the program returns for a packet of which the kernel says that it is of this type.
+    /// What the program returns for a packet of which the kernel says that it is of this type, and which begins behind
+    /// the link; or for a frame that leaves, where the type is 0.
     pub(crate) fn run(&mut self, ethertype: u16, packet: &[u8]) -> u32 {
         let protocol = u32::from(ethertype.to_be());
         self.ask([0, u32::try_from(packet.len()).unwrap(), protocol]);

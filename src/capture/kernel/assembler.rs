@@ -155,12 +155,12 @@ impl Assembler {
     }
 
     /// X = A.
-    pub(super) fn to_x(&mut self) {
+    pub(super) fn a_to_x(&mut self) {
         self.push(MISC | TAX, 0);
     }
 
     /// A = X.
-    pub(super) fn from_x(&mut self) {
+    pub(super) fn x_to_a(&mut self) {
         self.push(MISC | TXA, 0);
     }
 

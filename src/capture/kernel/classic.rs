@@ -95,14 +95,14 @@ impl Writer<'_> {
     /// X goes on by A octets.
     fn advance_by_a(&mut self) {
         self.code.add_x();
-        self.code.to_x();
+        self.code.a_to_x();
     }
 
     /// X goes on.
     fn advance(&mut self, octets: u32) {
-        self.code.from_x();
+        self.code.x_to_a();
         self.code.add(octets);
-        self.code.to_x();
+        self.code.a_to_x();
     }
 
     fn jump_if_any(&mut self, numbers: &[u32], to: Label) {
@@ -132,7 +132,7 @@ impl Writer<'_> {
             // The type is in the tag's last two octets.
             self.code.store_x(cell::SCRATCH);
             self.code.subtract(2);
-            self.code.to_x();
+            self.code.a_to_x();
             self.code.load_half(0);
             self.code.load_x_cell(cell::SCRATCH);
         }
@@ -236,7 +236,7 @@ impl Writer<'_> {
         self.jump_if_any(&TUNNEL_PROTOCOLS, passed);
         self.code.jump(self.drop);
         self.code.place(passed);
-        self.code.from_x();
+        self.code.x_to_a();
         self.snap();
     }
 
@@ -298,7 +298,7 @@ impl Writer<'_> {
     fn length_beyond_wrapped(&mut self) {
         self.code.store_x(cell::OFFSET);
         self.code.load_half(10);
-        self.code.to_x();
+        self.code.a_to_x();
         self.code.load_cell(cell::UDP_LENGTH);
         self.code.subtract(12);
         self.code.subtract_x();

@@ -1,7 +1,7 @@
 //! What the socket filter counted, read from memory shared with the kernel.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 
 use super::sys::SharedWords;
 
@@ -51,14 +51,13 @@ pub struct FilterCounters {
 
 impl FilterCounters {
     /// Maps the counters that [`Filter::counters_fd`](super::Filter::counters_fd) gave; the descriptor may have come
-    /// from another process.
+    /// from another process, and need not be kept.
     ///
     /// # Errors
     ///
     /// The descriptor is none of a filter's counters, or memory is short.
-    pub fn map(counters: OwnedFd) -> io::Result<Self> {
-        // The mapping holds what it maps.
-        SharedWords::map(&counters, SLOTS * SLOT_WORDS).map(|words| Self { words })
+    pub fn map(counters: impl AsFd) -> io::Result<Self> {
+        SharedWords::map(counters, SLOTS * SLOT_WORDS).map(|words| Self { words })
     }
 
     /// The counts up to now.

@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_mapped_is_an_error() {
-        let pipe: OwnedFd = std::io::pipe().unwrap().0.into();
-        assert!(SharedWords::map(&File::from(pipe), 2).is_err());
+        let pipe: OwnedFd = io::pipe().unwrap().0.into();
+        assert!(SharedWords::map(File::from(pipe), 2).is_err());
     }
 
     #[test]
