@@ -1,6 +1,11 @@
 //! Evidence of a finding is on disk whole, within bounds, or not at all.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a report that lacks a key has failed")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a report that lacks a key has failed"
+)]
 
 mod common;
 

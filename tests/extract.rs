@@ -1,6 +1,11 @@
-//! One stream taken out of captures is the same stream, and says what happens where.
+//! A stream taken out of captures is the same as it was among others.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a report that lacks a key has failed")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a report that lacks a key has failed"
+)]
 
 mod common;
 
@@ -116,6 +121,66 @@ fn a_stream_is_followed_through_tunnels_and_a_relay() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/core/scenario.toml");
     let (_, captures) = made([file], folder.path());
     check_every_stream(&captures, &[], &folder);
+}
+
+#[test]
+fn sessions_and_interfaces_stay_points() {
+    let stream = Stream::g711(Udp::new("10.20.0.31:50004", "52.112.0.1:3479"));
+    let other = Stream { flow: Udp::new("10.20.0.32:50004", "52.112.0.1:3479"), ssrc: 7, ..stream };
+    let mut sessions = Capture::new();
+    let mut interfaces = Capture::new();
+    for i in 0..500 {
+        for (place, switch) in (0..).zip(["10.255.0.1", "10.255.0.2", "10.255.0.3"]) {
+            // The second switch does not hear everything, and its mirror loses none of what it heard.
+            for (n, stream) in [(0, stream), (1, other)].into_iter().filter(|_| place != 1 || i % 50 != 7) {
+                let stream = stream.ttl(64 - place).at(ms(i64::from(place)) + ms(n));
+                let (at, frame) = stream.frame(i);
+                let number = if place == 1 { 2 * (i - (i + 43) / 50) } else { 2 * i };
+                let number = number + u32::try_from(n).unwrap();
+                interfaces.add_on(u32::from(place), at, frame.clone());
+                sessions.add(at, numbered_erspan(switch, 12, number, &frame));
+            }
+        }
+    }
+    let folder = Folder::new();
+    let sessions = folder.write("sessions.pcap", &sessions.pcap());
+    let interfaces = folder.write("interfaces.pcapng", &interfaces.pcapng(&["access", "core", "edge"]));
+    for (file, points) in [(sessions, "session"), (interfaces, "interface")] {
+        let file = file.to_str().unwrap().to_owned();
+        assert_eq!(hops(&streams(&replay(["--points", points, &file]))[0]).len(), 3, "{points}");
+        check_every_stream(&[file], &["--points", points], &folder);
+    }
+}
+
+#[test]
+fn drawn_streams_have_the_same_counts_alone() {
+    // Clocks and delays are better known where more streams are heard.
+    let counts = |stream: &Value| {
+        let mut counts = figures(stream);
+        for hop in counts["hops"].as_array_mut().unwrap() {
+            hop.as_object_mut().unwrap().remove("jitter_seconds");
+        }
+        let keys =
+            ["from", "to", "packets_in", "packets_out", "lost", "lost_certain", "lost_suspect", "remarked"];
+        let segments = stream["segments"].as_array().unwrap().iter();
+        let segments: Vec<Value> =
+            segments.map(|segment| keys.iter().map(|key| segment[key].clone()).collect()).collect();
+        (counts["hops"].clone(), counts["class"].clone(), segments)
+    };
+    // Through tunnels that number their frames, through relays, over clocks that differ.
+    for seed in [9, 12, 20, 40] {
+        let folder = Folder::new();
+        let (_, captures) = made(["--draw", &seed.to_string(), "--kind", "path"], folder.path());
+        let whole = replay(&captures);
+        for stream in streams(&whole).iter().take(2) {
+            let out = folder.path().join("out.pcapng");
+            let named = ["--with-control", "--stream", stream["id"].as_str().unwrap()].map(String::from);
+            extracted(&out, named.iter().chain(&captures));
+            let alone = replay([OsStr::new("--points"), OsStr::new("interface"), out.as_os_str()]);
+            let alone = of_ssrc(&alone, &stream["ssrc"]);
+            assert_eq!(counts(alone), counts(stream), "seed {seed}, {}", stream["id"]);
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The packets of one stream, chosen and commented: what an evidence file holds.
+//! The packets of a stream, chosen and commented, as a file holds them.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Reads captures once more and says at which point each packet was heard.
+//! Reads captures once more: which packet was heard at which point.
 
 use std::sync::atomic::Ordering;
 
