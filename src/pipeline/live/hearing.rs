@@ -1,6 +1,7 @@
 //! What a live observer has heard: decoded, counted, and handed over at each interval.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::LivePoint;
 use super::cut::Cut;
@@ -49,7 +50,11 @@ pub(super) struct Hearing {
     /// When listening began, by the clock of the packets.
     first: Option<Timestamp>,
     last_frame: Option<Timestamp>,
+    generation: u64,
 }
+
+/// Observers that were ever made.
+static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
 struct Walking {
     at: Timestamp,
@@ -89,6 +94,7 @@ impl Hearing {
             keep_ns,
             first: None,
             last_frame: None,
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -157,7 +163,7 @@ impl Hearing {
             self.outbox.add(&record);
         }
         walking.packed.push(self.outbox.take());
-        Some(self.cut(walking.at, walking.packed, interfaces, true))
+        Some(self.cut(walking.at, walking.packed, interfaces))
     }
 
     /// The copy at once, whole.
@@ -181,10 +187,11 @@ impl Hearing {
         for capture in &mut cut.done.captures {
             capture.last = self.last_frame;
         }
+        cut.is_last = true;
         cut
     }
 
-    fn cut(&self, at: Timestamp, packed: Vec<Packed>, interfaces: &Interfaces, is_running: bool) -> Cut {
+    fn cut(&self, at: Timestamp, packed: Vec<Packed>, interfaces: &Interfaces) -> Cut {
         let points = self.meters.points.names(interfaces);
         let count = points.len();
         let mut counters = MeterCounters::default();
@@ -209,7 +216,7 @@ impl Hearing {
             packets: total.packets,
             bytes: total.octets,
             first: self.first,
-            last: Some(if is_running { Timestamp(at.0.saturating_sub(SETTLE_NS)) } else { at }),
+            last: Some(Timestamp(at.0.saturating_sub(SETTLE_NS))),
             damage: None,
             undecoded: self.undecoded().collect(),
             dropped: Some(self.counted.dropped()),
@@ -218,6 +225,8 @@ impl Hearing {
         };
         Cut {
             at,
+            is_last: false,
+            generation: self.generation,
             figures: self.figures(&points),
             done: Done {
                 observer: self.number,

@@ -45,6 +45,8 @@ pub(super) struct Ledger {
     before: Option<Timestamp>,
     /// Entries of streams that were not heard for so long are forgotten.
     forget_ns: i64,
+    /// By point: which observer counts, and what others had counted before it.
+    before_points: Vec<(u64, PointFigures)>,
     /// Gaps that were counted.
     gaps_until: Timestamp,
 }
@@ -64,6 +66,7 @@ impl Ledger {
             at: Timestamp(0),
             before: None,
             forget_ns: timeout.saturating_mul(2),
+            before_points: Vec::new(),
             gaps_until: Timestamp(i64::MIN),
         }
     }
@@ -73,7 +76,7 @@ impl Ledger {
         &mut self,
         at: Timestamp,
         material: &Material,
-        points: impl Iterator<Item = &'a PointFigures>,
+        points: impl Iterator<Item = (u64, &'a PointFigures)>,
         policy: &Policy,
     ) {
         self.before = (self.figures.intervals > 0).then_some(self.at);
@@ -91,24 +94,36 @@ impl Ledger {
         self.figures.refused = refused(&material.counters);
     }
 
-    /// Observers count from the start themselves. Those that share a point are added up.
-    fn take_over_points<'a>(&mut self, points: impl Iterator<Item = &'a PointFigures>) {
-        let mut fresh: Vec<PointFigures> = Vec::new();
-        for one in points {
-            let Some(known) = fresh.iter_mut().find(|known| known.name == one.name) else {
-                fresh.push(one.clone());
-                continue;
-            };
-            known.add(one);
+    /// Observers count from their start themselves. Those that share a point are added up; those that took the place of
+    /// others count on from where these were.
+    fn take_over_points<'a>(&mut self, points: impl Iterator<Item = (u64, &'a PointFigures)>) {
+        let mut fresh: Vec<(u64, PointFigures)> = Vec::new();
+        for (generation, one) in points {
+            match fresh.iter_mut().find(|(_, known)| known.name == one.name) {
+                Some((oldest, known)) => {
+                    *oldest = generation.min(*oldest);
+                    known.add(one);
+                }
+                None => fresh.push((generation, one.clone())),
+            }
         }
-        for one in fresh {
+        for (generation, one) in fresh {
             let place = usize::from(self.labels.number(&one.name));
             while self.figures.points.len() <= place {
                 self.figures.points.push(PointFigures::default());
+                self.before_points.push((generation, PointFigures::default()));
             }
-            if let Some(slot) = self.figures.points.get_mut(place) {
-                let stun_round_trip = std::mem::take(&mut slot.stun_round_trip);
-                *slot = PointFigures { stun_round_trip, ..one };
+            let slots = self.figures.points.get_mut(place).zip(self.before_points.get_mut(place));
+            let Some((slot, (known, before))) = slots else { continue };
+            if *known != generation {
+                (*known, *before) = (generation, slot.clone());
+            }
+            let stun_round_trip = std::mem::take(&mut slot.stun_round_trip);
+            *slot = PointFigures { stun_round_trip, ..one };
+            if !before.name.is_empty() {
+                let is_up = slot.is_up;
+                slot.add(before);
+                slot.is_up = is_up;
             }
         }
     }
