@@ -68,7 +68,7 @@ fn default_threads() -> usize {
 impl Sources {
     /// The policy of the operator's file or of a profile; notes on it go to standard error.
     pub(super) fn policy(&self) -> anyhow::Result<Arc<Policy>> {
-        let Loaded { policy, notes } = load_policy(self.config.as_deref(), self.profile.as_deref())?;
+        let Loaded { policy, notes, .. } = load_policy(self.config.as_deref(), self.profile.as_deref())?;
         for note in notes {
             writeln!(io::stderr(), "note: {note}")?;
         }

@@ -97,6 +97,7 @@ const LIMITS: Limits = Limits {
     max_stun_pairs: 1,
     max_addresses: 1024,
     has_other_points: false,
+    newest_samples: 0,
     samples_per_second: 0,
     stream_timeout_ns: 60_000_000_000,
     stun_timeout_ns: 1,
