@@ -136,7 +136,8 @@ impl Server {
     /// Listens, and reads the web configuration, so that what is wrong is told at once.
     ///
     /// `reload` reads the program's configuration anew and says what is wrong with it; `is_healthy` says whether
-    /// the program does its work. Connections wait until the server runs.
+    /// the program does its work. Connections wait until the server runs. The figures of the process are those of
+    /// the one that calls this, so it is called by the process that is to serve.
     ///
     /// # Errors
     ///
