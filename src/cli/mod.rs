@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 pub mod check;
+pub mod doctor;
 pub mod replay;
 mod synth;
 
@@ -29,6 +30,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
+    /// Tell whether this box is fit to listen on its mirror ports, and how to mend what is not
+    Doctor(doctor::DoctorArgs),
     /// Make captures from a scenario, together with what is true of them
     Synth(synth::SynthArgs),
 }
@@ -39,6 +42,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Replay(args) => replay::run(&args),
         Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(args) => doctor::run(&args, &mut io::stdout().lock()),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
