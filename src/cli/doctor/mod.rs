@@ -32,7 +32,7 @@ use self::link::Link;
 use self::listen::listen;
 use self::machine::{Machine, NET_RAW};
 use self::tally::Heard;
-use self::verdict::{Line, Verdict, lines};
+use self::verdict::{Line, SETCAP, Verdict, lines};
 use crate::capture::interface::Links;
 
 /// What `hopmark doctor` takes.
@@ -138,10 +138,7 @@ fn listen_on(
 fn outcome(joined: std::thread::Result<Result<Heard, pcap::Error>>) -> Result<Heard, Verdict> {
     match joined {
         Ok(Ok(heard)) => Ok(heard),
-        Ok(Err(reason)) => Err(Verdict::fail(
-            format!("cannot listen: {reason}"),
-            "setcap cap_net_raw,cap_net_admin,cap_bpf=ep hopmark",
-        )),
+        Ok(Err(reason)) => Err(Verdict::fail(format!("cannot listen: {reason}"), SETCAP)),
         Err(_) => Err(Verdict::unknown("listening broke off")),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::verdict::{Check, Verdict};
-use crate::capture::interface::{FlowHash, MergesWhat};
+use crate::capture::interface::{Coalescing, FlowHash, MergesWhat, Offload};
 
 /// In the order of the answer.
 pub(super) const CHECKS: &[Check<Link>] = &[
@@ -22,19 +22,21 @@ fn offloads(link: &Link) -> Verdict {
     if on.is_empty() {
         return Verdict::ok("none that merges packets is on");
     }
-    let named =
-        |suffix: &str| on.iter().map(|offload| format!("{}{suffix}", offload.name)).collect::<Vec<_>>();
-    let names = named("").join(", ");
-    let mend = format!("ethtool -K {} {}", link.name(), named(" off").join(" "));
-    let mend =
-        match on.iter().filter(|offload| offload.is_fixed).map(|offload| offload.name).collect::<Vec<_>>() {
-            fixed if fixed.is_empty() => mend,
-            fixed => format!("{mend} (the driver says that {} cannot be changed)", fixed.join(", ")),
-        };
-    if on.iter().any(|offload| offload.merges == MergesWhat::Udp) {
-        return Verdict::fail(format!("{names} on: packets of media are merged before they are seen"), mend);
+    let names = |list: &[&Offload]| list.iter().map(|offload| offload.name).collect::<Vec<_>>();
+    let (fixed, loose): (Vec<&Offload>, Vec<&Offload>) =
+        on.iter().copied().partition(|offload| offload.is_fixed);
+    let merges_media = on.iter().any(|offload| offload.merges == MergesWhat::Udp);
+    let merged = if merges_media { "packets of media" } else { "segments of TCP" };
+    let mut found = format!("{} on: {merged} are merged before they are seen", names(&on).join(", "));
+    if !fixed.is_empty() {
+        found = format!("{found}; the driver does not let {} be changed", names(&fixed).join(", "));
     }
-    Verdict::warn(format!("{names} on: segments of TCP are merged before they are seen"), mend)
+    let mend = if loose.is_empty() {
+        "mirror to an interface with another driver".to_owned()
+    } else {
+        format!("ethtool -K {} {} off", link.name(), names(&loose).join(" off "))
+    };
+    if merges_media { Verdict::fail(found, mend) } else { Verdict::warn(found, mend) }
 }
 
 fn vlan_tags(link: &Link) -> Verdict {
@@ -70,10 +72,7 @@ fn queues(link: &Link) -> Verdict {
         }
         Some(FlowHash { is_symmetric: Some(false), .. }) => Verdict::warn(
             format!("{count}; the directions of a flow come to different ones, so their order is not kept"),
-            format!(
-                "ethtool -X {0} xfrm symmetric-xor (or one queue: ethtool -L {0} combined 1)",
-                link.name()
-            ),
+            format!("ethtool -X {} xfrm symmetric-xor", link.name()),
         ),
         _ => Verdict::unknown(format!("{count}; whether both directions of a flow come to one is not told"))
             .by(format!("ethtool -x {}", link.name())),
@@ -89,15 +88,21 @@ fn timestamps(link: &Link) -> Verdict {
         }
         Some(times) => {
             let hardware = if times.hardware_some { "; hardware only for the time protocol" } else { "" };
-            let found = format!("by the kernel{hardware}: jitter is seen through the delay of interrupts");
-            // Software interfaces have no interrupts that could wait.
-            if link.interface.software_kind.is_some() || link.coalescing.is_none() {
-                Verdict::ok(format!("by the kernel{hardware}"))
-            } else {
-                Verdict::warn(found, "mirror to an interface that times every frame, or lower coalescing")
+            let found = format!("by the kernel{hardware}");
+            match link.coalescing {
+                Some(gathers) if waits(gathers) => Verdict::warn(
+                    format!("{found}, after the interface has waited for more frames"),
+                    "mirror to an interface that times every frame, or see coalescing",
+                ),
+                _ => Verdict::ok(found),
             }
         }
     }
+}
+
+/// Whether frames are held back before the kernel times them.
+const fn waits(coalescing: Coalescing) -> bool {
+    coalescing.is_adaptive || !coalescing.wait.is_zero()
 }
 
 /// Above this the wait shows in figures: an eighth of a millisecond, where interactive audio is judged in milliseconds.
@@ -112,6 +117,9 @@ fn coalescing(link: &Link) -> Verdict {
     let found = format!("rx-usecs {wait}, rx-frames {}{adaptive}", coalescing.frames);
     if link.time_stamping.is_some_and(|times| times.hardware_all) {
         return Verdict::ok(format!("{found}; hardware times frames before"));
+    }
+    if !waits(coalescing) {
+        return Verdict::ok(format!("{found}: frames are handed over at once"));
     }
     let floor = format!("{found}: jitter below {wait} µs cannot be seen");
     if coalescing.is_adaptive || wait > LONG_WAIT_MICROSECONDS {
@@ -128,7 +136,7 @@ mod tests {
     use super::super::example;
     use super::super::verdict::Status::{Fail, Ok, Unknown, Warn};
     use super::*;
-    use crate::capture::interface::{Coalescing, Offload, Queues, RingSizes, TimeStamping};
+    use crate::capture::interface::{Queues, RingSizes, TimeStamping};
 
     type Rule = fn(&Link) -> Verdict;
 
@@ -171,7 +179,7 @@ mod tests {
                 Fail,
                 "ethtool -K eth1 gro off rx-udp-gro-forwarding off",
             ),
-            (offloads, with(|l| l.offloads = Some(vec![lro])), Warn, "lro cannot be changed"),
+            (offloads, with(|l| l.offloads = Some(vec![lro])), Warn, "another driver"),
             (offloads, with(|l| l.offloads = None), Unknown, "ethtool -k eth1"),
             (
                 ring_size,
@@ -217,6 +225,25 @@ mod tests {
         }));
         let expected = "rx-usecs 50, rx-frames 8: jitter below 50 µs cannot be seen";
         assert_eq!((verdict.status, verdict.found.as_str()), (Ok, expected));
+    }
+
+    #[test]
+    fn an_offload_that_cannot_be_changed_is_named_but_not_in_the_command() {
+        let fixed = offload("rx-gro-hw", MergesWhat::Tcp, true);
+        let both = vec![offload("gro", MergesWhat::Tcp, false), fixed];
+        let verdict = offloads(&with(|l| l.offloads = Some(both)));
+        assert_eq!(verdict.mend.as_deref(), Some("ethtool -K eth1 gro off"));
+        assert!(verdict.found.ends_with("the driver does not let rx-gro-hw be changed"), "{verdict:?}");
+    }
+
+    #[test]
+    fn an_interface_that_does_not_wait_has_no_floor_of_jitter() {
+        let prompt = with(|l| {
+            l.time_stamping = Some(SOFTWARE);
+            l.coalescing = Some(Coalescing { wait: Duration::ZERO, frames: 1, is_adaptive: false });
+        });
+        assert_eq!((timestamps(&prompt).status, coalescing(&prompt).status), (Ok, Ok));
+        assert!(coalescing(&prompt).found.ends_with("at once"), "{:?}", coalescing(&prompt));
     }
 
     #[test]

@@ -109,10 +109,7 @@ fn drops(heard: &Heard) -> Verdict {
     if kernel + interface == 0 {
         return Verdict::ok(found);
     }
-    Verdict::warn(
-        found,
-        "larger rings (ethtool -G INTERFACE rx MAXIMUM), fewer VLANs or ports in the mirror session",
-    )
+    Verdict::warn(found, "larger rings (see ring-size), or fewer ports or VLANs in the mirror session")
 }
 
 /// How many kinds a line lists.
@@ -175,7 +172,7 @@ mod tests {
             (directions, Heard { media_streams_both_ways: 0, ..good() }, Warn, "both"),
             (duplicates, Heard { duplicates: 500, ..good() }, Warn, "rx"),
             (media, Heard { media_streams: 0, ..good() }, Unknown, "during a call"),
-            (drops, Heard { dropped_by_kernel: 3, ..good() }, Warn, "ethtool -G"),
+            (drops, Heard { dropped_by_kernel: 3, ..good() }, Warn, "ring-size"),
         ];
         for (run, heard, status, mend) in cases {
             let verdict = run(&heard);

@@ -78,8 +78,7 @@ const JUMBO: u32 = 9000;
 
 fn mtu(link: &Link) -> Verdict {
     let mtu = link.interface.mtu;
-    let mend =
-        || format!("ip link set {} mtu {JUMBO} (if the mirrored links carry such frames)", link.name());
+    let mend = || format!("ip link set {} mtu {JUMBO}", link.name());
     match mtu {
         ..USUAL => Verdict::fail(format!("{mtu}: whole frames of usual links are not taken"), mend()),
         USUAL..USUAL_IN_TUNNEL => Verdict::warn(
@@ -118,10 +117,14 @@ fn drops(link: &Link) -> Verdict {
     let (lost, rest) = counters.split_at(4);
     let (lost, rest) = (told(lost), told(rest));
     if !lost.is_empty() {
-        let mend = format!(
-            "ethtool -G {0} rx MAXIMUM, more queues (ethtool -L {0}); for crc the cable or module",
-            link.name()
-        );
+        let mend = match link.rings {
+            Some(sizes) if sizes.current < sizes.maximum => {
+                format!("ethtool -G {} rx {}", link.name(), sizes.maximum)
+            }
+            // With the largest rings there is only less to receive, or a better link.
+            _ => "put fewer ports or VLANs into the mirror session; where crc counts, change cable or module"
+                .to_owned(),
+        };
         let all = [lost, rest].concat().join(", ");
         return Verdict::warn(format!("since it was made: {packets} received, {all}"), mend);
     }
@@ -137,7 +140,7 @@ mod tests {
     use super::super::example;
     use super::super::verdict::Status::{Fail, Ok, Unknown, Warn};
     use super::*;
-    use crate::capture::interface::InterfaceStatistics;
+    use crate::capture::interface::{InterfaceStatistics, RingSizes};
 
     fn with(change: impl FnOnce(&mut Link)) -> Link {
         let mut link = example::link();
@@ -173,7 +176,16 @@ mod tests {
             (promiscuous, with(|l| l.may_capture = false), Warn, "ip link set eth1 promisc on"),
             (mtu, with(|l| l.interface.mtu = 1400), Fail, "ip link set eth1 mtu 9000"),
             (mtu, with(|l| l.interface.mtu = 1500), Warn, "ip link set eth1 mtu 9000"),
-            (drops, with(|l| l.statistics.rx_missed = Some(7)), Warn, "ethtool -G eth1 rx"),
+            (drops, with(|l| l.statistics.rx_missed = Some(7)), Warn, "fewer ports or VLANs"),
+            (
+                drops,
+                with(|l| {
+                    l.statistics.rx_missed = Some(7);
+                    l.rings = Some(RingSizes { current: 256, maximum: 2048 });
+                }),
+                Warn,
+                "ethtool -G eth1 rx 2048",
+            ),
             (drops, with(|l| l.statistics = InterfaceStatistics::default()), Unknown, "ethtool -S eth1"),
         ];
         for (run, link, status, mend) in cases {

@@ -1,7 +1,7 @@
 //! Rules for the box: capabilities and features of the kernel.
 
 use super::machine::{BPF, Machine, NET_ADMIN, NET_RAW};
-use super::verdict::{Check, Verdict};
+use super::verdict::{Check, SETCAP, Verdict};
 
 /// In the order of the answer.
 pub(super) const CHECKS: &[Check<Machine>] = &[
@@ -17,8 +17,6 @@ pub(super) const CHECKS: &[Check<Machine>] = &[
 ];
 
 fn capabilities(machine: &Machine) -> Verdict {
-    const MEND: &str =
-        "setcap cap_net_raw,cap_net_admin,cap_bpf=ep hopmark (or start it from its systemd unit)";
     if machine.capabilities.is_none() {
         return Verdict::unknown("the kernel does not tell what this process may")
             .by("grep Cap /proc/self/status");
@@ -36,9 +34,9 @@ fn capabilities(machine: &Machine) -> Verdict {
     let found = format!("this process lacks {}", names(&lacking));
     if has(NET_RAW) {
         // Captures run without the others, but offloads stay as they are, and the filter is a lesser one.
-        Verdict::warn(found, MEND)
+        Verdict::warn(found, SETCAP)
     } else {
-        Verdict::fail(format!("{found}: it cannot capture"), MEND)
+        Verdict::fail(format!("{found}: it cannot capture"), SETCAP)
     }
 }
 
@@ -66,10 +64,7 @@ fn ring(machine: &Machine) -> Verdict {
     if machine.has_packet_sockets {
         Verdict::ok("packet sockets with rings of version 3 (AF_PACKET, TPACKET_V3)")
     } else {
-        Verdict::fail(
-            "this kernel has no packet sockets",
-            "modprobe af_packet (or a kernel that is built with CONFIG_PACKET)",
-        )
+        Verdict::fail("this kernel has no packet sockets", "modprobe af_packet")
     }
 }
 
@@ -81,7 +76,7 @@ fn ebpf(machine: &Machine) -> Verdict {
             format!(
                 "this process may not load eBPF (unprivileged_bpf_disabled = {value}): the filter is classic BPF"
             ),
-            "setcap cap_net_raw,cap_net_admin,cap_bpf=ep hopmark",
+            SETCAP,
         ),
         (false, None) => Verdict::warn(
             "this kernel has no eBPF: the filter is classic BPF, and fan-out is by outer addresses",
@@ -142,7 +137,7 @@ fn memory_lock(machine: &Machine) -> Verdict {
     }
     Verdict::warn(
         format!("limit {size}: on this kernel eBPF maps count against it, and loading the filter may fail"),
-        "LimitMEMLOCK=infinity in the systemd unit (ulimit -l unlimited in a shell)",
+        "set LimitMEMLOCK=infinity in the systemd unit",
     )
 }
 

@@ -1,4 +1,4 @@
-//! Tells the same packet heard again within a short time, in bounded memory.
+//! Tells the same packet heard again shortly after, in bounded memory.
 
 use hashbrown::HashSet;
 

@@ -29,13 +29,16 @@ impl Status {
     }
 }
 
+/// The command that lets this program capture when it is not started as root or by systemd.
+pub(super) const SETCAP: &str = "setcap cap_net_raw,cap_net_admin,cap_bpf=ep $(command -v hopmark)";
+
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Verdict {
     pub(super) status: Status,
     /// With its figure.
     pub(super) found: String,
-    /// A command, or what to do.
+    /// A command that can be run as it stands, or what to do in words.
     pub(super) mend: Option<String>,
 }
 
