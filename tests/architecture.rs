@@ -12,25 +12,42 @@ use std::path::{Path, PathBuf};
 ///
 /// `decode` stands in rows that never decode, because a meter's records say where a stream was seen by
 /// `decode::Path` and `decode::Layer`. `report` prints what the judge hands over, records and policy included.
-/// `synth` makes packets from a scenario alone: what it says is true must not come from what is to be tested.
+/// `synth` makes packets from a scenario alone: what it says is true must not come from what is to be tested. Only its
+/// files are written by `capture`'s writer.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("terms", &[]),
     ("capture", &["terms"]),
+    ("privilege", &["terms", "capture"]),
+    ("service", &[]),
     ("decode", &["terms"]),
     ("policy", &["terms"]),
-    ("synth", &["terms", "policy"]),
+    ("synth", &["terms", "capture", "policy"]),
     ("meter", &["terms", "decode"]),
     ("verify", &["terms", "decode", "policy", "meter"]),
     ("status", &["terms", "meter", "verify"]),
     ("pipeline", &["terms", "capture", "decode", "policy", "meter", "verify", "status"]),
+    ("evidence", &["terms", "capture", "decode", "policy", "meter", "verify"]),
     ("report", &["terms", "decode", "policy", "meter", "verify"]),
     ("export", &["terms", "decode", "policy", "meter", "verify", "status", "report"]),
     ("config", &["terms", "policy"]),
     (
         "cli",
         &[
-            "terms", "capture", "decode", "policy", "synth", "meter", "verify", "status", "pipeline",
-            "report", "export", "config",
+            "terms",
+            "capture",
+            "privilege",
+            "service",
+            "decode",
+            "policy",
+            "synth",
+            "meter",
+            "verify",
+            "status",
+            "evidence",
+            "pipeline",
+            "report",
+            "export",
+            "config",
         ],
     ),
 ];
@@ -68,8 +85,15 @@ const IMPURE: &[&str] = &[
     "println!",
 ];
 
-/// Where `unsafe` may stand, behind a safe face and with its reason: rings of the kernel, and prefetching.
-const MAY_BE_UNSAFE: &[&str] = &["src/capture/ring/", "src/meter/prefetch.rs"];
+/// Where `unsafe` may stand, behind a safe face and with its reason: rings and programs of the kernel, questions to
+/// drivers, prefetching, and descriptors that another process hands over.
+const MAY_BE_UNSAFE: &[&str] = &[
+    "src/capture/interface/ioctl.rs",
+    "src/capture/kernel/sys.rs",
+    "src/capture/ring/",
+    "src/meter/prefetch.rs",
+    "src/privilege/descriptors.rs",
+];
 
 /// Characters of the first line after `//! `: what people and tools show of a file.
 const FIRST_LINE: usize = 70;

@@ -47,6 +47,28 @@ fn the_complete_file_loads_back_to_the_same_policy() {
 }
 
 #[test]
+fn a_replay_takes_no_notice_of_what_is_for_running_live() {
+    let replayed = |configuration: &str| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), configuration).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_hopmark"))
+            .args(["replay", "--format", "json", "--config", file.path().to_str().unwrap()])
+            .arg("access=fixtures/demo/capture.pcapng")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("the program runs");
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        stdout(&output)
+    };
+    let points = "[[point]]\nname = \"access\"\n[[point]]\nname = \"edge\"\n";
+    let live = "[[point]]\nname = \"access\"\ninterface = \"eth1\"\n\
+                [[point]]\nname = \"edge\"\nfile = \"-\"\n\
+                [run]\nuser = \"hopmark\"\n[evidence]\ndirectory = \"/evidence\"\n";
+    assert!(replayed(points).contains("\"access\""));
+    assert_eq!(replayed(points), replayed(live));
+}
+
+#[test]
 fn every_file_in_deploy_is_accepted() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -9,10 +9,14 @@ mod error;
 mod foreign;
 mod gaps;
 mod gzip;
+pub mod interface;
+pub mod kernel;
+pub mod libpcap;
 mod link;
 mod pcap;
 mod pcapng;
 mod record;
+pub mod ring;
 mod snoop;
 mod source;
 mod summary;
@@ -21,6 +25,7 @@ mod testfile;
 #[cfg(test)]
 mod tests;
 mod window;
+mod writer;
 mod zstd;
 
 use std::fs::File;
@@ -31,6 +36,7 @@ use std::slice;
 pub use self::error::{OpenError, Refusal};
 pub use self::gaps::DropGap;
 pub use self::summary::{Damage, Interface, Summary};
+pub use self::writer::{EXCERPT_APPLICATION, PcapngWriter, WrittenInterface};
 
 use self::pcap::{Kind, Pcap};
 use self::pcapng::Pcapng;
@@ -175,6 +181,16 @@ impl CaptureFile {
             Format::Pcap(_) => &[],
             Format::Pcapng(pcapng) => pcapng.gaps(),
             Format::Snoop(snoop) => snoop.gaps(),
+        }
+    }
+
+    /// Whether the frame given last comes from a capture that this program made of a few streams
+    /// ([`EXCERPT_APPLICATION`]): numbers that a mirror's tunnel gave to other frames are no gaps in it.
+    #[must_use]
+    pub const fn is_excerpt(&self) -> bool {
+        match &self.format {
+            Format::Pcapng(pcapng) => pcapng.is_excerpt(),
+            Format::Pcap(_) | Format::Snoop(_) => false,
         }
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::load_policy;
-use crate::config::{self, Loaded, length_text};
+use crate::config::{self, Appliance, Line, Loaded, length_text, own_lines, section_lines};
 use crate::policy::{
     Expectation, MeterLimits, PayloadTypeRule, Policy, PortSide, Quantity, Rule, ServiceClass, Setting,
     Thresholds, profile,
@@ -24,7 +24,7 @@ pub struct CheckArgs {
     /// A built-in profile, in place of the one that the file names
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// As text for people, or as a complete file that reads back as the same policy
+    /// As text for people, or as a complete file that reads back as the same
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
 }
@@ -38,7 +38,7 @@ pub enum CheckFormat {
     Toml,
 }
 
-/// Prints the effective policy.
+/// Prints the effective policy, and what running live would take.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         CheckFormat::Toml => {
             let notes =
                 loaded.notes.iter().fold(String::new(), |notes, note| notes + "# note: " + note + "\n");
-            notes + &config::to_toml(&loaded.policy)
+            notes + &config::to_toml(&loaded.policy, &loaded.appliance)
         }
     };
     out.write_all(text.as_bytes())?;
@@ -59,7 +59,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 
 /// The policy as text of at most 100 columns, but for long notes.
 fn describe(loaded: &Loaded) -> String {
-    let policy = &loaded.policy;
+    let (policy, appliance) = (&loaded.policy, &loaded.appliance);
     let mut out = String::new();
     let about = profile(&policy.profile).map_or("", |profile| profile.about);
     let _ = writeln!(out, "profile {}: {about}", policy.profile);
@@ -74,6 +74,16 @@ fn describe(loaded: &Loaded) -> String {
         "limits",
         setting_lines::<MeterLimits>(MeterLimits::SETTINGS, &mut policy.limits.clone()),
     );
+    if *appliance != (Appliance { points: appliance.points.clone(), ..Appliance::default() })
+        || appliance.points.iter().any(|point| point.source.is_some())
+    {
+        section(&mut out, "live sources", source_lines(policy, appliance));
+        for (name, lines) in section_lines(appliance) {
+            let value = |line: Line| format!("{:20} {}", line.key, line.text.as_deref().unwrap_or("not set"));
+            let lines: Vec<String> = lines.into_iter().map(value).collect();
+            section(&mut out, name, if lines.is_empty() { vec!["off".to_owned()] } else { lines });
+        }
+    }
     section(&mut out, "notes", loaded.notes.clone());
     out
 }
@@ -159,6 +169,29 @@ fn point_lines(policy: &Policy) -> Vec<String> {
     });
     let paths = policy.paths.iter().map(|path| format!("path {}: {}", path.name, path.points.join(" > ")));
     points.chain(paths).collect()
+}
+
+/// Where each point is heard, with what is not at its default.
+fn source_lines(policy: &Policy, appliance: &Appliance) -> Vec<String> {
+    let opened: Vec<&str> = appliance.sources().iter().map(|(point, _)| point.name.as_str()).collect();
+    if opened.is_empty() {
+        return vec!["none: no point names an interface or a file".to_owned()];
+    }
+    let mut lines = Vec::new();
+    for (point, live) in policy.points.iter().zip(&appliance.points) {
+        let capture = point.mirror.as_ref().map(|mirror| mirror.capture.as_deref());
+        let source = match (&live.source, capture) {
+            (Some(source), Some(_)) => format!("session in {source}"),
+            (Some(source), None) => source.to_string(),
+            (None, Some(None)) => "session in any source".to_owned(),
+            (None, Some(Some(capture))) if opened.contains(&capture) => format!("session in point {capture}"),
+            (None, _) => "none, for replay only".to_owned(),
+        };
+        lines.push(format!("{}: {source}", live.name));
+        let own = own_lines(live).into_iter();
+        lines.extend(own.filter_map(|line| Some(format!("  {:20} {}", line.key, line.text?))));
+    }
+    lines
 }
 
 fn setting_lines<T>(settings: &[Setting<T>], values: &mut T) -> Vec<String> {

@@ -1,7 +1,11 @@
 //! The command line: one file a command.
 
 pub mod check;
+mod extract;
+mod progress;
 pub mod replay;
+pub mod run;
+pub mod sources;
 mod synth;
 
 use std::io::{self, Write};
@@ -10,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Loaded};
+use crate::config::{self, Appliance, Loaded};
 
 /// At which hop does a media stream lose its priority marking?
 ///
@@ -27,6 +31,13 @@ struct Arguments {
 enum Command {
     /// Read captures and report every stream's marking, loss and jitter at every hop
     Replay(Box<replay::ReplayArgs>),
+    /// Listen on mirror ports, and serve metrics
+    Run(run::RunArgs),
+    /// Opens interfaces for `hopmark run`, which starts it
+    #[command(hide = true)]
+    Opener,
+    /// Write the packets of one stream as pcapng, from all points, with comments
+    Extract(Box<extract::ExtractArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
     /// Make captures from a scenario, together with what is true of them
@@ -38,6 +49,9 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Replay(args) => replay::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Opener => Ok(run::serve_openings()),
+        Command::Extract(args) => extract::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
@@ -53,5 +67,5 @@ fn load_policy(file: Option<&Path>, profile: Option<&str>) -> anyhow::Result<Loa
         return Ok(config::load(path, profile)?);
     }
     let name = profile.unwrap_or(config::default_profile());
-    Ok(Loaded { policy: config::builtin(name)?, notes: Vec::new() })
+    Ok(Loaded { policy: config::builtin(name)?, appliance: Appliance::default(), notes: Vec::new() })
 }

@@ -1,46 +1,63 @@
-//! The operator's file: as written, then resolved into a policy.
+//! The operator's file: as written, then resolved.
 //!
 //! Two steps: `written` reads the TOML text into what it says, every value with its place, and finds unknown keys and
 //! values of the wrong form; `resolve` puts it on top of its profile and finds what contradicts itself. Both report
 //! all that is wrong at once, each with file, line, column, key, what is wrong and how to mend it. The built-in
-//! profiles are written in the same language and go through the same code; `print` writes a policy as a complete
-//! file, which reads back as the same policy.
+//! profiles are written in the same language and go through the same code; `print` writes what was loaded as a complete
+//! file, which reads back as the same.
 //!
 //! # The language
 //!
 //! `profile = "teams"` names the profile that everything else changes. A `[class.NAME]` table sets the keys that it
 //! names, or makes a new class; `[[rule]]` and `[[payload_type]]` stand before the profile's; `inherit` lists what is
-//! taken from the profile at all. `deploy/hopmark.toml` has every key with its meaning.
+//! taken from the profile at all. What is about running live, sources of points and whole sections, has no profile:
+//! it is an [`Appliance`] of defaults and of what the file names. `deploy/hopmark.toml` has every key with its meaning.
 
+mod appliance;
+mod difference;
 mod error;
+mod field;
+mod keys;
+mod live;
 mod merge_classes;
 mod merge_rules;
 mod mirror;
 mod number;
 mod paths;
 mod print;
+mod print_appliance;
 mod resolve;
+mod sections;
 mod table;
 #[cfg(test)]
 mod tests;
 mod value;
+mod words;
 mod written;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use appliance::{
+    Appliance, Backend, Capture, Evidence, Interface, LeastSeverity, Listen, LivePoint, Log, LogFormat,
+    LogLevel, MAX_POINTS, MAX_RINGS, Run, Source,
+};
+pub use difference::{Change, Effect, difference};
 pub use error::{ConfigError, Problem};
 pub use print::{length_text, to_toml};
+pub(crate) use print_appliance::{Line, own_lines, section_lines};
 
 use self::table::Problems;
 use crate::policy::{PROFILES, Policy, profile};
 
-/// A policy, and what its operator should know about how it came about.
+/// What a file comes to, and what its operator should know about how it came about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// What is expected.
     pub policy: Policy,
+    /// What running live takes.
+    pub appliance: Appliance,
     /// Where the file overrides the profile in a way that may surprise, in sentences.
     pub notes: Vec<String>,
 }
@@ -58,7 +75,7 @@ pub fn builtin(name: &str) -> Result<Policy, ConfigError> {
     Ok(load_str(&format!("built-in profile {name}"), profile.text, None)?.policy)
 }
 
-/// The policy of the operator's file; `profile` takes the place of the profile that the file names.
+/// What the operator's file comes to; `profile` takes the place of the profile that the file names.
 ///
 /// # Errors
 ///
@@ -85,7 +102,7 @@ pub fn load(path: &Path, profile: Option<&str>) -> Result<Loaded, ConfigError> {
     }
 }
 
-/// The policy of a text in the operator's language; `file` is the name that errors call it.
+/// What a text in the operator's language comes to; `file` is the name that errors call it.
 ///
 /// # Errors
 ///

@@ -1,22 +1,24 @@
-//! Writes a policy as a complete file of the operator's language.
+//! Writes what was loaded as a complete file of the operator's language.
 
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::appliance::Appliance;
+use super::print_appliance::{write_point, write_sections};
 use crate::policy::{
     Copies, MeterLimits, MirrorNumber, MirrorSession, Policy, PortSide, Quantity, Setting, Thresholds,
 };
 
-/// The policy as a file that inherits nothing and reads back as the same policy.
+/// Policy and appliance as a file that inherits nothing and reads back as the same.
 #[must_use]
-pub fn to_toml(policy: &Policy) -> String {
+pub fn to_toml(policy: &Policy, appliance: &Appliance) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write_all(policy, &mut out);
+    let _ = write_all(policy, appliance, &mut out);
     out
 }
 
-fn write_all(policy: &Policy, out: &mut String) -> std::fmt::Result {
+fn write_all(policy: &Policy, appliance: &Appliance, out: &mut String) -> std::fmt::Result {
     writeln!(out, "profile = {}", quoted(&policy.profile))?;
     writeln!(out, "inherit = []")?;
     if !policy.managed.networks.is_empty() {
@@ -46,12 +48,15 @@ fn write_all(policy: &Policy, out: &mut String) -> std::fmt::Result {
         if !expected.is_empty() {
             writeln!(out, "expect = {{ {} }}", expected.join(", "))?;
         }
+        if let Some(live) = appliance.points.iter().find(|live| live.name == point.name) {
+            write_point(live, appliance, out)?;
+        }
     }
     for path in &policy.paths {
         let points = list(path.points.iter().map(|point| quoted(point)));
         writeln!(out, "\n[[path]]\nname = {}\npoints = [{points}]", quoted(&path.name))?;
     }
-    Ok(())
+    write_sections(appliance, out)
 }
 
 fn mirror_text(mirror: &MirrorSession) -> String {
@@ -167,7 +172,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 /// A text as a TOML string with everything escaped that must be.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

@@ -1,12 +1,13 @@
 //! Puts what is written on top of its profile.
 
 use super::error::which_profile;
+use super::live::live_points;
 use super::merge_classes::{class_number, merge_classes};
 use super::merge_rules::merge_rules;
 use super::paths::{paths, points};
 use super::table::{At, Problems};
 use super::written::{Section, Written, WrittenPayloadType};
-use super::{ConfigError, Loaded, builtin, default_profile};
+use super::{Appliance, ConfigError, Loaded, builtin, default_profile};
 use crate::policy::{Managed, PayloadTypeRule, Policy, profile as built_in};
 
 /// The policy of a file. `profile`, where given, takes the place of the one that the file names.
@@ -20,7 +21,7 @@ pub(super) fn resolve(
         && built_in(&at.value).is_none()
     {
         problems.at(at, format!("profile \"{}\" does not exist", at.value), which_profile(&at.value));
-        return Ok(Loaded { policy: Policy::default(), notes });
+        return Ok(Loaded { policy: Policy::default(), appliance: Appliance::default(), notes });
     }
     let named = written.profile.as_ref().map(|at| at.value.as_str());
     let name = profile.or(named).unwrap_or(default_profile()).to_owned();
@@ -41,9 +42,10 @@ pub(super) fn resolve(
     if let Some(networks) = written.managed {
         policy.managed = Managed { networks };
     }
+    let appliance = Appliance { points: live_points(&written.points, problems), ..written.appliance };
     policy.points = points(written.points, problems);
     policy.paths = paths(written.paths, &policy.points, problems);
-    Ok(Loaded { policy, notes })
+    Ok(Loaded { policy, appliance, notes })
 }
 
 /// What the file starts from: the profile, or those parts of it that it inherits.

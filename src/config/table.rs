@@ -179,6 +179,17 @@ fn example(wanted: &str) -> &'static str {
         "a length of time" => {
             "a number of seconds above 0 and up to a day, or a text such as \"30ms\", \"5s\" or \"2m\""
         }
+        "a length of time, or never" => {
+            "\"never\", a number of seconds, or a text such as \"60s\" or \"2m\", up to a day"
+        }
+        "an address with a port" => "one as \"127.0.0.1:9847\" or \"[::1]:9847\"",
+        "a path" => "the path of a file or folder in quotes",
+        "a user" => "the name of a user of this system in quotes",
+        "the name of an interface" => "one as \"eth1\": up to 15 characters without space, slash and colon",
+        "a backend" => "\"ring\" or \"pcap\"",
+        "a form of log lines" => "\"text\" or \"json\"",
+        "a level" => "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+        "a severity" => "\"error\", \"warning\" or \"info\"",
         "a ratio" => "a number from 0 to 1; one percent is 0.01",
         "a network" => "an address and a prefix length, as \"10.0.0.0/8\" or \"2001:db8::/32\"",
         "an address" => "an address as \"10.0.0.1\" or \"2001:db8::1\"",

@@ -1,6 +1,7 @@
 //! The forms of single values: codepoints, ports, networks, times.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -49,7 +50,8 @@ impl Value<'_> {
         }
     }
 
-    fn word(&self) -> Option<&str> {
+    /// The text that it is, where it is one.
+    pub(super) fn word(&self) -> Option<&str> {
         match self.de {
             DeValue::String(text) => Some(text.as_ref()),
             _ => None,
@@ -70,12 +72,34 @@ impl Value<'_> {
         self.form("a DSCP", read, problems)
     }
 
-    pub(super) fn length(&self, problems: &mut Problems) -> Option<At<Duration>> {
+    /// A length of time; `wanted` is what it is called where it is none.
+    pub(super) fn length(&self, wanted: &str, problems: &mut Problems) -> Option<At<Duration>> {
         let read = match self.word() {
             Some(text) => number::length(text),
             None => self.decimal().and_then(number::length_of_seconds),
         };
-        self.form("a length of time", read, problems)
+        self.form(wanted, read, problems)
+    }
+
+    /// Whether it says that something never happens.
+    pub(super) fn is_never(&self) -> bool {
+        match self.word() {
+            Some(text) => matches!(text.trim(), "never" | "0s"),
+            None => self.decimal() == Some(0.0),
+        }
+    }
+
+    /// By what Linux takes for a name (`dev_valid_name`), without the colon of an alias. libpcap has longer names, for
+    /// what is no interface of the system.
+    pub(super) fn interface(&self, is_pcap: bool, problems: &mut Problems) -> Option<At<String>> {
+        let longest = if is_pcap { 64 } else { 15 };
+        let is_name = |word: &&str| {
+            (1..=longest).contains(&word.len())
+                && !matches!(*word, "." | "..")
+                && !word.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/')
+                && (is_pcap || !word.contains(':'))
+        };
+        self.form("the name of an interface", self.word().filter(is_name).map(str::to_owned), problems)
     }
 
     pub(super) fn ratio(&self, problems: &mut Problems) -> Option<At<f64>> {
@@ -92,6 +116,26 @@ impl Value<'_> {
     pub(super) fn address(&self, problems: &mut Problems) -> Option<At<IpAddr>> {
         let read = self.word().and_then(|word| word.trim().parse().ok());
         self.form("an address", read, problems)
+    }
+
+    pub(super) fn socket_address(&self, problems: &mut Problems) -> Option<SocketAddr> {
+        let read = self.word().and_then(|word| word.trim().parse().ok());
+        self.form("an address with a port", read, problems).map(|at| at.value)
+    }
+
+    pub(super) fn path(&self, problems: &mut Problems) -> Option<PathBuf> {
+        let read = self.word().filter(|word| !word.is_empty() && !word.contains('\0'));
+        self.form("a path", read.map(PathBuf::from), problems).map(|at| at.value)
+    }
+
+    pub(super) fn user(&self, problems: &mut Problems) -> Option<String> {
+        let is_name = |word: &&str| {
+            (1..=32).contains(&word.len())
+                && !word.starts_with('-')
+                && !word
+                    .contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | '/' | ','))
+        };
+        self.form("a user", self.word().filter(is_name).map(str::to_owned), problems).map(|at| at.value)
     }
 
     pub(super) fn copies(&self, problems: &mut Problems) -> Option<At<Copies>> {

@@ -3,7 +3,10 @@
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
+use super::appliance::{Appliance, LivePoint};
+use super::live::{self, WrittenSource};
 use super::mirror;
+use super::sections;
 use super::table::{At, Problems, Span, Table, Value};
 use crate::policy::{
     Accepted, BURST_LENGTHS, Expectation, Media, MeterLimits, MirrorSession, PortRange, PortSide, Quantity,
@@ -24,6 +27,8 @@ pub(super) struct Written {
     pub(super) limits: Vec<Amount<MeterLimits>>,
     pub(super) points: Vec<WrittenPoint>,
     pub(super) paths: Vec<WrittenPath>,
+    /// But for its points.
+    pub(super) appliance: Appliance,
 }
 
 /// A part of a profile that can be taken over.
@@ -119,6 +124,9 @@ pub(super) struct WrittenPoint {
     pub(super) mirror: Option<At<MirrorSession>>,
     pub(super) forward: Option<Expectation>,
     pub(super) reverse: Option<Expectation>,
+    /// But for its name, source and mirror.
+    pub(super) live: LivePoint,
+    pub(super) source: Option<WrittenSource>,
 }
 
 /// A `[[path]]` table.
@@ -157,6 +165,11 @@ const FILE_KEYS: &[&str] = &[
     "limits",
     "point",
     "path",
+    "capture",
+    "listen",
+    "run",
+    "log",
+    "evidence",
 ];
 
 fn read_file(file: &Table<'_>, problems: &mut Problems) -> Written {
@@ -172,6 +185,7 @@ fn read_file(file: &Table<'_>, problems: &mut Problems) -> Written {
         limits: read_settings(file, "limits", MeterLimits::SETTINGS, problems),
         points: read_tables(file, "point", problems, read_point),
         paths: read_tables(file, "path", problems, read_path),
+        appliance: sections::read(file, problems),
     }
 }
 
@@ -203,7 +217,12 @@ fn read_tables<T>(
 }
 
 /// The value of a key that must be there.
-fn needed<'t>(table: &Table<'t>, name: &str, example: &str, problems: &mut Problems) -> Option<Value<'t>> {
+pub(super) fn needed<'t>(
+    table: &Table<'t>,
+    name: &str,
+    example: &str,
+    problems: &mut Problems,
+) -> Option<Value<'t>> {
     let value = table.value(name);
     if value.is_none() {
         let start: Span = table.span.start..table.span.start;
@@ -307,7 +326,8 @@ fn read_payload_type(table: &Table<'_>, problems: &mut Problems) -> Option<Writt
 }
 
 fn read_point(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPoint> {
-    table.allow(&["name", "clock", "mirror", "expect"], problems);
+    let keys: Vec<&str> = ["name", "clock", "mirror", "expect"].into_iter().chain(live::keys()).collect();
+    table.allow(&keys, problems);
     let name = needed(table, "name", "\"access\"", problems).and_then(|v| v.text(problems));
     let clock = table.value("clock").and_then(|v| v.text(problems)).map(|at| at.value);
     let mirror = table.value("mirror").and_then(|v| mirror::read(&v, problems));
@@ -320,7 +340,8 @@ fn read_point(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPoint
     if let Some(expect) = &expect {
         expect.allow(&["forward", "reverse"], problems);
     }
-    Some(WrittenPoint { name: name?, clock, mirror, forward, reverse })
+    let (live, source) = (live::read_point(table, problems), live::read_source(table, problems));
+    Some(WrittenPoint { name: name?, clock, mirror, forward, reverse, live, source })
 }
 
 fn read_path(table: &Table<'_>, problems: &mut Problems) -> Option<WrittenPath> {
@@ -376,6 +397,6 @@ fn read_number(value: &Value<'_>, kind: &Quantity<'_>, problems: &mut Problems) 
             Some(Number::Whole(number.value))
         }
         Quantity::Ratio(_) => value.ratio(problems).map(|at| Number::Ratio(at.value)),
-        Quantity::Length(_) => value.length(problems).map(|at| Number::Length(at.value)),
+        Quantity::Length(_) => value.length("a length of time", problems).map(|at| Number::Length(at.value)),
     }
 }

@@ -89,6 +89,11 @@ impl Candidates {
         self.index.find(hash, is_it).map(|slot| slot.place)
     }
 
+    /// Keys of all candidates, and of some that were.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (Kind, Key)> + '_ {
+        self.slots.iter().map(|candidate| (candidate.kind, candidate.key))
+    }
+
     /// Asks for the memory of the candidate with this hash, if there is one.
     pub(super) fn prepare(&self, hash: u64) {
         if let Some(slot) = self.index.find(hash, |slot| slot.tag == tag(hash)) {

@@ -127,8 +127,10 @@ impl Meter {
                 return;
             }
             _ => {
-                let Limits { has_other_points, samples_per_second, .. } = self.limits;
-                let sampling = Sampling::of_hops(self.table.streams(), has_other_points, samples_per_second);
+                let Limits { has_other_points, samples_per_second, newest_samples, .. } = self.limits;
+                let streams = self.table.streams();
+                let sampling = Sampling::of_hops(streams, has_other_points, samples_per_second)
+                    .with_newest(newest_samples);
                 let Some((hot, cold)) = self.table.hop(first) else { return };
                 hot.sample_from_now(sampling);
                 let (hot, cold) = begin(hot.key, cold.kind, &newcomer, &self.clocks, sampling);

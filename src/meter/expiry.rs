@@ -51,16 +51,21 @@ impl Meter {
         let end = (start + PLACES).min(places);
         self.expiry.next = if end == places { 0 } else { end };
         for place in start..end {
-            let Ok(i) = u32::try_from(place) else { return };
-            let timeout = self.limits.stream_timeout_ns;
-            let is_over = |arrival| self.expiry.is_over(arrival, timeout);
-            // The hop alone first: most are not over, or not the first of their stream.
-            if self.table.arrival_at(i).is_some_and(is_over)
-                && self.table.is_first_hop(i)
-                && is_over(self.table.last_arrival(i))
-            {
-                self.end_stream(i, paths);
-            }
+            self.end_if_over(place, paths);
+        }
+    }
+
+    /// Ends the stream whose first hop is at a place, if it is over.
+    pub(super) fn end_if_over(&mut self, place: usize, paths: &PathTable) {
+        let Ok(i) = u32::try_from(place) else { return };
+        let timeout = self.limits.stream_timeout_ns;
+        let is_over = |arrival| self.expiry.is_over(arrival, timeout);
+        // The hop alone first: most are not over, or not the first of their stream.
+        if self.table.arrival_at(i).is_some_and(is_over)
+            && self.table.is_first_hop(i)
+            && is_over(self.table.last_arrival(i))
+        {
+            self.end_stream(i, paths);
         }
     }
 }

@@ -39,6 +39,12 @@ impl Fragments {
         }
     }
 
+    /// Forgets all datagrams.
+    pub(super) fn clear(&mut self) {
+        self.streams.clear();
+        self.queue.clear();
+    }
+
     /// The stream of a later fragment.
     pub(super) fn stream_of(&self, o: &Observation<'_>, identification: u32) -> Option<(Kind, Key)> {
         let &(kind, key, first) = self.streams.get(&(o.addresses, identification))?;

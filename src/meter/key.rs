@@ -53,6 +53,11 @@ impl Key {
         (self.addresses & 0xFFFF_FFFF) as u32
     }
 
+    /// The numbers of an interned key's addresses.
+    pub(super) const fn numbers(self) -> [u32; 2] {
+        [self.source(), self.destination()]
+    }
+
     const fn source_port(self) -> u16 {
         (self.ports_and_ssrc >> 48) as u16
     }
@@ -92,6 +97,8 @@ pub(super) fn flow_of(kind: Kind, key: Key, book: &AddressBook) -> FlowKey {
 /// Numbers for addresses that do not fit 32 bits, and for ends of TCP connections. Bounded.
 pub(super) struct AddressBook {
     addresses: Vec<(IpAddr, Transport)>,
+    /// Numbers that are nobody's any more.
+    free: Vec<u32>,
     index: HashTable<u32>,
     hasher: foldhash::fast::FixedState,
     bound: usize,
@@ -101,7 +108,7 @@ impl AddressBook {
     /// An empty book for at most `bound` addresses.
     pub(super) fn new(bound: usize, seed: u64) -> Self {
         let hasher = foldhash::fast::FixedState::with_seed(seed);
-        Self { addresses: Vec::new(), index: HashTable::new(), hasher, bound }
+        Self { addresses: Vec::new(), free: Vec::new(), index: HashTable::new(), hasher, bound }
     }
 
     fn number(&mut self, address: IpAddr, transport: Transport) -> Option<u32> {
@@ -111,15 +118,38 @@ impl AddressBook {
         if let Some(&i) = known {
             return Some(i);
         }
-        if self.addresses.len() >= self.bound {
-            return None;
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None if self.addresses.len() >= self.bound => return None,
+            None => u32::try_from(self.addresses.len()).ok()?,
+        };
+        match self.addresses.get_mut(number as usize) {
+            Some(slot) => *slot = entry,
+            None => self.addresses.push(entry),
         }
-        let number = u32::try_from(self.addresses.len()).ok()?;
-        self.addresses.push(entry);
         let (addresses, hasher) = (&self.addresses, &self.hasher);
         self.index
             .insert_unique(hash, number, |&i| addresses.get(i as usize).map_or(0, |e| hasher.hash_one(e)));
         Some(number)
+    }
+
+    /// Whether there is little room left.
+    pub(super) const fn is_nearly_full(&self) -> bool {
+        self.addresses.len() - self.free.len() >= self.bound / 8 * 7
+    }
+
+    /// Forgets every address that is not among these.
+    pub(super) fn keep_only(&mut self, used: impl Iterator<Item = u32>) {
+        let mut is_used = vec![false; self.addresses.len()];
+        for number in used {
+            if let Some(slot) = is_used.get_mut(number as usize) {
+                *slot = true;
+            }
+        }
+        let is_kept = |number: u32| is_used.get(number as usize).copied().unwrap_or(false);
+        self.index.retain(|number| is_kept(*number));
+        let all = 0..u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
+        self.free = all.filter(|&number| !is_kept(number)).collect();
     }
 
     fn address(&self, number: u32) -> (IpAddr, Transport) {
@@ -163,6 +193,23 @@ mod tests {
             assert_eq!(flow_of(kind, key, &book), o.flow());
             assert_eq!(key.ssrc(), Ssrc(7));
         }
+    }
+
+    #[test]
+    fn addresses_that_nobody_uses_make_room() {
+        let mut book = AddressBook::new(8, 1);
+        let o = |n| observation(Addresses::V6 { source: n, destination: n + 1000 }, Transport::Udp);
+        let keys: Vec<Key> = (0..4).map(|n| key_of(&o(n), Ssrc(7), &mut book).unwrap().1).collect();
+        assert!(book.is_nearly_full());
+        assert!(key_of(&o(50), Ssrc(7), &mut book).is_none());
+        book.keep_only(keys[1].numbers().into_iter());
+        assert!(!book.is_nearly_full());
+        for n in 50..53 {
+            let (kind, key) = key_of(&o(n), Ssrc(8), &mut book).unwrap();
+            assert_eq!(flow_of(kind, key, &book), o(n).flow());
+        }
+        assert!(key_of(&o(60), Ssrc(7), &mut book).is_none());
+        assert_eq!(key_of(&o(1), Ssrc(7), &mut book).unwrap().1, keys[1]);
     }
 
     #[test]

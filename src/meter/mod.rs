@@ -11,6 +11,7 @@ mod facts;
 mod fragments;
 mod hop;
 mod key;
+mod live;
 mod packed;
 mod payload;
 mod prefetch;
@@ -33,6 +34,7 @@ use facts::FactBook;
 use fragments::Fragments;
 use hop::{Digest, begin};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
+pub use live::Walk;
 pub use packed::{Head, Packed, Packer, Records, Source};
 use payload::Choice;
 pub use payload::PayloadMark;
@@ -71,6 +73,8 @@ pub struct Limits {
     pub has_other_points: bool,
     /// Trajectory samples a second that a long stream keeps; half of that at least.
     pub samples_per_second: u16,
+    /// Samples that a hop keeps at most, the newest ones; 0 keeps those of the whole stream, the more the longer it is.
+    pub newest_samples: usize,
     /// A stream ends after this many nanoseconds without a packet.
     pub stream_timeout_ns: i64,
     /// A STUN request is unanswered after this many nanoseconds.
@@ -88,6 +92,7 @@ impl Default for Limits {
             max_addresses: 1 << 20,
             has_other_points: true,
             samples_per_second: 2,
+            newest_samples: 0,
             stream_timeout_ns: 60_000_000_000,
             // RFC 8489, section 6.2.1: 39.5 s with the default RTO, Rc and Rm.
             stun_timeout_ns: 39_500_000_000,
@@ -130,6 +135,8 @@ pub struct Meter {
     batch: Vec<Pending>,
     ended: Vec<StreamRecord>,
     counters: MeterCounters,
+    /// Streams that began.
+    started: u64,
 }
 
 impl Meter {
@@ -161,6 +168,7 @@ impl Meter {
             batch: Vec::with_capacity(BATCH),
             ended: Vec::new(),
             counters: MeterCounters::default(),
+            started: 0,
         }
     }
 
@@ -255,11 +263,12 @@ impl Meter {
         self.most_streams = self.most_streams.max(streams);
         self.is_crowd = Sampling::is_crowd(self.most_streams);
         self.choice = Choice::of_point(self.most_streams, has_other_points);
-        if self.is_crowd && !has_other_points {
+        let sampling = if self.is_crowd && !has_other_points {
             Sampling::none(samples_per_second)
         } else {
             Sampling::of_hops(streams, has_other_points, samples_per_second)
-        }
+        };
+        sampling.with_newest(self.limits.newest_samples)
     }
 
     fn note_first_fragment(&mut self, o: &Observation<'_>, kind: Kind, key: Key) {
@@ -295,6 +304,7 @@ impl Meter {
             cold.fragments = Some(Box::new(fragments));
         }
         let stream = self.table.add_stream(hot, cold);
+        self.started += 1;
         for d in packets {
             self.count(stream, d, paths);
         }
@@ -430,13 +440,8 @@ impl Meter {
                 sink(record);
             }
         }
-        let mut counters = self.counters;
-        counters.candidates_evicted = self.candidates.evicted;
-        counters.orphan_fragments = self.fragments.orphans;
-        counters.paths_overflowed = paths.overflowed();
-        let (stun, transactions_evicted) = self.transactions.finish(latest);
-        counters.transactions_evicted = transactions_evicted;
-        (stun, counters)
+        let counters = self.counters(paths);
+        (self.transactions.finish(latest), counters)
     }
 }
 

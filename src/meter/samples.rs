@@ -45,6 +45,8 @@ pub(super) struct Most {
     pub(super) base: u16,
     /// And for each second: as many as this, at least half of it.
     pub(super) per_second: u16,
+    /// The newest that stay, at least, while older ones go; 0 keeps those of the whole stream.
+    pub(super) newest: u16,
 }
 
 impl Sampling {
@@ -54,7 +56,7 @@ impl Sampling {
 
     /// Of one of many streams at the only point: there is nothing to compare it with, until another hop turns up.
     pub(super) const fn none(per_second: u16) -> Self {
-        Self { level: NEVER, most: Most { base: Self::BASE_OF_MANY, per_second } }
+        Self { level: NEVER, most: Most { base: Self::BASE_OF_MANY, per_second, newest: 0 } }
     }
 
     /// Few streams may be sampled finely, many must be cheap: the memory for it stays the same. What passes other
@@ -65,7 +67,13 @@ impl Sampling {
             (false, true) => (0, 1024),
             (false, false) => (0, Self::BASE_OF_FEW),
         };
-        Self { level, most: Most { base, per_second } }
+        Self { level, most: Most { base, per_second, newest: 0 } }
+    }
+
+    /// Keeps the newest samples only, where so many are named.
+    pub(super) fn with_newest(mut self, newest: usize) -> Self {
+        self.most.newest = u16::try_from(newest).unwrap_or(u16::MAX);
+        self
     }
 
     /// Whether streams are many.
@@ -118,6 +126,11 @@ impl Samples {
             return level;
         }
         self.kept.push(sample);
+        let newest = usize::from(self.most.newest);
+        if newest > 0 && self.kept.len() >= 2 * newest {
+            self.kept.drain(..newest);
+            return level;
+        }
         if !is_full {
             return level;
         }
@@ -158,7 +171,7 @@ mod tests {
             (1024, 0, 5, 1500, 4096),
             (4, level_of_many(5), 5, 1500, 3010),
         ] {
-            let mut samples = Samples::new(Most { base, per_second });
+            let mut samples = Samples::new(Most { base, per_second, newest: 0 });
             for i in 0..50 * 600_u32 {
                 let sequence = 65_536 + i;
                 if is_chosen(Ssrc(7), super::super::sequence::on_the_wire(sequence), level) {
@@ -178,10 +191,31 @@ mod tests {
     }
 
     #[test]
+    fn where_the_newest_are_wanted_older_ones_go() {
+        let mut samples = Samples::new(Most { base: 1024, per_second: 2, newest: 50 });
+        for i in 0..1000_u32 {
+            let sample = Sample {
+                arrival: Timestamp(i64::from(i) * 20_000_000),
+                sequence: 65_536 + i,
+                timestamp: RtpTime(i),
+                part: 0,
+                traffic_class: TrafficClass(0),
+            };
+            assert_eq!(samples.keep(sample, Ssrc(7), 0), 0);
+            assert!(samples.kept.len() < 100);
+        }
+        let kept = samples.into_kept();
+        assert!(kept.len() >= 50);
+        assert!(kept.windows(2).all(|two| two[0].sequence + 1 == two[1].sequence));
+        assert_eq!(kept.last().map(|s| s.sequence), Some(65_536 + 999));
+    }
+
+    #[test]
     fn samples_are_bounded_whatever_numbers_come() {
         assert!(is_chosen(Ssrc(0), 0, LAST_LEVEL), "nothing mixed is nothing");
         for ssrc in [Ssrc(0), Ssrc(9)] {
-            let (mut samples, mut level) = (Samples::new(Most { base: 1024, per_second: u16::MAX }), 0);
+            let (mut samples, mut level) =
+                (Samples::new(Most { base: 1024, per_second: u16::MAX, newest: 0 }), 0);
             for i in 0..50_000 {
                 let sample = Sample {
                     arrival: Timestamp(i * i64::from(u32::MAX)),

@@ -34,6 +34,8 @@ const MIRROR_COPY_NS: i64 = 5_000_000;
 const CONSENT_NS: std::ops::RangeInclusive<i64> = 3_900_000_000..=6_100_000_000;
 /// At the end of a capture a request younger than this may still have been answered.
 const STILL_OPEN_NS: i64 = 500_000_000;
+/// A pair that was quiet for this many times as long as a transaction may take is forgotten, while a meter runs.
+const FORGET_AFTER: i64 = 10;
 /// Newest round trips of one record, for its percentile.
 const MOST_SAMPLES: usize = 512;
 
@@ -47,10 +49,13 @@ pub(super) struct Transactions {
     max_pairs: usize,
     timeout_ns: i64,
     evicted: u64,
+    requests: u64,
+    unanswered: u64,
     latest: Timestamp,
 }
 
 /// A record in the making.
+#[derive(Clone)]
 struct Pair {
     record: StunRecord,
     last_request: Option<Timestamp>,
@@ -70,6 +75,8 @@ impl Transactions {
             max_pairs: limits.max_stun_pairs.max(1),
             timeout_ns: limits.stun_timeout_ns,
             evicted: 0,
+            requests: 0,
+            unanswered: 0,
             latest: Timestamp(i64::MIN),
         }
     }
@@ -120,6 +127,7 @@ impl Transactions {
         let Some(record) = self.pair(point, o, key.client, key.server, message.kind()) else { return };
         let Some(pair) = self.records.get_mut(record) else { return };
         pair.record.requests += 1;
+        self.requests += 1;
         add(&mut pair.record.dscp_requests, dscp, 1);
         if let Some(modality) = message.ms_service_quality() {
             pair.record.facts.modality = Some(modality.stream_type);
@@ -248,6 +256,7 @@ impl Transactions {
             && let Some(pair) = self.records.get_mut(open.record)
         {
             pair.record.unanswered += 1;
+            self.unanswered += 1;
         }
     }
 
@@ -261,15 +270,68 @@ impl Transactions {
         }
     }
 
-    /// Closes what is open and gives all records, with the number of transactions that were evicted.
-    pub(super) fn finish(mut self, latest_media: Option<Timestamp>) -> (Vec<StunRecord>, u64) {
+    /// Closes what is open and gives all records.
+    pub(super) fn finish(mut self, latest_media: Option<Timestamp>) -> Vec<StunRecord> {
         let end = self.latest.max(latest_media.unwrap_or(self.latest));
         while let Some((_, key)) = self.queue.pop_front() {
             if self.open.get(&key).is_some_and(|open| end.nanos_since(open.last_sent) >= STILL_OPEN_NS) {
                 self.close(&key);
             }
         }
-        (self.records.into_iter().map(Pair::into_record).collect(), self.evicted)
+        self.records.into_iter().map(Pair::into_record).collect()
+    }
+
+    /// Time goes on, though no message may have come.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        self.latest = self.latest.max(now);
+        self.expire(now);
+    }
+
+    /// Records of the pairs that were heard since a moment. Pairs that were quiet for so long that their transactions
+    /// are over give their place to others.
+    pub(super) fn since(&mut self, since: Timestamp) -> Vec<StunRecord> {
+        let recent = self.records.iter().filter(|pair| pair.record.last >= since);
+        let records = recent.cloned().map(Pair::into_record).collect();
+        let forget = Timestamp(self.latest.0.saturating_sub(self.timeout_ns.saturating_mul(FORGET_AFTER)));
+        if self.records.iter().any(|pair| pair.record.last < forget) {
+            self.forget_before(forget);
+        }
+        records
+    }
+
+    fn forget_before(&mut self, moment: Timestamp) {
+        let mut places = vec![None; self.records.len()];
+        let mut kept = 0;
+        for (place, pair) in places.iter_mut().zip(&self.records) {
+            if pair.record.last >= moment {
+                *place = Some(kept);
+                kept += 1;
+            }
+        }
+        let place_of = |record: usize| places.get(record).copied().flatten();
+        self.records.retain(|pair| pair.record.last >= moment);
+        self.by_pair.retain(|_, record| {
+            place_of(*record).is_some_and(|place| {
+                *record = place;
+                true
+            })
+        });
+        self.open.retain(|_, open| {
+            place_of(open.record).is_some_and(|place| {
+                open.record = place;
+                true
+            })
+        });
+    }
+
+    /// Requests so far, and those that were not answered in time.
+    pub(super) const fn totals(&self) -> (u64, u64) {
+        (self.requests, self.unanswered)
+    }
+
+    /// Transactions and pairs that found no room.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
     }
 }
 

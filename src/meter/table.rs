@@ -166,6 +166,17 @@ impl Table {
         hops
     }
 
+    /// Keys of all streams that are not IPv4 over UDP.
+    pub(super) fn interned_keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.interned.iter().filter_map(|slot| Some(self.hots.get(slot.first as usize)?.key))
+    }
+
+    /// Copies of a stream's hops, in order of appearance.
+    pub(super) fn copy_stream(&self, first: u32) -> Vec<(Hot, Cold)> {
+        let hop = |i: u32| Some((self.hots.get(i as usize)?.clone(), self.colds.get(i)?.clone()));
+        self.chain(first).filter_map(hop).collect()
+    }
+
     /// Places for hops, whether they are taken or free.
     pub(super) const fn places(&self) -> usize {
         self.hots.len()

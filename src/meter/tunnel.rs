@@ -60,6 +60,7 @@ const MAX_STRAYS: usize = 4;
 type Key = (u16, IpAddr, IpAddr, u16);
 
 /// Follows the sequence numbers of all mirror tunnels of one observer.
+#[derive(Clone)]
 pub struct Tunnels {
     followed: Vec<Tunnel>,
     index: HashTable<u16>,
@@ -68,6 +69,7 @@ pub struct Tunnels {
     unfollowed: u64,
 }
 
+#[derive(Clone)]
 struct Tunnel {
     key: Key,
     tracks: SmallVec<[Track; 1]>,

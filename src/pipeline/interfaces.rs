@@ -34,6 +34,11 @@ impl Interfaces {
         }
     }
 
+    /// Takes in an interface that is listened on.
+    pub(super) fn add(&mut self, name: &str) -> u16 {
+        self.number(Identity::Named(name.to_owned()))
+    }
+
     fn number(&mut self, identity: Identity) -> u16 {
         if let Some(&known) = self.numbers.get(&identity) {
             return known;

@@ -1,5 +1,7 @@
 //! The meters of an observer: one for each of its points.
 
+use std::sync::Arc;
+
 use super::points::Points;
 use super::{MAX_LOCAL_POINTS, local_point};
 use crate::decode::{Decoder, Undecoded};
@@ -8,24 +10,30 @@ use crate::policy::{Policy, static_clock_rate};
 use crate::terms::{ClockRate, Frame};
 
 /// One meter for each point that heard something.
-pub(super) struct Meters<'a> {
+pub(super) struct Meters {
     pub(super) points: Points,
     pub(super) all: Vec<Meter>,
     observer: usize,
     has_other_points: bool,
-    policy: &'a Policy,
+    policy: Arc<Policy>,
+    newest_samples: usize,
     seed: u64,
 }
 
-impl<'a> Meters<'a> {
+impl Meters {
     pub(super) fn new(
         points: Points,
         (observer, has_other_observers): (usize, bool),
-        policy: &'a Policy,
+        policy: Arc<Policy>,
         seed: u64,
     ) -> Self {
         let has_other_points = has_other_observers || points.are_several();
-        Self { points, all: Vec::new(), observer, has_other_points, policy, seed }
+        Self { points, all: Vec::new(), observer, has_other_points, policy, newest_samples: 0, seed }
+    }
+
+    /// Keeps so many of the newest samples of each hop, however long streams are.
+    pub(super) fn with_newest_samples(self, newest_samples: usize) -> Self {
+        Self { newest_samples, ..self }
     }
 
     /// Decodes a frame and counts what it carries. Per frame.
@@ -63,8 +71,9 @@ impl<'a> Meters<'a> {
     fn grow(&mut self, wanted: usize) {
         while self.all.len() <= wanted {
             let point = local_point(self.observer, self.all.len());
-            let limits = limits(self.policy, self.has_other_points);
-            let policy = self.policy;
+            let limits = limits(&self.policy, self.has_other_points);
+            let limits = Limits { newest_samples: self.newest_samples, ..limits };
+            let policy = &self.policy;
             self.all.push(Meter::new(point, limits, |pt| clock_rate(policy, pt), self.seed));
         }
     }

@@ -3,10 +3,13 @@
 //! Packets never cross threads; records do, over one bounded channel. However many threads run, records are put
 //! into one order before anything is decided, so the outcome is the same.
 
+mod gather;
 mod interfaces;
+pub mod live;
 mod meters;
 mod observer;
 mod points;
+mod scan;
 mod session;
 
 use std::path::PathBuf;
@@ -15,14 +18,15 @@ use std::sync::atomic::AtomicU64;
 
 use crossbeam_channel::{Receiver, bounded};
 
+use gather::{Done, gather};
 use points::Points;
+pub use scan::{Heard, scan};
 
 use crate::capture::{CaptureFile, OpenError};
-use crate::decode::Path;
-use crate::meter::{CaptureRecord, MeterCounters, Packed, Records, Source, StunRecord, TapGap};
+use crate::meter::{Packed, Records};
 use crate::policy::Policy;
 use crate::terms::PointId;
-use crate::verify::{Material, Outcome, judge};
+use crate::verify::{Outcome, judge};
 
 /// What a replay is to read, and how.
 #[derive(Debug, Clone)]
@@ -74,23 +78,6 @@ enum Message {
     Streams(usize, Packed),
     /// The last message of an observer.
     Done(Box<Done>),
-}
-
-/// What an observer says when it has read all its files.
-struct Done {
-    /// The observer's place in the list of points.
-    observer: usize,
-    /// Names of its points: one, or one for each interface or session.
-    points: Vec<String>,
-    /// Names of the interfaces that each point's hops number.
-    interfaces: Vec<Option<String>>,
-    captures: Vec<CaptureRecord>,
-    /// The paths that its records name by number.
-    paths: Vec<Arc<Path>>,
-    /// Times in which its points missed frames.
-    gaps: Vec<TapGap>,
-    stun: Vec<StunRecord>,
-    counters: MeterCounters,
 }
 
 /// Points of one observer are numbered by it alone; the judge numbers them all.
@@ -171,43 +158,11 @@ fn collect(inbox: &Receiver<Message>, policy: &Arc<Policy>) -> Outcome {
     for message in inbox {
         match message {
             Message::Streams(observer, packed) => records.add(observer, &packed),
-            Message::Done(one) => done.push(one),
+            Message::Done(one) => done.push(*one),
         }
     }
     done.sort_by_key(|d| d.observer);
-    let mut material = Material::default();
-    let mut numbers = vec![PointId(0); done.len() * MAX_LOCAL_POINTS];
-    for one in &done {
-        for (i, name) in one.points.iter().enumerate() {
-            let known = material.points.iter().position(|p| p == name);
-            let number = known.unwrap_or_else(|| {
-                material.points.push(name.clone());
-                material.interfaces.push(one.interfaces.clone());
-                material.points.len() - 1
-            });
-            if let Some(slot) = numbers.get_mut(one.observer * MAX_LOCAL_POINTS + i) {
-                *slot = PointId(u16::try_from(number).unwrap_or(u16::MAX));
-            }
-        }
-    }
-    let number_of = |local: PointId| numbers.get(usize::from(local.0)).copied().unwrap_or(local);
-    let mut sources = Vec::with_capacity(done.len());
-    for one in done {
-        let own = |i| local_point(one.observer, i);
-        let points = (0..one.points.len()).map(|i| (own(i), number_of(own(i)))).collect();
-        sources.push(Source { paths: one.paths, points });
-        material.captures.extend(one.captures.into_iter().map(|c| CaptureRecord {
-            point: number_of(c.point),
-            other_points: c.other_points.into_iter().map(number_of).collect(),
-            ..c
-        }));
-        material.gaps.extend(one.gaps.into_iter().map(|g| TapGap { point: number_of(g.point), ..g }));
-        material.stun.extend(one.stun.into_iter().map(|s| StunRecord { point: number_of(s.point), ..s }));
-        material.counters.add(&one.counters);
-    }
-    records.close(sources);
-    material.records = records;
-    judge(material, policy)
+    judge(gather(done, records), policy)
 }
 
 /// A seed that nobody outside can know, from the standard library's source of randomness.

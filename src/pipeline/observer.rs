@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::Sender;
 
+use super::gather::Done;
 use super::interfaces::Interfaces;
 use super::meters::Meters;
 use super::points::Points;
-use super::{BATCH, Done, Message, Progress, local_point};
+use super::{BATCH, Message, Progress, local_point};
 use crate::capture::{CaptureFile, DropGap};
 use crate::decode::{Decoder, Options, Path, Undecoded};
 use crate::meter::{
@@ -49,10 +50,11 @@ const CHORE_INTERVAL: u64 = 1 << 14;
 
 impl Observer {
     /// Reads everything and sends what came of it.
-    pub(super) fn run(self, policy: &Policy, progress: &Progress, records: &Sender<Message>) {
+    pub(super) fn run(self, policy: &Arc<Policy>, progress: &Progress, records: &Sender<Message>) {
         let mut decoder = Decoder::new(self.seed, Options::default());
         let mut interfaces = Interfaces::default();
-        let mut meters = Meters::new(self.points, (self.number, self.has_other_observers), policy, self.seed);
+        let mut meters =
+            Meters::new(self.points, (self.number, self.has_other_observers), Arc::clone(policy), self.seed);
         let mut tunnels = Tunnels::new(self.seed);
         // Which of two frames of one instant comes first must not depend on the order in which files were named.
         let mut files: Vec<_> = self.files.into_iter().enumerate().collect();
@@ -109,8 +111,9 @@ impl Observer {
             interfaces: interfaces.names(),
             captures: Vec::new(),
             paths: Vec::new(),
-            gaps: gaps(&tunnels, &points, self.number),
+            gaps: tunnel_gaps(&tunnels, &points, self.number),
             stun: Vec::new(),
+            silent: Vec::new(),
             counters: MeterCounters::default(),
         };
         for meter in meters.all {
@@ -133,7 +136,7 @@ impl Observer {
 }
 
 /// When mirror tunnels lost frames, at every point that they are.
-fn gaps(tunnels: &[TunnelRecord], points: &Points, observer: usize) -> Vec<TapGap> {
+pub(super) fn tunnel_gaps(tunnels: &[TunnelRecord], points: &Points, observer: usize) -> Vec<TapGap> {
     let mut gaps = Vec::new();
     for tunnel in tunnels.iter().filter(|tunnel| !tunnel.gaps.is_empty()) {
         for point in points.of_tunnel(tunnel.group, tunnel.source, tunnel.session) {
@@ -207,7 +210,7 @@ impl Reading {
         &mut self,
         decoder: &mut Decoder,
         interfaces: &mut Interfaces,
-        meters: &mut Meters<'_>,
+        meters: &mut Meters,
         tunnels: &mut Tunnels,
     ) -> bool {
         if self.may_add_interfaces
@@ -219,13 +222,16 @@ impl Reading {
         let Some(frame) = self.file.next_frame() else { return false };
         let interface = self.interfaces.get(usize::from(frame.interface)).copied().unwrap_or(frame.interface);
         let frame = Frame { interface, ..frame };
+        let timestamp = frame.timestamp;
         if let Err(reason) = meters.take(&frame, decoder) {
             self.undecoded[reason as usize] += 1;
         }
         // Also of what was mirrored and is no media.
-        if let Some(mirrored) = decoder.take_mirrored() {
+        if let Some(mirrored) = decoder.take_mirrored()
+            && !self.file.is_excerpt()
+        {
             let place = u16::try_from(self.place).unwrap_or(u16::MAX);
-            tunnels.note((meters.points.group(interface), place), &mirrored, frame.timestamp);
+            tunnels.note((meters.points.group(interface), place), &mirrored, timestamp);
         }
         true
     }
@@ -314,7 +320,7 @@ mod tests {
                 frames: Some(3),
                 evidence: TapEvidence::TunnelSequence,
             };
-            assert_eq!(gaps(std::slice::from_ref(&tunnel), &points, 3), [expected], "{by:?}");
+            assert_eq!(tunnel_gaps(std::slice::from_ref(&tunnel), &points, 3), [expected], "{by:?}");
         }
     }
 }

@@ -429,6 +429,7 @@ pub(super) fn outcome() -> Outcome {
         ],
         joins: Vec::new(),
         stun: stun(),
+        silent: Vec::new(),
         findings: findings(),
         counters: MeterCounters {
             unconfirmed_rtp_packets: 9,
@@ -516,6 +517,7 @@ pub(super) fn joined() -> Outcome {
         captures: vec![capture("access.pcapng")],
         span: span(&[there.clone(), back.clone()]),
         streams: vec![there, back].into(),
+        silent: Vec::new(),
         findings: vec![Finding { stream: Some(0), call: Some(0), place: Place::Between(1, 2), ..finding() }],
         ..Outcome::default()
     }

@@ -17,7 +17,7 @@ mod example;
 use std::ffi::OsStr;
 
 pub use anonymize::{Anonymizer, KeyError};
-pub use json::write_json;
+pub use json::{OneStream, OneStun, StreamNames, write_json};
 pub use text::write_text;
 
 /// How a report is written.

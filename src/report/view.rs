@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use super::Options;
+use super::json::StreamNames;
 use crate::decode::{Layer, Path};
 use crate::policy::Evidence;
 use crate::terms::PointId;
@@ -14,11 +15,13 @@ use crate::verify::Outcome;
 pub(super) struct View<'a> {
     pub(super) outcome: &'a Outcome,
     pub(super) options: &'a Options,
+    /// Names of streams other than their numbers.
+    pub(super) names: Option<&'a dyn StreamNames>,
 }
 
 impl<'a> View<'a> {
     pub(super) const fn new(outcome: &'a Outcome, options: &'a Options) -> Self {
-        Self { outcome, options }
+        Self { outcome, options, names: None }
     }
 
     pub(super) fn address(&self, address: SocketAddr) -> SocketAddr {
@@ -56,6 +59,12 @@ impl<'a> View<'a> {
             Some(name) => self.text(name),
             None => Cow::Owned(format!("point {}", point.0)),
         }
+    }
+
+    /// The identifier of a stream.
+    pub(super) fn stream(&self, number: u32) -> Cow<'a, str> {
+        let name = self.names.and_then(|names| names.name(number));
+        Cow::Owned(name.unwrap_or_else(|| StreamId(number).to_string()))
     }
 
     /// Name of a service class.

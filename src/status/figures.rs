@@ -107,6 +107,36 @@ pub struct PointFigures {
     pub stun_round_trip: Distribution,
 }
 
+impl PointFigures {
+    /// Adds what another observer of the same point heard.
+    pub fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.octets += other.octets;
+        for (sums, more) in [
+            (&mut self.dropped, &other.dropped),
+            (&mut self.filtered, &other.filtered),
+            (&mut self.undecoded, &other.undecoded),
+        ] {
+            for &(reason, n) in more {
+                match sums.iter_mut().find(|(known, _)| *known == reason) {
+                    Some((_, sum)) => *sum += n,
+                    None => sums.push((reason, n)),
+                }
+            }
+        }
+        self.freezes = self.freezes.zip(other.freezes).map(|(a, b)| a + b).or(self.freezes).or(other.freezes);
+        self.snapped += other.snapped;
+        self.is_up &= other.is_up;
+        self.time_source = self.time_source.or(other.time_source);
+        let last = [self.last_packet_seconds, other.last_packet_seconds];
+        self.last_packet_seconds = last.into_iter().flatten().reduce(f64::max);
+        self.streams_started += other.streams_started;
+        self.streams_evicted += other.streams_evicted;
+        self.stun_requests += other.stun_requests;
+        self.stun_unanswered += other.stun_unanswered;
+    }
+}
+
 /// What was counted of RTP at one hop.
 #[derive(Debug, Clone, Default)]
 pub struct HopFigures {

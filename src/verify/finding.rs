@@ -117,6 +117,8 @@ kinds! {
     MirrorLoss = "mirror-loss",
     /// The mirror delivers packets more than once.
     MirrorDuplicates = "mirror-duplicates",
+    /// The mirror delivers nothing at all.
+    DeadMirror = "dead-mirror",
     /// The mirror delivers one direction only.
     OneWayMirror = "one-way-mirror",
     /// A tap missed frames, or may have.

@@ -7,6 +7,7 @@ mod asymmetric;
 mod changed;
 mod clock;
 mod context;
+mod dead_mirror;
 mod finding;
 mod jitter;
 mod join;
@@ -73,8 +74,21 @@ pub struct Material {
     pub records: Records,
     /// STUN of all points, in any order.
     pub stun: Vec<StunRecord>,
+    /// Points that ought to hear something, and have not for too long.
+    pub silent: Vec<SilentPoint>,
     /// Added up over all observers.
     pub counters: MeterCounters,
+}
+
+/// A point that heard nothing at all for longer than it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SilentPoint {
+    /// Which one.
+    pub point: PointId,
+    /// The last frame, or when listening began.
+    pub since: Timestamp,
+    /// Now.
+    pub until: Timestamp,
 }
 
 /// A condition on one stream: adds what it finds.
@@ -98,8 +112,14 @@ const STREAM_CONDITIONS: &[StreamCondition] = &[
 ];
 
 /// The conditions on everything that was heard.
-const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] =
-    &[asymmetric::check, udp_blocked::check, tap_gap::check, one_way_mirror::check, mirror::check_points];
+const CONDITIONS: &[fn(&Context<'_>, &mut Vec<Finding>)] = &[
+    asymmetric::check,
+    udp_blocked::check,
+    tap_gap::check,
+    one_way_mirror::check,
+    mirror::check_points,
+    dead_mirror::check,
+];
 
 /// Which findings on single streams are said of their point instead.
 const OVERRULES: &[fn(&Context<'_>, &Finding) -> bool] = &[one_way::is_overruled, mirror::is_overruled];
@@ -111,8 +131,18 @@ const AHEAD: u32 = 4;
 ///
 /// Streams stay packed: each is taken out to be joined, once more to be judged, and then when a report asks for it.
 #[must_use]
-pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
-    let Material { points, interfaces, captures, mut gaps, records, counters, .. } = material;
+pub fn judge(material: Material, policy: &Arc<Policy>) -> Outcome {
+    judge_and_show(material, policy, |_, _| ())
+}
+
+/// The same, and shows each stream once, by number, when it is judged.
+#[must_use]
+pub fn judge_and_show(
+    mut material: Material,
+    policy: &Arc<Policy>,
+    mut show: impl FnMut(u32, &JudgedStream),
+) -> Outcome {
+    let Material { points, interfaces, captures, mut gaps, records, counters, silent, .. } = material;
     let mut heard = Heard::default();
     let (joined, joins) = join::join(&records, &points, policy, |hops| heard.add(hops));
     let clocks = heard.clocks(|a, b| named_clock(&points, policy, a, b));
@@ -154,10 +184,11 @@ pub fn judge(mut material: Material, policy: &Arc<Policy>) -> Outcome {
         span: None,
         joins,
         stun: material.stun,
+        silent,
         findings: Vec::new(),
         counters,
     };
-    let (notes, mirrors, mut findings) = judge_streams(&mut outcome, policy, &taps);
+    let (notes, mirrors, mut findings) = judge_streams(&mut outcome, policy, &taps, &mut show);
     outcome.streams.set_notes(notes);
     let context = Context { policy, outcome: &outcome, taps: &taps, mirrors: &mirrors };
     findings.retain(|finding| !OVERRULES.iter().any(|is_overruled| is_overruled(&context, finding)));
@@ -178,7 +209,12 @@ struct Mirrors {
 }
 
 /// Looks at each stream once.
-fn judge_streams(outcome: &mut Outcome, policy: &Policy, taps: &Taps) -> (Vec<Note>, Mirrors, Vec<Finding>) {
+fn judge_streams(
+    outcome: &mut Outcome,
+    policy: &Policy,
+    taps: &Taps,
+    show: &mut dyn FnMut(u32, &JudgedStream),
+) -> (Vec<Note>, Mirrors, Vec<Finding>) {
     let (mut findings, mut notes) = (Vec::new(), Vec::with_capacity(outcome.streams.len()));
     let (mut directions, mut doubled) = (Directions::default(), Doubled::default());
     for stun in &outcome.stun {
@@ -192,6 +228,7 @@ fn judge_streams(outcome: &mut Outcome, policy: &Policy, taps: &Taps) -> (Vec<No
         let (first, last) = (stream.record.first, stream.record.last);
         span = Some(span.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
         notes.push(Note::of(&stream));
+        show(number, &stream);
         let points_of = |number| outcome.streams.points(number);
         directions.add(&stream, points_of, policy);
         doubled.add(&stream, policy.thresholds.marking_min_packets);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::SilentPoint;
 use super::finding::Finding;
 use super::join::Unjoined;
 use super::join::segments::Segment;
@@ -34,6 +35,8 @@ pub struct Outcome {
     pub joins: Vec<Unjoined>,
     /// By first message.
     pub stun: Vec<StunRecord>,
+    /// Points that heard nothing at all for longer than they should: known while a capture runs.
+    pub silent: Vec<SilentPoint>,
     /// Most severe first.
     pub findings: Vec<Finding>,
     /// What the meters of all points dropped or refused, added up.

@@ -115,8 +115,10 @@ impl fmt::Display for WorstMarking {
 const _: () = assert!(size_of::<Note>() == 24);
 
 impl Note {
+    /// What is remembered of a stream.
+    #[must_use]
     #[allow(clippy::cast_possible_truncation, reason = "to compare streams by")]
-    pub(super) fn of(stream: &JudgedStream) -> Self {
+    pub fn of(stream: &JudgedStream) -> Self {
         Self {
             packets: u32::try_from(stream.packets()).unwrap_or(u32::MAX),
             loss_ratio: stream.loss_ratio().unwrap_or(0.0) as f32,
@@ -176,8 +178,9 @@ impl Streams {
         }
     }
 
-    /// The points at which a stream was heard.
-    pub(super) fn points(&self, number: u32) -> SmallVec<[PointId; 4]> {
+    /// The points at which a stream was heard, in the order of travel; one stands there for each hop.
+    #[must_use]
+    pub fn points(&self, number: u32) -> SmallVec<[PointId; 4]> {
         match &self.0 {
             Kept::Whole(streams) => {
                 let hops = streams.get(number as usize).into_iter().flat_map(|s| &s.record.hops);

@@ -16,12 +16,14 @@
     reason = "fields are filled by their low bits"
 )]
 
+pub(crate) mod cable;
 pub(crate) mod capture;
 pub(crate) mod media;
 pub(crate) mod packet;
 pub(crate) mod random;
 pub(crate) mod rich;
 pub(crate) mod run;
+pub(crate) mod served;
 pub(crate) mod synth;
 pub(crate) mod traffic;
 pub(crate) mod tunnel;

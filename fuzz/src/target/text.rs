@@ -3,14 +3,17 @@
 use hopmark::config;
 use hopmark::report::Anonymizer;
 
-/// A file that loads reads back as the same policy once it is printed; one that does not says why.
+/// A file that loads reads back as the same once it is printed; one that does not says why.
 pub fn config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match config::load_str("fuzz.toml", &text, None) {
         Ok(loaded) => {
-            let printed = config::to_toml(&loaded.policy);
+            let printed = config::to_toml(&loaded.policy, &loaded.appliance);
             match config::load_str("printed.toml", &printed, None) {
-                Ok(again) => assert!(again.policy == loaded.policy, "reads back otherwise:\n{printed}"),
+                Ok(again) => {
+                    assert!(again.policy == loaded.policy, "reads back otherwise:\n{printed}");
+                    assert!(again.appliance == loaded.appliance, "reads back otherwise:\n{printed}");
+                }
                 Err(error) => panic!("does not read back: {error}\n{printed}"),
             }
         }

@@ -16,6 +16,7 @@ use super::link;
 use super::record::{LONGEST_RECORD, Record, Stop, size};
 use super::summary::Interface;
 use super::window::Window;
+use super::writer::is_excerpt_application;
 use crate::terms::Timestamp;
 
 /// Reads the blocks of one pcapng file.
@@ -27,6 +28,8 @@ pub(super) struct Pcapng {
     last_time: Timestamp,
     /// Before which octet drops were counted: a block may be looked at twice.
     drops_counted_before: u64,
+    /// Whether the section at hand has frames of a few streams only.
+    is_excerpt: bool,
 }
 
 /// Block types (section 10.1). That of a section header reads the same in both byte orders.
@@ -50,6 +53,7 @@ const PACKET_HEADER: usize = 28;
 /// From the start of a simple packet block to its frame.
 const SIMPLE_PACKET_HEADER: usize = 12;
 const EPB_DROPCOUNT: u16 = 4;
+const SHB_USERAPPL: u16 = 4;
 /// In a packet block: the number of dropped frames is not known.
 const UNKNOWN_DROPS: u16 = u16::MAX;
 
@@ -73,11 +77,17 @@ impl Pcapng {
             interfaces: Interfaces::new(),
             last_time: Timestamp(0),
             drops_counted_before: 0,
+            is_excerpt: false,
         })
     }
 
     pub(super) fn interfaces(&self) -> &[Interface] {
         self.interfaces.all()
+    }
+
+    /// Whether the section at hand was written by this program, of a few streams only.
+    pub(super) const fn is_excerpt(&self) -> bool {
+        self.is_excerpt
     }
 
     pub(super) fn gaps(&self) -> &[DropGap] {
@@ -183,7 +193,13 @@ impl Pcapng {
             return Err(window.flaw(format!("a section of pcapng version {major}.{minor}")));
         }
         self.is_swapped = section.is_swapped;
-        let whole = self.block(window, section.length)?.len();
+        let is_swapped = self.is_swapped;
+        let block = self.block(window, section.length)?;
+        let whole = block.len();
+        let options = without_trailer(block.get(SECTION_HEADER_LENGTH - TRAILER..).unwrap_or_default());
+        let is_excerpt = Options::new(options, is_swapped)
+            .any(|(code, value)| code == SHB_USERAPPL && is_excerpt_application(value));
+        self.is_excerpt = is_excerpt;
         self.interfaces.begin_section();
         window.pass(whole);
         Ok(())

@@ -22,6 +22,14 @@ const WRONG: &[(&str, &[&str])] = &[
     ("burst", &[
         "2:17: thresholds.burst_packets: runs of 4 packets are not counted by themselves; write where a group begins: 1, 2, 3, 5, 10 or 20",
     ]),
+    ("capture", &[
+        "2:10: capture.blocks: 1 is not from 2 to 65536; write a number within these bounds",
+        "3:16: capture.block_octets: 1000000 is not a power of two; write 1048576 or 524288",
+        "4:10: capture.retire: 2s is not from 1ms to 1s; write a length within these bounds",
+    ]),
+    ("capture-size", &[
+        "2:10: capture.blocks: 65536 blocks of 1048576 octets are too much; keep a ring below 4 GiB",
+    ]),
     ("class-name", &[
         r#"1:8: class.screen sharing: "screen sharing" is no name of a class; use 1 to 64 letters, digits, hyphens and underscores"#,
     ]),
@@ -44,11 +52,19 @@ const WRONG: &[(&str, &[&str])] = &[
     ("duplicate-key", &[
         "2:1: not TOML: duplicate key; mend the line; texts stand in quotes, lists in brackets (https://toml.io)",
     ]),
+    ("evidence", &[
+        r#"1:1: evidence: directory is missing; add directory = "/var/lib/hopmark/evidence""#,
+        r#"2:12: evidence.severity: "errors" is not a severity; write "error", "warning" or "info""#,
+        "3:21: evidence.octets_per_packet: 20 is not from 64 to 65535; write a number within these bounds",
+    ]),
     ("expectation-direction", &[
         "3:12: point[1].expect.inbound: unknown key; keys here are forward, reverse",
     ]),
     ("expectation", &[
         r#"3:22: point[1].expect.reverse: "zero" is not an expectation; write "class", "class-or-unmarked", "unmarked" or "any""#,
+    ]),
+    ("file-twice", &[
+        r#"7:8: point[2].file: standard input is point "access" already; add mirror to tell which session of it this point is"#,
     ]),
     ("hint-without-clock", &[
         "2:10: payload_type[1].number: a hint without clock_rate; add clock_rate: a hint is believed only where the clock rate agrees",
@@ -62,11 +78,48 @@ const WRONG: &[(&str, &[&str])] = &[
     ("inherit", &[
         r#"1:23: inherit[2]: "class" is not a part of a profile; write any of "classes", "rules", "payload_types", "thresholds""#,
     ]),
+    ("interface", &[
+        r#"3:13: point[1].interface: "the first port" is not the name of an interface; write one as "eth1": up to 15 characters without space, slash and colon"#,
+        r#"7:13: point[2].interface: "any" is no single interface, and a ring needs one; add backend = "pcap""#,
+        r#"11:13: point[3].interface: "edge-outside-two" is not the name of an interface; write one as "eth1": up to 15 characters without space, slash and colon"#,
+    ]),
+    ("interface-capture", &[
+        r#"7:13: point[2].interface: the session is looked for in "branch", but interface eth1 is "tap"; keep either, or write capture = "tap""#,
+    ]),
+    ("interface-filter", &[
+        "5:17: point[1].exclude_ports: without the kernel's filter every frame is taken whole; take exclude_ports out, or filter = false",
+        r#"11:9: point[2].rings: libpcap has no rings to share; take rings out, or backend = "pcap""#,
+    ]),
+    ("interface-key", &[
+        r#"3:1: point[1].interfaces: unknown key; did you mean "interface"?"#,
+    ]),
+    ("interface-shared", &[
+        r#"8:13: point[2].interface: interface eth1 is point "access" already; add mirror to tell which session of it this point is"#,
+        r#"13:9: point[3].rings: interface eth1 is opened once, for point "access"; give rings there"#,
+    ]),
+    ("interface-values", &[
+        r#"4:11: point[1].backend: "rings" is not a backend; write "ring" or "pcap""#,
+        "5:9: point[1].rings: 17 is not from 1 to 16; write a number within these bounds",
+        "6:15: point[1].promiscuous: 1 is not true or false; write true or false",
+        r#"7:22: point[1].exclude_ports[2]: "99999" is not a port or a range of ports; write ports as "50000-50019", 3479 or { start = 50000, count = 20 }"#,
+        r#"8:16: point[1].silent_after: "later" is not a length of time, or never; write "never", a number of seconds, or a text such as "60s" or "2m", up to a day"#,
+    ]),
     ("length-zero", &[
         r#"2:18: limits.stream_timeout: 0 is not a length of time; write a number of seconds above 0 and up to a day, or a text such as "30ms", "5s" or "2m""#,
     ]),
     ("length", &[
         r#"2:10: thresholds.jitter: "30 millis" is not a length of time; write a number of seconds above 0 and up to a day, or a text such as "30ms", "5s" or "2m""#,
+    ]),
+    ("listen", &[
+        r#"2:11: listen.address: "localhost:9847" is not an address with a port; write one as "127.0.0.1:9847" or "[::1]:9847""#,
+        r#"3:14: listen.web_config: "" is not a path; write the path of a file or folder in quotes"#,
+        "4:19: listen.max_connections: 0 is not from 1 to 4096; write a number within these bounds",
+        "5:19: listen.request_timeout: 1ms is not from 100ms to 300s; write a length within these bounds",
+        r#"6:1: listen.max_serie: unknown key; did you mean "max_series"?"#,
+    ]),
+    ("log", &[
+        r#"2:10: log.format: "yaml" is not a form of log lines; write "text" or "json""#,
+        r#"3:9: log.level: "warning" is not a level; write "error", "warn", "info", "debug" or "trace""#,
     ]),
     ("media-twice", &[
         r#"6:9: class.voice.media: media "audio" is class audio already; give each kind of media to one class; the other has media = "none""#,
@@ -138,6 +191,9 @@ const WRONG: &[(&str, &[&str])] = &[
     ("payload-type", &[
         "2:10: payload_type[1].number: 128 is not a payload type; write a number from 0 to 127",
     ]),
+    ("point-label", &[
+        "2:8: point[1].name: the name of a point is a label of metrics; use 1 to 64 characters, none of them a control character",
+    ]),
     ("point-twice", &[
         r#"5:8: point[2].name: point "edge" is there already; describe each point once"#,
     ]),
@@ -180,10 +236,21 @@ const WRONG: &[(&str, &[&str])] = &[
     ("rule-without-ports", &[
         "1:1: rule[1]: client_ports or service_ports is missing; give one of them; a class that needs both has two rules",
     ]),
+    ("run", &[
+        r#"2:8: run.user: "hop mark" is not a user; write the name of a user of this system in quotes"#,
+        "3:12: run.interval: 120s is not from 100ms to 60s; write a length within these bounds",
+    ]),
     ("several", &[
         r#"1:1: profil: unknown key; did you mean "profile"?"#,
         r#"4:8: class.audio.dscp: 99 is not a DSCP; write a number from 0 to 63, or a name such as "EF", "AF41" or "CS5""#,
         r#"7:10: thresholds.jitter: true is not a length of time; write a number of seconds above 0 and up to a day, or a text such as "30ms", "5s" or "2m""#,
+    ]),
+    ("source-settings", &[
+        r#"3:9: point[1].rings: the point names no interface; take rings out, or add interface = "eth1""#,
+        "8:15: point[2].promiscuous: a file is not heard as an interface is; take promiscuous out",
+    ]),
+    ("source-twice", &[
+        "4:8: point[1].file: a point has one source, and interface is given as well; keep one",
     ]),
     ("syntax", &[
         "1:11: not TOML: invalid boolean, expected `true`; mend the line; texts stand in quotes, lists in brackets (https://toml.io)",
@@ -192,7 +259,7 @@ const WRONG: &[(&str, &[&str])] = &[
         r#"4:13: rule[1].transport: "sctp" is not a transport; write "udp" or "tcp""#,
     ]),
     ("unknown-key-far", &[
-        "1:1: sites: unknown key; keys here are profile, inherit, managed, class, rule, payload_type, thresholds, limits, point, path",
+        "1:1: sites: unknown key; keys here are profile, inherit, managed, class, rule, payload_type, thresholds, limits, point, path, capture, listen, run, log, evidence",
     ]),
     ("unknown-key-in-class", &[
         r#"2:1: class.audio.dcsp: unknown key; did you mean "dscp"?"#,

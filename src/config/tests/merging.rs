@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{loaded, name};
-use crate::config::{builtin, load_str};
+use crate::config::live::keys as live_keys;
+use crate::config::{Appliance, Evidence, Interface, LivePoint, Source, builtin, load_str, section_lines};
 use crate::policy::{Media, PROFILES, Policy, PortRange, Thresholds};
 use crate::terms::{Direction, Dscp, Transport};
 
@@ -192,7 +193,27 @@ fn the_example_file_loads_and_names_every_key() {
     let defaults = builtin("teams").unwrap();
     assert_eq!((&policy.thresholds, &policy.limits), (&defaults.thresholds, &defaults.limits));
     let settings = Thresholds::SETTINGS.iter().map(|s| s.key);
-    for key in settings.chain(crate::policy::MeterLimits::SETTINGS.iter().map(|s| s.key)) {
+    let live = live_keys().chain(section_lines(&loaded.appliance).into_iter().flat_map(|(name, lines)| {
+        assert!(text.contains(&format!("\n[{name}]\n")), "{name}");
+        lines.into_iter().map(|line| line.key).collect::<Vec<_>>()
+    }));
+    for key in settings.chain(crate::policy::MeterLimits::SETTINGS.iter().map(|s| s.key)).chain(live) {
         assert!(text.contains(&format!("\n{key} = ")), "{key}");
     }
+}
+
+#[test]
+fn the_example_file_has_the_defaults_of_running_where_it_says_so() {
+    let mut appliance = loaded(include_str!("../../../deploy/hopmark.toml")).appliance;
+    let access = appliance.points.remove(0);
+    assert_eq!(access.source, Some(Source::Interface(Interface::named("eth1"))));
+    assert_eq!(access.silent_after, LivePoint::default().silent_after);
+    let sources: Vec<String> = appliance.sources().iter().map(|(_, source)| source.to_string()).collect();
+    assert_eq!(sources, ["file /run/hopmark/core.pcap", "interface eth2"]);
+    assert_eq!(appliance.evidence, Some(Evidence::in_directory("/var/lib/hopmark/evidence")));
+    // What has no default is said to have none.
+    assert_eq!(appliance.listen.web_config.take(), Some("/etc/hopmark/web.yml".into()));
+    assert_eq!(appliance.run.user.take().as_deref(), Some("hopmark"));
+    let written = Appliance { points: Vec::new(), evidence: None, ..appliance };
+    assert_eq!(written, Appliance::default());
 }

@@ -3,26 +3,28 @@
 use proptest::prelude::*;
 
 use super::loaded;
-use crate::config::{builtin, load_str, to_toml};
-use crate::policy::{PROFILES, Policy};
+use crate::config::{Appliance, Loaded, builtin, difference, load_str, to_toml};
+use crate::policy::PROFILES;
 
-fn reads_back(policy: &Policy) {
-    let text = to_toml(policy);
+fn reads_back(first: &Loaded) {
+    let text = to_toml(&first.policy, &first.appliance);
     let again = loaded(&text);
-    assert_eq!(again.policy, *policy, "{text}");
+    assert_eq!(again.policy, first.policy, "{text}");
+    assert_eq!(again.appliance, first.appliance, "{text}");
     assert_eq!(again.notes, Vec::<String>::new(), "{text}");
 }
 
 #[test]
 fn every_profile_reads_back() {
     for profile in PROFILES {
-        reads_back(&builtin(profile.name).unwrap());
+        let (policy, appliance) = (builtin(profile.name).unwrap(), Appliance::default());
+        reads_back(&Loaded { policy, appliance, notes: Vec::new() });
     }
 }
 
 #[test]
 fn the_example_file_reads_back() {
-    reads_back(&loaded(EXAMPLE).policy);
+    reads_back(&loaded(EXAMPLE));
 }
 
 const EXAMPLE: &str = include_str!("../../../deploy/hopmark.toml");
@@ -83,6 +85,62 @@ fn thresholds() -> impl Strategy<Value = String> {
     })
 }
 
+/// A `[[point]]` with a source; the names are few, so that they meet each other.
+fn point() -> impl Strategy<Value = String> {
+    let source = prop_oneof![
+        Just("file = \"-\"\n".to_owned()),
+        ("[a-z/ \"\\\\]{1,6}").prop_map(|path| format!("file = {}\n", toml::Value::String(path))),
+        (0_u8..3, interface()).prop_map(|(n, keys)| format!("interface = \"eth{n}\"\n{keys}")),
+        (0_u8..3).prop_map(|n| format!("interface = \"eth{n}\"\n")),
+        Just("interface = \"any\"\nbackend = \"pcap\"\n".to_owned()),
+        Just(String::new()),
+    ];
+    let mirror = prop_oneof![
+        2 => Just(String::new()),
+        1 => (1_u16..100).prop_map(|vid| format!("mirror = {{ outer_vlan = {vid} }}\n")),
+    ];
+    let silent = prop_oneof![
+        Just(String::new()),
+        Just("silent_after = 0\n".to_owned()),
+        (1_u32..9_000_000).prop_map(|ms| format!("silent_after = \"{ms}ms\"\n")),
+    ];
+    (0_u8..8, source, mirror, silent).prop_map(|(name, source, mirror, silent)| {
+        format!("[[point]]\nname = \"p{name}\"\n{source}{mirror}{silent}")
+    })
+}
+
+fn interface() -> impl Strategy<Value = String> {
+    let ports = prop::collection::vec(any::<u16>(), 0..4);
+    (1_u8..17, any::<[bool; 4]>(), ports).prop_map(
+        |(rings, [promiscuous, outgoing, mend, hardware], ports)| {
+            format!(
+                "rings = {rings}\npromiscuous = {promiscuous}\nignore_outgoing = {outgoing}\n\
+                 mend_offloads = {mend}\nhardware_timestamps = {hardware}\nexclude_ports = {ports:?}\n\
+                 relay_ports = {ports:?}\nwhole_frames = {mend}\n"
+            )
+        },
+    )
+}
+
+/// Sections of the appliance.
+fn sections() -> impl Strategy<Value = String> {
+    let address = any::<std::net::SocketAddr>();
+    let evidence = prop::option::of((1_u64..600_000, 64_usize..65_536));
+    (2_usize..64, 16_u32..27, address, 100_u64..60_000, evidence).prop_map(
+        |(blocks, octets, address, interval, evidence)| {
+            let evidence = evidence.map(|(keep, octets)| {
+                format!("[evidence]\ndirectory = \"/e\"\nkeep = \"{keep}ms\"\noctets_per_packet = {octets}\n")
+            });
+            format!(
+                "[capture]\nblocks = {blocks}\nblock_octets = {}\n[listen]\naddress = \"{address}\"\n\
+                 [run]\ninterval = \"{interval}ms\"\n[log]\nformat = \"json\"\nlevel = \"trace\"\n{}",
+                1_u32 << octets,
+                evidence.unwrap_or_default()
+            )
+        },
+    )
+}
+
 /// A file of the operator: most of them load.
 fn file() -> impl Strategy<Value = String> {
     let profile = (0..PROFILES.len()).prop_map(|n| format!("profile = \"{}\"\n", PROFILES[n].name));
@@ -107,7 +165,18 @@ proptest! {
     #[test]
     fn every_file_that_loads_is_printed_as_a_file_that_means_the_same(text in file()) {
         if let Ok(loaded) = load_str("hopmark.toml", &text, None) {
-            reads_back(&loaded.policy);
+            reads_back(&loaded);
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_running_live_reads_back(
+        points in prop::collection::vec(point(), 0..4), sections in prop::option::of(sections()),
+    ) {
+        let text = points.concat() + &sections.unwrap_or_default();
+        if let Ok(loaded) = load_str("hopmark.toml", &text, None) {
+            reads_back(&loaded);
+            prop_assert_eq!(difference(&loaded.appliance, &loaded.appliance), []);
         }
     }
 
@@ -124,7 +193,7 @@ proptest! {
         let at = at.index(chars.len());
         let damaged: String = chars[..at].iter().copied().chain(put.chars()).chain(chars[(at + cut).min(chars.len())..].iter().copied()).collect();
         if let Ok(loaded) = load_str("damaged.toml", &damaged, None) {
-            reads_back(&loaded.policy);
+            reads_back(&loaded);
         }
     }
 }

@@ -103,6 +103,12 @@ impl Packer {
         }
     }
 
+    /// The paths that the records so far name by number.
+    #[must_use]
+    pub fn paths(&self) -> &[Arc<Path>] {
+        &self.paths.all
+    }
+
     /// The paths that the records name by number.
     #[must_use]
     pub fn into_paths(self) -> Vec<Arc<Path>> {

@@ -32,7 +32,7 @@ struct Hole {
 }
 
 /// All missing numbers of a session.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Holes {
     open: VecDeque<Hole>,
     gaps: Vec<TunnelGap>,
@@ -41,7 +41,7 @@ pub(super) struct Holes {
 }
 
 /// Frames by file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tally(Vec<(u16, TunnelCount)>);
 
 impl Tally {

@@ -25,6 +25,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Options;
 use super::view::View;
+use crate::meter::StunRecord;
 use crate::verify::Outcome;
 
 const SCHEMA: &str = "hopmark/report/v1";
@@ -41,6 +42,52 @@ pub fn write_json(outcome: &Outcome, options: &Options, out: &mut dyn Write) -> 
         .serialize(&mut serde_json::Serializer::with_formatter(&mut out, lines::OnePerLine::default()))?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+/// One stream of an outcome as an object: what stands in the report's `streams`, under names of the caller's.
+///
+/// The stream is judged when it is written. A number that is no stream's is written as nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct OneStream<'a> {
+    /// Where the stream is.
+    pub outcome: &'a Outcome,
+    /// How it is shown.
+    pub options: &'a Options,
+    /// Its number.
+    pub number: u32,
+    /// The names of streams; a stream without a name has the one it has in the report.
+    pub names: &'a dyn StreamNames,
+}
+
+/// Names of streams that outlive one outcome.
+pub trait StreamNames: fmt::Debug {
+    /// The name of the stream of this number.
+    fn name(&self, number: u32) -> Option<String>;
+}
+
+impl Serialize for OneStream<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = View { outcome: self.outcome, options: self.options, names: Some(self.names) };
+        stream::Numbered(self.number, &view).serialize(serializer)
+    }
+}
+
+/// One STUN record of an outcome as an object: what stands in the report's `stun`.
+#[derive(Debug, Clone, Copy)]
+pub struct OneStun<'a> {
+    /// Where the record is from.
+    pub outcome: &'a Outcome,
+    /// How it is shown.
+    pub options: &'a Options,
+    /// What is shown.
+    pub record: &'a StunRecord,
+}
+
+impl Serialize for OneStun<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = View::new(self.outcome, self.options);
+        stun::Stun::of(self.record, &view).serialize(serializer)
+    }
 }
 
 struct Report<'a>(&'a View<'a>);

@@ -1,5 +1,6 @@
 //! One RTP stream as JSON.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
@@ -8,7 +9,7 @@ use super::Text;
 use super::hop::Hop;
 use super::segment::SegmentFigures;
 use crate::meter::{ClockSource, FlowFacts};
-use crate::report::view::{CallId, EvidenceWords, StreamId, View};
+use crate::report::view::{CallId, EvidenceWords, View};
 use crate::terms::{Direction, Ssrc, Timestamp, Transport};
 use crate::verify::{JudgedStream, Quality};
 
@@ -26,13 +27,13 @@ impl Serialize for Numbered<'_> {
 /// One item of `streams`.
 #[derive(Serialize)]
 struct Stream<'a> {
-    id: Text<StreamId>,
+    id: Cow<'a, str>,
     ssrc: Text<Ssrc>,
     source: SocketAddr,
     destination: SocketAddr,
     transport: Text<Transport>,
     direction: Text<Direction>,
-    reverse_of: Option<Text<StreamId>>,
+    reverse_of: Option<Cow<'a, str>>,
     call: Text<CallId>,
     class: Option<&'a str>,
     class_evidence: Text<EvidenceWords>,
@@ -101,13 +102,13 @@ impl<'a> Stream<'a> {
         let record = &stream.record;
         let main = record.payload_types.first();
         Self {
-            id: Text(StreamId(number)),
+            id: view.stream(number),
             ssrc: Text(record.ssrc),
             source: view.address(record.flow.source),
             destination: view.address(record.flow.destination),
             transport: Text(record.flow.transport),
             direction: Text(stream.direction),
-            reverse_of: stream.reverse_of.map(|other| Text(StreamId(other))),
+            reverse_of: stream.reverse_of.map(|other| view.stream(other)),
             call: Text(CallId(stream.call)),
             class: view.class(stream.class),
             class_evidence: Text(EvidenceWords(stream.evidence)),

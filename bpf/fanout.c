@@ -1,0 +1,54 @@
+//! The fan-out: both directions of a flow to one ring, whatever tunnel they are in.
+//
+// The innermost addresses tell, and nothing else: later fragments have no ports. The kernel takes the result modulo
+// the number of rings.
+#include <kernel.h>
+#include "walk.h"
+
+ALWAYS_INLINE int is_excluded(const u8 *udp) {
+    (void)udp;
+    return 0;
+}
+
+ALWAYS_INLINE u32 swap16(u32 kind) { return (kind & 0xFF) << 8 | (kind >> 8 & 0xFF); }
+
+// Spreads what differs in few bits (the finalizer of MurmurHash3).
+ALWAYS_INLINE u32 mix(u32 word) {
+    word ^= word >> 16;
+    word *= 0x85EBCA6B;
+    word ^= word >> 13;
+    word *= 0xC2B2AE35;
+    return word ^ word >> 16;
+}
+
+ALWAYS_INLINE u32 mix_address(const u8 *address, u32 words) {
+    u32 mixed = mix(be32(address));
+    if (words == 4) {
+        mixed = mix(mixed + be32(address + 4));
+        mixed = mix(mixed + be32(address + 8));
+        mixed = mix(mixed + be32(address + 12));
+    }
+    return mixed;
+}
+
+SECTION("socket")
+int fanout(struct __sk_buff *skb) {
+    // Of a packet that arrives, the kernel has read the link already, and has taken the outer tag off. One that leaves
+    // begins with the link.
+    struct place at = {.next = AT_TYPE, .kind = swap16(skb->protocol)};
+    u8 b[32];
+    if (skb->pkt_type == PACKET_OUTGOING) {
+        at.next = AT_ETHERNET;
+    }
+    walk(skb, &at, is_excluded);
+    // The innermost that were found count, also where the walk ended in what it does not follow.
+    if (at.address_words == 1) {
+        return load(skb, at.addresses, b, 8) ? mix(mix_address(b, 1) + mix_address(b + 4, 1)) : 0;
+    }
+    if (at.address_words == 4) {
+        return load(skb, at.addresses, b, 32) ? mix(mix_address(b, 4) + mix_address(b + 16, 4)) : 0;
+    }
+    return 0;
+}
+
+LICENSE("MIT");

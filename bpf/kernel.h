@@ -1,0 +1,50 @@
+//! What the programs need of the kernel: context, helpers, maps.
+//
+// All of it is stable user API of the kernel, written out here so that clang is all that a build needs. The tests
+// put another header of this name in its place and run the programs as ordinary code.
+#pragma once
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define SECTION(name) __attribute__((section(name), used))
+// None of the helpers below asks for a program under the GPL.
+#define LICENSE(text) const char licence_of_program[] SECTION("license") = text
+
+// The beginning of struct __sk_buff (linux/bpf.h).
+struct __sk_buff {
+    u32 len;
+    u32 pkt_type;
+    u32 mark;
+    u32 queue_mapping;
+    u32 protocol; // network byte order
+};
+
+static void *(*const bpf_map_lookup_elem)(const void *map, const void *key) = (void *)1;
+static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
+static long (*const bpf_skb_load_bytes)(const struct __sk_buff *skb, u32 offset, void *to, u32 octets) = (void *)26;
+
+#define PACKET_OUTGOING 4
+
+#define BPF_MAP_TYPE_ARRAY 2
+#define BPF_F_MMAPABLE (1 << 10)
+
+// An array in the kernel that the loader finds by its name (BTF-defined).
+#define ARRAY(name, value_type, entries, flags)                                                                        \
+    struct {                                                                                                           \
+        int(*type)[BPF_MAP_TYPE_ARRAY];                                                                                \
+        int(*max_entries)[entries];                                                                                    \
+        int(*map_flags)[flags];                                                                                        \
+        u32 *key;                                                                                                      \
+        value_type *value;                                                                                             \
+    } name SECTION(".maps")
+#define ARRAY_AT(name, index) bpf_map_lookup_elem(&name, &(index))
+
+// A value that the loader sets before the program is checked, so that the check and the compiler of the kernel take
+// it for a constant.
+#define SETTING(type, name, value) const volatile type name = value
+
+#define ADD(counter, number) __sync_fetch_and_add(&(counter), number)

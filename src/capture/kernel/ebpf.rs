@@ -1,0 +1,140 @@
+//! The eBPF programs, as clang compiled them, brought into the kernel.
+
+use std::error::Error;
+use std::io;
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, OwnedFd};
+
+use aya::maps::{Array, Map};
+use aya::programs::{ProgramError, SocketFilter};
+use aya::{Ebpf, EbpfLoader};
+
+use super::options::FilterOptions;
+
+/// Words of 64 bits that hold a bit for each port.
+const PORT_WORDS: usize = 1024;
+
+/// Why there is no eBPF program.
+#[derive(Debug, thiserror::Error)]
+pub enum EbpfError {
+    /// The kernel refuses a map or the program: most often for want of `CAP_BPF`.
+    #[error("the kernel does not take it: {0}")]
+    Refused(String),
+    /// What was built into this program is not what its source says.
+    #[error("the object lacks {0}")]
+    Missing(&'static str),
+    /// The classic program was asked for.
+    #[error("it was not asked for")]
+    NotAsked,
+}
+
+impl EbpfError {
+    /// The error with its causes, without the many lines that the kernel may have to say of a program.
+    fn refused(error: &(dyn Error + 'static)) -> Self {
+        let mut told = Vec::new();
+        let mut next: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(error) = next {
+            let text = match error.downcast_ref::<ProgramError>() {
+                Some(ProgramError::LoadError { .. }) => "the program could not be loaded".to_owned(),
+                _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
+            };
+            if told.last() != Some(&text) {
+                told.push(text);
+            }
+            next = error.source();
+        }
+        Self::Refused(told.join(": "))
+    }
+}
+
+impl From<io::Error> for EbpfError {
+    fn from(error: io::Error) -> Self {
+        Self::refused(&error)
+    }
+}
+
+/// The filter in the kernel.
+#[derive(Debug)]
+pub(super) struct MediaFilter {
+    pub(super) program: OwnedFd,
+    pub(super) counters: OwnedFd,
+}
+
+impl MediaFilter {
+    pub(super) fn load(options: &FilterOptions) -> Result<Self, EbpfError> {
+        let payload_octets = u32::from(options.payload_octets);
+        let keep_whole = u32::from(options.whole);
+        let mut object = EbpfLoader::new()
+            .override_global("PAYLOAD_OCTETS", &payload_octets, true)
+            .override_global("KEEP_WHOLE", &keep_whole, true)
+            .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/media_filter.o")))
+            .map_err(|error| EbpfError::refused(&error))?;
+        set_ports(&mut object, "EXCLUDED_UDP", &options.excluded_udp_ports)?;
+        set_ports(&mut object, "RELAY_TCP", &options.relay_tcp_ports)?;
+        let program = load_program(&mut object, "media_filter")?;
+        let Some(Map::Array(counters)) = object.map("COUNTERS") else {
+            return Err(EbpfError::Missing("COUNTERS"));
+        };
+        Ok(Self { program, counters: counters.fd().as_fd().try_clone_to_owned()? })
+    }
+}
+
+/// The fan-out program in the kernel.
+pub(super) fn fanout() -> Result<OwnedFd, EbpfError> {
+    let mut object = Ebpf::load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/fanout.o")))
+        .map_err(|error| EbpfError::refused(&error))?;
+    load_program(&mut object, "fanout")
+}
+
+fn load_program(object: &mut Ebpf, name: &'static str) -> Result<OwnedFd, EbpfError> {
+    let program = object.program_mut(name).ok_or(EbpfError::Missing(name))?;
+    let program: &mut SocketFilter =
+        program.try_into().map_err(|error: ProgramError| EbpfError::refused(&error))?;
+    program.load().map_err(|error| EbpfError::refused(&error))?;
+    let loaded = program.fd().map_err(|error| EbpfError::refused(&error))?;
+    Ok(loaded.as_fd().try_clone_to_owned()?)
+}
+
+fn set_ports(object: &mut Ebpf, name: &'static str, ranges: &[RangeInclusive<u16>]) -> Result<(), EbpfError> {
+    let map = object.map_mut(name).ok_or(EbpfError::Missing(name))?;
+    let mut map: Array<_, u64> = map.try_into().map_err(|error| EbpfError::refused(&error))?;
+    for (word, index) in port_words(ranges).into_iter().zip(0..).filter(|(word, _)| *word != 0) {
+        map.set(index, word, 0).map_err(|error| EbpfError::refused(&error))?;
+    }
+    Ok(())
+}
+
+/// A bit for each port of the ranges, the lowest port in the lowest bit of the first word.
+fn port_words(ranges: &[RangeInclusive<u16>]) -> Vec<u64> {
+    let mut words = vec![0_u64; PORT_WORDS];
+    for port in ranges.iter().cloned().flatten() {
+        if let Some(word) = words.get_mut(usize::from(port / 64)) {
+            *word |= 1 << (port % 64);
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_port_has_its_bit() {
+        let words = port_words(&[53..=53, 63..=64, 65_535..=65_535]);
+        assert_eq!((words[0], words[1], words[1023]), (1 << 53 | 1 << 63, 1, 1 << 63));
+        assert_eq!(words.iter().map(|word| word.count_ones()).sum::<u32>(), 4);
+        assert!(port_words(&[0..=u16::MAX]).iter().all(|word| *word == u64::MAX));
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_on_one_line() {
+        let denied = io::Error::from_raw_os_error(libc::EPERM);
+        let error = aya::maps::MapError::CreateError { name: "EXCLUDED_UDP".to_owned(), io_error: denied };
+        assert_eq!(
+            EbpfError::refused(&error).to_string(),
+            "the kernel does not take it: failed to create map `EXCLUDED_UDP`: \
+             Operation not permitted (os error 1)"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! `hopmark run`: listens on mirror ports for as long as it runs.
+
+mod opening;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::capture::interface::Links;
+use crate::config::{self, Appliance, LogFormat, Source};
+use crate::pipeline::live::{Live, LiveOptions, LivePoint};
+use crate::privilege::{Account, LockOptions, OpenerClient, Plan, Standing, lock, plan};
+use crate::service::{Notifier, Order, Signals, logging};
+use crate::status::{Reload, Status};
+use opening::Openings;
+pub(super) use opening::serve as serve_openings;
+
+/// What `hopmark run` takes.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The operator's file: which interfaces, what is expected, where to serve metrics
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// TLS and basic authentication for metrics, in the form of Prometheus exporters; in place of what FILE names
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
+}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+///
+/// Before anything runs: what is wrong, and how to mend it.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let loaded = config::load(&args.config, None)?;
+    let (policy, appliance) = (Arc::new(loaded.policy), loaded.appliance);
+    anyhow::ensure!(
+        !appliance.sources().is_empty(),
+        "{}: no [[point]] names an interface or a file, so there is nothing to listen to; give one `interface = \
+         \"eth1\"`",
+        args.config.display()
+    );
+    let format = match appliance.log.format {
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    };
+    let log = logging::start(format, Some(appliance.log.level.as_str()))?;
+    let signals = Signals::take().context("signals cannot be taken")?;
+    let notifier = Notifier::from_environment().context("the service manager cannot be reached")?;
+    let client = split(&appliance)?;
+    let status = Arc::new(Status::default());
+    status.set_reload(Reload { success_seconds: now_seconds(), ..Reload::default() });
+
+    let links = Arc::new(Mutex::new(Links::open()?));
+    let account = account(&appliance)?;
+    let locked = lock_in(args, &appliance, account)?;
+    if let Some(locked) = &locked {
+        tracing::info!("locked: {locked}");
+    }
+
+    let points = points(&appliance);
+    let options = LiveOptions {
+        interval: appliance.run.interval,
+        keep_ended: appliance.run.keep_ended.min(policy.limits.stream_timeout),
+        keep_findings: appliance.run.keep_findings,
+    };
+    let mut openings = Openings {
+        client: client.map(Arc::new),
+        links,
+        capture: appliance.capture.clone(),
+        sources: sources(&appliance),
+    };
+    let live = Live::start(&points, &options, &policy, &status, Box::new(move |point| openings.open(point)))
+        .context("no thread can be started")?;
+    notifier.is_ready("listening");
+    let beat = notifier.watchdog_interval().unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(1));
+    loop {
+        match signals.wait(beat).context("signals cannot be waited for")? {
+            Some(Order::Stop) => break,
+            Some(Order::Reload) => {}
+            None => {}
+        }
+        log.tell_left_out();
+        if !live.is_broken() {
+            notifier.is_alive();
+        }
+    }
+    notifier.is_stopping();
+    tracing::info!("stopping");
+    live.stop(Duration::from_millis(1500));
+    drop(locked);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts the opener, where interfaces are to be opened.
+fn split(appliance: &Appliance) -> anyhow::Result<Option<OpenerClient>> {
+    let has_interfaces = appliance.sources().iter().any(|(_, source)| matches!(source, Source::Interface(_)));
+    let missing = match plan(has_interfaces)? {
+        Plan::Alone => return Ok(None),
+        Plan::Split { .. } if !has_interfaces => return Ok(None),
+        Plan::Split { missing } => missing,
+    };
+    for capability in missing {
+        tracing::warn!("{capability} is missing: what needs it is left out");
+    }
+    let account = account(appliance)?;
+    let (client, _) = OpenerClient::start(OpenerClient::command(), account.as_ref())?;
+    Ok(Some(client))
+}
+
+/// The user to become: that of the file; of root, `nobody` where the file names none.
+fn account(appliance: &Appliance) -> anyhow::Result<Option<Account>> {
+    let is_root = Standing::read().context("/proc/self/status")?.is_root();
+    if appliance.run.user.is_none() && !is_root {
+        return Ok(None);
+    }
+    Ok(Some(Account::find(appliance.run.user.as_deref())?))
+}
+
+/// Gives up what is not needed any more.
+fn lock_in(
+    args: &RunArgs,
+    appliance: &Appliance,
+    account: Option<Account>,
+) -> anyhow::Result<Option<crate::privilege::Locked>> {
+    let folder = |path: &PathBuf| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        path.parent().map(std::path::Path::to_path_buf)
+    };
+    let mut read: Vec<PathBuf> = folder(&args.config).into_iter().collect();
+    let web = args.web_config.as_ref().or(appliance.listen.web_config.as_ref());
+    read.extend(web.and_then(folder));
+    for (_, source) in appliance.sources() {
+        if let Source::File(path) = source {
+            read.extend(folder(path));
+        }
+    }
+    let write = appliance.evidence.iter().map(|evidence| evidence.directory.clone()).collect();
+    let options = LockOptions { account, read, write };
+    Ok(Some(lock(&options)?))
+}
+
+fn points(appliance: &Appliance) -> Vec<LivePoint> {
+    let point = |(point, source): (&config::LivePoint, &Source)| {
+        let (name, taps, is_file) = match source {
+            Source::Interface(interface) => (interface.name.clone(), interface.rings, false),
+            Source::StandardInput => ("-".to_owned(), 1, true),
+            Source::File(path) => (path.display().to_string(), 1, true),
+        };
+        LivePoint { name: point.name.clone(), source: name, taps, is_file, silent_after: point.silent_after }
+    };
+    appliance.sources().into_iter().map(point).collect()
+}
+
+fn sources(appliance: &Appliance) -> Vec<(String, Source)> {
+    appliance.sources().into_iter().map(|(point, source)| (point.name.clone(), source.clone())).collect()
+}
+
+#[allow(clippy::disallowed_methods, reason = "when the configuration was read is of this machine's time")]
+fn now_seconds() -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0.0, |now| now.as_secs_f64())
+}

@@ -1,0 +1,272 @@
+//! How interfaces are opened: what the locked process asks, and what the opener does.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::capture::CaptureFile;
+use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
+use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
+use crate::capture::libpcap::LibpcapSource;
+use crate::capture::ring::{OpenedRing, Ring, RingOptions, open, open_fanned};
+use crate::config::{Backend, Capture, Interface, Source};
+use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
+use crate::privilege::{OpenerClient, run};
+use crate::terms::LinkType;
+
+/// What the opener is asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    interface: String,
+    rings: usize,
+    promiscuous: bool,
+    ignore_outgoing: bool,
+    hardware_timestamps: bool,
+    mend_offloads: bool,
+    blocks: u32,
+    block_octets: u32,
+    retire_ms: u64,
+    /// None: everything is passed.
+    filter: Option<WantedFilter>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WantedFilter {
+    excluded_udp_ports: Vec<(u16, u16)>,
+    relay_tcp_ports: Vec<(u16, u16)>,
+    whole: bool,
+}
+
+/// What it answers; descriptors of the rings come with it, in order, and that of the filter's counters last.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Opened {
+    rings: Vec<OpenedSizes>,
+    has_counters: bool,
+    /// What is worth a line of the log.
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct OpenedSizes {
+    blocks: u32,
+    block_octets: u32,
+    interface_index: u32,
+    link: u16,
+}
+
+impl Wanted {
+    fn of(interface: &Interface, capture: &Capture) -> Self {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let ports =
+            |ranges: &[crate::policy::PortRange]| ranges.iter().map(|r| (r.first(), r.last())).collect();
+        Self {
+            interface: interface.name.clone(),
+            rings: interface.rings,
+            promiscuous: interface.promiscuous,
+            ignore_outgoing: interface.ignore_outgoing,
+            hardware_timestamps: interface.hardware_timestamps,
+            mend_offloads: interface.mend_offloads,
+            blocks: number(capture.blocks),
+            block_octets: number(capture.block_octets),
+            retire_ms: u64::try_from(capture.retire.as_millis()).unwrap_or(u64::MAX),
+            filter: interface.filter.then(|| WantedFilter {
+                excluded_udp_ports: ports(&interface.exclude_ports),
+                relay_tcp_ports: ports(&interface.relay_ports),
+                whole: interface.whole_frames,
+            }),
+        }
+    }
+}
+
+/// The hidden command `opener`: a process that opens what it is asked to, and never reads a packet.
+pub(in crate::cli) fn serve() -> ExitCode {
+    run(|wanted: Wanted| match open_rings(&wanted) {
+        Ok((opened, descriptors)) => (Ok(opened), descriptors),
+        Err(problem) => (Err(problem), Vec::new()),
+    })
+}
+
+/// Opens the rings of an interface, filtered. Takes `CAP_NET_RAW`, and `CAP_BPF` for the better filter.
+fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
+    let mut notes = Vec::new();
+    let filter = wanted.filter.as_ref().map(|filter| {
+        let ranges = |ports: &[(u16, u16)]| ports.iter().map(|&(first, last)| first..=last).collect();
+        let options = FilterOptions {
+            excluded_udp_ports: ranges(&filter.excluded_udp_ports),
+            relay_tcp_ports: ranges(&filter.relay_tcp_ports),
+            whole: filter.whole,
+            ..FilterOptions::default()
+        };
+        Filter::load(&options).map_err(|error| error.to_string())
+    });
+    let filter = filter.transpose()?;
+    if let Some(reason) = filter.as_ref().and_then(Filter::reason) {
+        notes.push(format!("the kernel's filter is classic, which counts nothing: {reason}"));
+    }
+    let options = RingOptions {
+        blocks: wanted.blocks,
+        block_octets: wanted.block_octets,
+        retire: Duration::from_millis(wanted.retire_ms),
+        promiscuous: wanted.promiscuous,
+        ignore_outgoing: wanted.ignore_outgoing,
+        hardware_timestamps: wanted.hardware_timestamps,
+        fanout: None,
+    };
+    let mut attach = |socket: BorrowedFd<'_>| match &filter {
+        Some(filter) => filter.attach(socket),
+        None => Ok(()),
+    };
+    mend_offloads(&wanted.interface, wanted.mend_offloads, &mut notes);
+    let rings = if wanted.rings > 1 {
+        let program = load_fanout().map_err(|reason| {
+            notes.push(format!("packets are shared among rings by outer addresses and ports: {reason}"));
+        });
+        open_fanned(&wanted.interface, &options, wanted.rings, program.ok(), &mut attach)
+    } else {
+        open(&wanted.interface, &options, &mut attach).map(|ring| vec![ring])
+    };
+    let rings = rings.map_err(|error| error.to_string())?;
+    for ring in &rings {
+        if ring.blocks < wanted.blocks {
+            notes.push(format!("memory is short: {} blocks in place of {}", ring.blocks, wanted.blocks));
+        }
+    }
+    let counters = filter.as_ref().map(Filter::counters_fd).transpose().map_err(|error| error.to_string())?;
+    let counters = counters.flatten();
+    let sizes = |ring: &OpenedRing| OpenedSizes {
+        blocks: ring.blocks,
+        block_octets: ring.block_octets,
+        interface_index: ring.interface_index,
+        link: ring.link.0,
+    };
+    let opened = Opened { rings: rings.iter().map(sizes).collect(), has_counters: counters.is_some(), notes };
+    let descriptors = rings.into_iter().map(|ring| ring.socket).chain(counters).collect();
+    Ok((opened, descriptors))
+}
+
+/// Opens the sources of points, by the opener where that takes a capability.
+pub(super) struct Openings {
+    pub(super) client: Option<Arc<OpenerClient>>,
+    /// Says what interfaces count; opened while that was allowed.
+    pub(super) links: Arc<Mutex<Links>>,
+    pub(super) capture: Capture,
+    pub(super) sources: Vec<(String, Source)>,
+}
+
+impl Openings {
+    /// Opens all taps of a point.
+    pub(super) fn open(&mut self, point: &LivePoint) -> Result<Vec<Tap>, String> {
+        let source = self.sources.iter().find(|(name, _)| *name == point.name).map(|(_, source)| source);
+        match source {
+            None => Err("the configuration names no source".to_owned()),
+            Some(Source::StandardInput) => file(Path::new("-")),
+            Some(Source::File(path)) => file(path),
+            Some(Source::Interface(interface)) if interface.backend == Backend::Ring => self.rings(interface),
+            Some(Source::Interface(interface)) => libpcap(interface),
+        }
+    }
+
+    fn rings(&self, interface: &Interface) -> Result<Vec<Tap>, String> {
+        let client = self.client.as_ref().ok_or("there is no opener")?;
+        let wanted = Wanted::of(interface, &self.capture);
+        let (answer, mut descriptors): (Result<Opened, String>, _) =
+            client.call(&wanted).map_err(|error| error.to_string())?;
+        let opened = answer?;
+        for note in &opened.notes {
+            tracing::warn!(interface = interface.name, "{note}");
+        }
+        let mut counters = opened.has_counters.then(|| descriptors.pop()).flatten();
+        if descriptors.len() != opened.rings.len() {
+            return Err("the opener handed over another number of rings than it says".to_owned());
+        }
+        let mut taps = Vec::with_capacity(descriptors.len());
+        for (socket, sizes) in descriptors.into_iter().zip(opened.rings) {
+            let opened = OpenedRing {
+                socket,
+                blocks: sizes.blocks,
+                block_octets: sizes.block_octets,
+                interface_index: sizes.interface_index,
+                link: LinkType(sizes.link),
+            };
+            let ring = Ring::map(opened).map_err(|error| error.to_string())?;
+            // One filter serves all rings of the interface: its counters belong to the first.
+            let filter = counters.take().map(FilterCounters::map).transpose();
+            let filter = filter.map_err(|error: io::Error| error.to_string())?;
+            taps.push(Tap::Ring(Box::new(RingTap { ring, filter, lost: self.lost(&interface.name) })));
+        }
+        Ok(taps)
+    }
+}
+
+/// libpcap hands nothing over: this process opens it itself, before it is locked.
+fn libpcap(interface: &Interface) -> Result<Vec<Tap>, String> {
+    let source = LibpcapSource::open(&interface.name, SNAP_LENGTH, BUFFER, interface.promiscuous, None);
+    Ok(vec![Tap::Libpcap(Box::new(source.map_err(|error| error.to_string())?))])
+}
+
+/// Octets of a frame that libpcap keeps: all of it.
+const SNAP_LENGTH: u32 = 65_535;
+/// Octets of its buffer in the kernel.
+const BUFFER: u32 = 64 << 20;
+
+/// Between two looks at what an interface counts.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl Openings {
+    /// What an interface loses from now on.
+    #[allow(clippy::disallowed_methods, reason = "how often the kernel is asked is of this machine's time")]
+    fn lost(&self, interface: &str) -> Lost {
+        let (links, name) = (Arc::clone(&self.links), interface.to_owned());
+        let ask = move || links.lock().unwrap_or_else(PoisonError::into_inner).statistics(&name).ok();
+        let before = ask();
+        let mut looked: Option<Instant> = None;
+        let mut last = InterfaceStatistics::default();
+        Box::new(move || {
+            if looked.is_none_or(|then| then.elapsed() >= LOOK) {
+                looked = Some(Instant::now());
+                if let (Some(before), Some(now)) = (&before, ask()) {
+                    last = now.since(before);
+                }
+            }
+            let reasons = [
+                ("interface-missed", last.rx_missed),
+                ("interface-fifo", last.rx_fifo),
+                ("interface-over", last.rx_over),
+            ];
+            reasons.into_iter().filter_map(|(reason, n)| Some((reason, n?))).collect()
+        })
+    }
+}
+
+/// Offloads that put packets together before anybody sees them: named, and switched off where that is asked for.
+fn mend_offloads(interface: &str, mends: bool, notes: &mut Vec<String>) {
+    let offloads = match merging_offloads(interface) {
+        Ok(offloads) => offloads,
+        Err(error) => return notes.push(format!("whether packets are merged is not known: {error}")),
+    };
+    for offload in offloads.into_iter().filter(|offload| offload.is_on) {
+        let name = offload.name;
+        if !mends {
+            // TCP that is merged still carries its media.
+            let is_harmful = offload.merges == MergesWhat::Udp;
+            if is_harmful {
+                notes.push(format!("{name} merges datagrams of media: ethtool -K {interface} {name} off"));
+            }
+            continue;
+        }
+        match switch_off(interface, name) {
+            Ok(()) => notes.push(format!("{name} merged packets and was switched off")),
+            Err(error) => notes.push(format!("{name} merges packets and stays on: {error}")),
+        }
+    }
+}
+
+fn file(path: &Path) -> Result<Vec<Tap>, String> {
+    let file = CaptureFile::open(path).map_err(|error| error.to_string())?;
+    Ok(vec![Tap::File(Box::new(file))])
+}

@@ -1,0 +1,91 @@
+//! A meter while it runs: streams as they are by now, and room for months.
+
+use super::key::{Key, Kind};
+use super::{Meter, MeterCounters, PathTable, StreamRecord, StunRecord, records};
+use crate::terms::Timestamp;
+
+/// How far a walk through the table has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Walk(usize);
+
+impl Meter {
+    /// Time goes on, though no packet may have come.
+    pub fn advance(&mut self, now: Timestamp, paths: &PathTable) {
+        self.flush(paths);
+        self.expiry.advance(now.0);
+        self.transactions.advance(now);
+        if self.book.is_nearly_full() {
+            // In months more addresses are heard than there is room for.
+            let candidates = self.candidates.keys().filter(|(kind, _)| *kind == Kind::Interned);
+            let used = self.table.interned_keys().chain(candidates.map(|(_, key)| key));
+            self.book.keep_only(used.flat_map(Key::numbers));
+            self.fragments.clear();
+        }
+    }
+
+    /// Ends every stream that was silent for longer than the time-out; [`Self::take_ended`] gives them.
+    pub fn end_silent(&mut self, paths: &PathTable) {
+        for place in 0..self.table.places() {
+            self.end_if_over(place, paths);
+        }
+    }
+
+    /// Records of the streams that were heard since a moment, of at most so many places of the table; none is ended by
+    /// it. Packets of which it is not decided yet to which hop they belong are not in it. Gives where to go on.
+    pub fn walk(
+        &mut self,
+        from: Walk,
+        places: usize,
+        since: Timestamp,
+        paths: &PathTable,
+        mut sink: impl FnMut(StreamRecord),
+    ) -> Option<Walk> {
+        self.flush(paths);
+        let end = from.0.saturating_add(places).min(self.table.places());
+        let is_compared = self.limits.has_other_points || !self.is_crowd;
+        for place in from.0..end {
+            let Ok(first) = u32::try_from(place) else { return None };
+            let is_recent = self.table.arrival_at(first).is_some() && self.table.is_first_hop(first);
+            if !is_recent || self.table.last_arrival(first) < since.0 {
+                continue;
+            }
+            let hops = self.table.copy_stream(first);
+            let (shared, book) = (&mut self.paths, &self.book);
+            let record = records::stream(self.point, hops, &self.clocks, book, shared, paths, is_compared);
+            if let Some(record) = record {
+                let facts = self.facts.shared(record.flow);
+                sink(StreamRecord { facts, ..record });
+            }
+        }
+        (end < self.table.places()).then_some(Walk(end))
+    }
+
+    /// STUN of the pairs that were heard since a moment; pairs that have been quiet for long are forgotten.
+    pub fn stun_since(&mut self, since: Timestamp) -> Vec<StunRecord> {
+        self.transactions.since(since)
+    }
+
+    /// STUN requests so far, and those that were not answered in time.
+    #[must_use]
+    pub const fn stun_totals(&self) -> (u64, u64) {
+        self.transactions.totals()
+    }
+
+    /// Streams that began so far.
+    #[must_use]
+    pub const fn streams_started(&self) -> u64 {
+        self.started
+    }
+
+    /// What was dropped, refused or could not be placed so far.
+    #[must_use]
+    pub fn counters(&self, paths: &PathTable) -> MeterCounters {
+        MeterCounters {
+            candidates_evicted: self.candidates.evicted,
+            orphan_fragments: self.fragments.orphans,
+            paths_overflowed: paths.overflowed(),
+            transactions_evicted: self.transactions.evicted(),
+            ..self.counters
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What an observer hands over after an interval.
+
+use crate::meter::Packed;
+use crate::pipeline::gather::Done;
+use crate::status::PointFigures;
+use crate::terms::Timestamp;
+
+/// Running streams as they are by a moment, and everything else that an observer knows.
+#[derive(Debug)]
+pub(super) struct Cut {
+    /// Packets up to here are in it, as far as the observer had them.
+    pub(super) at: Timestamp,
+    pub(super) done: Done,
+    pub(super) packed: Vec<Packed>,
+    /// Whether the observer has ended.
+    pub(super) is_last: bool,
+    /// Tells an observer from one that had its number before: counters begin anew.
+    pub(super) generation: u64,
+    /// By point of the observer.
+    pub(super) figures: Vec<PointFigures>,
+}

@@ -1,0 +1,139 @@
+//! Findings since the start: when each was opened, and whether it stands.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::atomic::Ordering;
+
+use super::label::Labels;
+use crate::status::{Figures, FindingId, FindingStatus, Status, StreamStatus};
+use crate::terms::{Direction, Dscp, Timestamp};
+use crate::verify::{Finding, FindingKind, Outcome, Place};
+
+/// Opens, follows and closes findings.
+#[derive(Debug)]
+pub(super) struct Findings {
+    most: usize,
+    /// Open ones, with the interval that named them last.
+    open: HashMap<FindingId, u64>,
+    /// Named once: what is named again in the next interval is opened. A stream that just began looks like much.
+    named: HashMap<FindingId, u64>,
+    /// All that are kept, the oldest first.
+    kept: VecDeque<FindingId>,
+}
+
+/// What makes a finding another one.
+type Subject<'a> = (FindingKind, Option<u64>, &'a [String], Option<Direction>, Option<Dscp>, Option<Dscp>);
+
+impl Findings {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most: most.max(1), open: HashMap::new(), named: HashMap::new(), kept: VecDeque::new() }
+    }
+
+    /// Holds the findings of an interval against those that are known.
+    pub(super) fn update(
+        &mut self,
+        outcome: &Outcome,
+        streams: &[StreamStatus],
+        labels: &Labels,
+        at: Timestamp,
+        status: &Status,
+        figures: &mut Figures,
+    ) {
+        let round = figures.intervals;
+        for finding in &outcome.findings {
+            let (id, fresh) = describe(finding, outcome, streams, labels, at);
+            if let Some(last) = self.open.get_mut(&id) {
+                *last = round;
+                if let Some(mut known) = status.findings.get_mut(&id) {
+                    let opened = known.opened;
+                    *known = FindingStatus { opened, ..fresh };
+                }
+                continue;
+            }
+            let is_confirmed = self.named.get(&id).is_some_and(|&last| last + 1 == round);
+            if !is_confirmed {
+                self.named.insert(id, round);
+                continue;
+            }
+            self.named.remove(&id);
+            self.open.insert(id, round);
+            *figures.findings.entry((finding.kind, finding.severity)).or_default() += 1;
+            tracing::info!(
+                kind = finding.kind.as_str(),
+                severity = finding.severity.as_str(),
+                points = fresh.points.join(" to "),
+                "finding: {}",
+                fresh.message
+            );
+            if status.findings.insert(id, fresh).is_none() {
+                self.kept.push_back(id);
+            }
+        }
+        self.named.retain(|_, last| *last == round);
+        self.open.retain(|id, last| {
+            let stands = *last == round;
+            if !stands && let Some(mut known) = status.findings.get_mut(id) {
+                known.is_open = false;
+            }
+            stands
+        });
+        while self.kept.len() > self.most
+            && let Some(oldest) = self.kept.pop_front()
+        {
+            status.findings.remove(&oldest);
+            status.findings_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        figures.findings_open.clear();
+        for id in self.open.keys() {
+            if let Some(known) = status.findings.get(id) {
+                *figures.findings_open.entry((known.kind, known.severity)).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// A finding with names for numbers.
+fn describe(
+    finding: &Finding,
+    outcome: &Outcome,
+    streams: &[StreamStatus],
+    labels: &Labels,
+    at: Timestamp,
+) -> (FindingId, FindingStatus) {
+    let stream = finding.stream.and_then(|number| streams.get(number as usize));
+    let name = |point| labels.name(labels.of(point)).to_owned();
+    let (points, is_between) = match finding.place {
+        Place::Everywhere => (Vec::new(), false),
+        Place::Point(point) => (vec![name(point)], false),
+        Place::Between(from, to) => {
+            let judged = finding.stream.and_then(|number| outcome.streams.get(number));
+            let hop =
+                |place: u16| judged.as_ref().and_then(|s| Some(s.record.hops.get(usize::from(place))?.point));
+            ([from, to].into_iter().filter_map(|place| Some(name(hop(place)?))).collect(), true)
+        }
+    };
+    let class = stream.and_then(|stream| outcome.classes.get(usize::from(stream.note.class?)));
+    let id = stream.map(|stream| stream.id);
+    let subject: Subject<'_> =
+        (finding.kind, id.map(|id| id.0), &points, finding.direction, finding.from, finding.to);
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let status = FindingStatus {
+        kind: finding.kind,
+        severity: finding.severity,
+        stream: id,
+        is_between,
+        direction: finding.direction,
+        class: class.cloned(),
+        from: finding.from,
+        to: finding.to,
+        packets: finding.packets,
+        first: finding.first,
+        last: finding.last,
+        opened: at,
+        is_open: true,
+        message: finding.message.clone(),
+        advice: finding.advice,
+        points: points.clone(),
+    };
+    (FindingId(hasher.hash_one(subject)), status)
+}

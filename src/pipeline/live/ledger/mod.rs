@@ -1,0 +1,303 @@
+//! What was counted since the start: what each interval adds to it.
+//!
+//! Records of streams count from their first packet. The ledger remembers how much of each was taken over, and adds
+//! what is new. What may still be taken back, as a loss that a late packet undoes, is added an interval later.
+
+mod findings;
+mod hop;
+mod label;
+mod peak;
+mod segment;
+mod stun;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::time::Duration;
+
+use findings::Findings;
+use hop::{HopEntry, ViewKey};
+use label::Labels;
+use peak::Peaks;
+use segment::SegmentEntry;
+use stun::StunLedger;
+
+use super::LiveOptions;
+use crate::meter::HopRecord;
+use crate::policy::Policy;
+use crate::status::{Figures, PointFigures, Status, StreamId, StreamStatus};
+use crate::terms::{PointId, Timestamp};
+use crate::verify::{JudgedStream, Material, Note, Outcome, WorstMarking};
+
+/// A stream that was not heard for so long does not run at the moment.
+const RUNNING_NS: i64 = 10_000_000_000;
+
+/// Adds up figures over intervals.
+pub(super) struct Ledger {
+    figures: Figures,
+    labels: Labels,
+    hops: HashMap<ViewKey, HopEntry>,
+    segments: HashMap<(ViewKey, ViewKey), SegmentEntry>,
+    stun: StunLedger,
+    peaks: Peaks,
+    findings: Findings,
+    streams: Vec<StreamStatus>,
+    at: Timestamp,
+    before: Option<Timestamp>,
+    /// Entries of streams that were not heard for so long are forgotten.
+    forget_ns: i64,
+    /// By point: which observer counts, and what others had counted before it.
+    before_points: Vec<(u64, PointFigures)>,
+    /// Gaps that were counted.
+    gaps_until: Timestamp,
+}
+
+impl Ledger {
+    pub(super) fn new(options: &LiveOptions, policy: &Policy) -> Self {
+        let timeout = i64::try_from(policy.limits.stream_timeout.as_nanos()).unwrap_or(i64::MAX / 4);
+        Self {
+            figures: Figures::default(),
+            labels: Labels::default(),
+            hops: HashMap::new(),
+            segments: HashMap::new(),
+            stun: StunLedger::default(),
+            peaks: Peaks::default(),
+            findings: Findings::new(options.keep_findings),
+            streams: Vec::new(),
+            at: Timestamp(0),
+            before: None,
+            forget_ns: timeout.saturating_mul(2),
+            before_points: Vec::new(),
+            gaps_until: Timestamp(i64::MIN),
+        }
+    }
+
+    /// An interval is to be judged.
+    pub(super) fn begin<'a>(
+        &mut self,
+        at: Timestamp,
+        material: &Material,
+        points: impl Iterator<Item = (u64, &'a PointFigures)>,
+        policy: &Policy,
+    ) {
+        self.before = (self.figures.intervals > 0).then_some(self.at);
+        self.at = at;
+        self.streams.clear();
+        self.labels.begin(&material.points);
+        let figures = &mut self.figures;
+        figures.classes = policy.classes.iter().map(|class| class.name.clone()).collect();
+        figures.verdicts.clear();
+        for hop in figures.hops.values_mut() {
+            hop.active = 0;
+        }
+        self.take_over_points(points);
+        self.stun.add(&material.stun, &self.labels, &mut self.figures);
+        self.figures.refused = refused(&material.counters);
+    }
+
+    /// Observers count from their start themselves. Those that share a point are added up; those that took the place of
+    /// others count on from where these were.
+    fn take_over_points<'a>(&mut self, points: impl Iterator<Item = (u64, &'a PointFigures)>) {
+        let mut fresh: Vec<(u64, PointFigures)> = Vec::new();
+        for (generation, one) in points {
+            match fresh.iter_mut().find(|(_, known)| known.name == one.name) {
+                Some((oldest, known)) => {
+                    *oldest = generation.min(*oldest);
+                    known.add(one);
+                }
+                None => fresh.push((generation, one.clone())),
+            }
+        }
+        for (generation, one) in fresh {
+            let place = usize::from(self.labels.number(&one.name));
+            while self.figures.points.len() <= place {
+                self.figures.points.push(PointFigures::default());
+                self.before_points.push((generation, PointFigures::default()));
+            }
+            let slots = self.figures.points.get_mut(place).zip(self.before_points.get_mut(place));
+            let Some((slot, (known, before))) = slots else { continue };
+            if *known != generation {
+                (*known, *before) = (generation, slot.clone());
+            }
+            let stun_round_trip = std::mem::take(&mut slot.stun_round_trip);
+            *slot = PointFigures { stun_round_trip, ..one };
+            if !before.name.is_empty() {
+                let is_up = slot.is_up;
+                slot.add(before);
+                slot.is_up = is_up;
+            }
+        }
+    }
+
+    /// Takes in one stream as it is judged now.
+    pub(super) fn add_stream(&mut self, number: u32, stream: &JudgedStream) {
+        let is_over = self.at.nanos_since(stream.record.last) > RUNNING_NS;
+        let mut seen_at: Vec<(PointId, u8)> = Vec::with_capacity(stream.record.hops.len());
+        let mut views: Vec<(ViewKey, (u16, u8))> = Vec::with_capacity(stream.record.hops.len());
+        let mut oldest: Option<(u64, StreamId)> = None;
+        for hop in &stream.record.hops {
+            let ordinal = match seen_at.iter_mut().find(|(point, _)| *point == hop.point) {
+                Some((_, n)) => {
+                    *n = n.saturating_add(1).min(label::MOST_HOPS);
+                    *n
+                }
+                None => {
+                    seen_at.push((hop.point, 1));
+                    1
+                }
+            };
+            let point = self.labels.of(hop.point);
+            let key = ViewKey::of(point, hop, &views);
+            if let Some(entry) = self.hops.get(&key)
+                && let Some(id) = entry.stream
+                && oldest.is_none_or(|(since, _)| entry.since < since)
+            {
+                oldest = Some((entry.since, id));
+            }
+            views.push((key, (point, ordinal)));
+        }
+        let id = oldest.map_or_else(|| self.name_of(stream), |(_, id)| id);
+        for (i, (hop, &(key, place))) in stream.record.hops.iter().zip(&views).enumerate() {
+            self.add_hop((key, place), (i, hop), stream, id, is_over);
+        }
+        for (i, segment) in stream.segments.iter().enumerate() {
+            let after = i + 1;
+            let before = stream.hop_before(after).and_then(|before| views.get(before));
+            if let (Some(before), Some(after), false) = (before, views.get(after), segment.is_alternative) {
+                let labels = label::segment(before.1, after.1, stream);
+                let entry = self.segments.entry((before.0, after.0)).or_default();
+                entry.add(segment, labels, self.figures.intervals, &mut self.figures);
+            }
+        }
+        if !is_over {
+            let key = (stream.direction, stream.class, WorstMarking::of(stream));
+            *self.figures.verdicts.entry(key).or_default() += 1;
+        }
+        self.remember(number, stream, id, &views, is_over);
+    }
+
+    fn add_hop(
+        &mut self,
+        (key, place): (ViewKey, (u16, u8)),
+        (i, hop): (usize, &HopRecord),
+        stream: &JudgedStream,
+        id: StreamId,
+        is_over: bool,
+    ) {
+        let labels = label::hop(place, stream);
+        let round = self.figures.intervals;
+        let entry = self.hops.entry(key).or_insert_with(|| HopEntry::new(round));
+        entry.stream = Some(id);
+        let octets = entry.add(hop, round, self.figures.hops.entry(labels).or_default());
+        let verdict_on = |dscp| label::verdict(stream, i, dscp);
+        entry.add_marking(hop, |dscp, packets| {
+            *self.figures.marking.entry((labels, dscp, verdict_on(dscp))).or_default() += packets;
+        });
+        self.peaks.add(labels, octets);
+        if !is_over && let Some(figures) = self.figures.hops.get_mut(&labels) {
+            figures.active += 1;
+        }
+    }
+
+    fn remember(
+        &mut self,
+        number: u32,
+        stream: &JudgedStream,
+        id: StreamId,
+        views: &[(ViewKey, (u16, u8))],
+        is_over: bool,
+    ) {
+        let record = &stream.record;
+        let first = record.hops.first();
+        let status = StreamStatus {
+            id,
+            note: Note::of(stream),
+            ssrc: record.ssrc,
+            source: first.map_or(record.flow, |hop| hop.flow).source,
+            destination: first.map_or(record.flow, |hop| hop.flow).destination,
+            points: views.iter().fold(0, |mask, (_, (point, _))| mask | 1 << (point & 63)),
+            first: record.first,
+            last: record.last,
+            is_over,
+        };
+        // Numbers are places.
+        while self.streams.len() < number as usize {
+            self.streams.push(status.clone());
+        }
+        self.streams.push(status);
+    }
+
+    /// A name that the same packets give again.
+    fn name_of(&self, stream: &JudgedStream) -> StreamId {
+        let record = &stream.record;
+        let Some(hop) = record.hops.iter().min_by_key(|hop| (hop.first, hop.point)) else {
+            return StreamId(0);
+        };
+        let name = self.labels.name(self.labels.of(hop.point));
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        StreamId(hasher.hash_one((name, hop.flow, hop.ssrc.0, hop.first.0)))
+    }
+
+    /// The interval was judged.
+    pub(super) fn finish(
+        &mut self,
+        outcome: &Outcome,
+        status: &Status,
+        spent: Duration,
+    ) -> (Vec<StreamStatus>, Figures) {
+        self.count_gaps(outcome);
+        let elapsed = self.before.map_or(0, |before| self.at.nanos_since(before));
+        self.peaks.close(self.at, elapsed, &mut self.figures);
+        self.findings.update(outcome, &self.streams, &self.labels, self.at, status, &mut self.figures);
+        self.figures.intervals += 1;
+        self.figures.judge_seconds += spent.as_secs_f64();
+        self.forget();
+        (std::mem::take(&mut self.streams), self.figures.clone())
+    }
+
+    /// Points that missed frames in this interval, as far as that is known.
+    fn count_gaps(&mut self, outcome: &Outcome) {
+        let mut seen: Vec<(u16, &'static str)> = Vec::new();
+        let mut until = self.gaps_until;
+        for gap in outcome.gaps.iter().filter(|gap| gap.to > self.gaps_until && gap.to <= self.at) {
+            until = until.max(gap.to);
+            let key = (self.labels.of(gap.point), gap.evidence.as_str());
+            if !seen.contains(&key) {
+                seen.push(key);
+            }
+        }
+        for key in seen {
+            *self.figures.suspect_intervals.entry(key).or_default() += 1;
+        }
+        self.gaps_until = until;
+    }
+
+    /// Drops what belongs to streams that cannot come back.
+    fn forget(&mut self) {
+        let round = self.figures.intervals;
+        if !round.is_multiple_of(16) {
+            return;
+        }
+        let limit = self.at.0.saturating_sub(self.forget_ns);
+        let (hops, segments) = (&mut self.hops, &mut self.segments);
+        hops.retain(|_, entry| entry.last.0 >= limit);
+        segments.retain(|(from, to), _| hops.contains_key(from) || hops.contains_key(to));
+        if hops.capacity() > 4 * hops.len().max(1024) {
+            hops.shrink_to_fit();
+            segments.shrink_to_fit();
+        }
+    }
+}
+
+/// What the meters dropped or refused, by what it was.
+fn refused(counters: &crate::meter::MeterCounters) -> Vec<(&'static str, u64)> {
+    vec![
+        ("unconfirmed-rtp", counters.unconfirmed_rtp_packets),
+        ("candidates-evicted", counters.candidates_evicted),
+        ("transactions-evicted", counters.transactions_evicted),
+        ("orphan-fragments", counters.orphan_fragments),
+        ("beyond-hop-limit", counters.packets_beyond_hop_limit),
+        ("paths-overflowed", counters.paths_overflowed),
+        ("beyond-point-limit", counters.packets_beyond_point_limit),
+        ("tunnels-unfollowed", counters.tunnel_frames_unfollowed),
+    ]
+}

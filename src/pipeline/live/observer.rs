@@ -1,0 +1,217 @@
+//! A live observer: reads a tap, and never waits for anybody else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::cut::Cut;
+use super::hearing::Hearing;
+use super::tap::{Progress, Tap, TapError};
+use super::{LiveOptions, LivePoint};
+use crate::meter::TapEvidence;
+use crate::pipeline::interfaces::Interfaces;
+use crate::policy::Policy;
+use crate::terms::Timestamp;
+
+/// Everything that one live observer needs.
+pub(super) struct Observer {
+    pub(super) number: usize,
+    /// Whether it is the first of those that share a source.
+    pub(super) is_first: bool,
+    pub(super) point: LivePoint,
+    /// How many points it may have.
+    pub(super) room: usize,
+    pub(super) has_others: bool,
+    pub(super) options: LiveOptions,
+    pub(super) policy: Arc<Policy>,
+    pub(super) seed: u64,
+    pub(super) taps: Receiver<Tap>,
+    pub(super) lost: Sender<String>,
+    pub(super) cuts: Sender<Cut>,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+/// How long frames are waited for before the clock is looked at.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Frames that were captured before now may come so much later: the kernel hands over whole blocks.
+const LATE_NS: i64 = 200_000_000;
+
+impl Observer {
+    /// Listens until it is told to stop, or the file is over.
+    pub(super) fn run(self) {
+        let ns = |d: Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
+        let mut hearing = Hearing::new(
+            (self.number, self.room, self.has_others),
+            self.point.clone(),
+            (ns(self.options.interval), ns(self.options.keep_ended)),
+            &self.policy,
+            self.seed,
+        );
+        let (mut interfaces, mut numbers) = (Interfaces::default(), Vec::new());
+        if !self.point.is_file {
+            numbers.push(interfaces.add(&self.point.source));
+        }
+        let mut tap: Option<Tap> = None;
+        let mut dropped = Dropped::default();
+        let mut lost_at: Option<Timestamp> = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            if let Ok(fresh) = self.taps.try_recv() {
+                hearing.counted.close();
+                if let Some(lost) = lost_at.take() {
+                    hearing.gaps.add(lost, wall_clock(), None, TapEvidence::BetweenFiles);
+                }
+                tap = Some(fresh);
+            }
+            let progress = match &mut tap {
+                Some(open) => self.listen(open, &mut hearing, &mut interfaces, &mut numbers),
+                None => self.wait(),
+            };
+            match progress {
+                Ok(Progress::End) => break,
+                Ok(Progress::Busy) => {
+                    if let Some(lost) = lost_at.take() {
+                        tracing::info!(point = self.point.name, source = self.point.source, "up again");
+                        hearing.gaps.add(lost, wall_clock(), None, TapEvidence::BetweenFiles);
+                    }
+                }
+                Ok(Progress::Idle) => self.idle(&mut hearing),
+                Err(problem) => {
+                    tracing::warn!(point = self.point.name, source = self.point.source, "{problem}");
+                    lost_at.get_or_insert(Timestamp(wall_clock().0.saturating_sub(LATE_NS)));
+                    if matches!(problem, TapError::Gone(_)) {
+                        if let Some(tap) = &mut tap {
+                            hearing.counted.set(tap.counters());
+                        }
+                        tap = None;
+                        let _ = self.lost.try_send(self.point.name.clone());
+                    }
+                }
+            }
+            if let Some(tap) = &mut tap {
+                self.count(tap, &mut hearing, &mut dropped);
+            }
+            self.hand_over(&mut hearing, &interfaces, tap.is_some() && lost_at.is_none());
+        }
+        if let Some(tap) = &mut tap {
+            hearing.counted.set(tap.counters());
+        }
+        let mut cut = hearing.last_cut(&interfaces);
+        cut.done.stun = hearing.stun(cut.at);
+        for capture in &mut cut.done.captures {
+            capture.format = tap.as_ref().map(Tap::format).unwrap_or_default();
+            capture.damage = tap.as_ref().and_then(Tap::damage);
+        }
+        mark_down(&mut cut);
+        let _ = self.cuts.send_timeout(cut, PATIENCE * 10);
+    }
+
+    /// Takes in what has come.
+    fn listen(
+        &self,
+        tap: &mut Tap,
+        hearing: &mut Hearing,
+        interfaces: &mut Interfaces,
+        numbers: &mut Vec<u16>,
+    ) -> Result<Progress, TapError> {
+        let is_file = self.point.is_file;
+        tap.read(PATIENCE, (interfaces, numbers), |frame, interfaces| {
+            if hearing.is_due(frame.timestamp) {
+                self.pass(hearing, frame.timestamp, is_file.then_some(interfaces));
+            }
+            hearing.take(frame);
+        })
+    }
+
+    /// Waits for a tap.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as listening is")]
+    fn wait(&self) -> Result<Progress, TapError> {
+        std::thread::sleep(PATIENCE / 4);
+        Ok(Progress::Idle)
+    }
+
+    /// The clock goes on where no frame comes.
+    fn idle(&self, hearing: &mut Hearing) {
+        if self.point.is_file {
+            return;
+        }
+        let now = Timestamp(wall_clock().0.saturating_sub(LATE_NS));
+        if hearing.is_due(now) {
+            self.pass(hearing, now, None);
+        }
+    }
+
+    /// An interval is over. A file waits until the judge has room, so that what is judged depends on packets alone.
+    fn pass(&self, hearing: &mut Hearing, now: Timestamp, is_file: Option<&Interfaces>) {
+        let Some(at) = hearing.pass(now) else { return };
+        if let Some(interfaces) = is_file {
+            let mut cut = hearing.cut_now(at, interfaces);
+            cut.done.stun = hearing.stun(at);
+            self.send_waiting(cut);
+        } else if !self.cuts.is_full() {
+            hearing.begin_cut(at);
+        }
+    }
+
+    fn send_waiting(&self, mut cut: Cut) {
+        while !self.stop.load(Ordering::Relaxed) {
+            match self.cuts.send_timeout(cut, PATIENCE) {
+                Err(crossbeam_channel::SendTimeoutError::Timeout(back)) => cut = back,
+                _ => return,
+            }
+        }
+    }
+
+    /// Goes on with the copy of an interval, and hands it over when it is whole.
+    fn hand_over(&self, hearing: &mut Hearing, interfaces: &Interfaces, is_up: bool) {
+        let Some(mut cut) = hearing.go_on(interfaces) else { return };
+        cut.done.stun = hearing.stun(cut.at);
+        if !is_up {
+            mark_down(&mut cut);
+        }
+        // Where there is no room now, the next one will say it all.
+        let _ = self.cuts.try_send(cut);
+    }
+
+    /// Looks at the counters of the tap: what was dropped since the last look was dropped in between.
+    fn count(&self, tap: &mut Tap, hearing: &mut Hearing, dropped: &mut Dropped) {
+        let now = wall_clock();
+        if dropped.looked.is_some_and(|last| now.nanos_since(last) < 50_000_000) {
+            return;
+        }
+        let mut counters = tap.counters();
+        if !self.is_first {
+            // What the interface itself dropped is counted once.
+            counters.dropped.retain(|(reason, _)| *reason == "ring");
+        }
+        hearing.counted.set(counters);
+        let total = hearing.counted.dropped();
+        let before = std::mem::replace(&mut dropped.total, total);
+        let looked = dropped.looked.replace(now).unwrap_or(now);
+        if total > before && !self.point.is_file {
+            let from = Timestamp(looked.0.saturating_sub(LATE_NS));
+            hearing.gaps.add(from, now, Some(total - before), TapEvidence::DropCount);
+        }
+    }
+}
+
+/// Now, by the clock that the kernel stamps frames with.
+fn wall_clock() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// What was dropped by the last look.
+#[derive(Default)]
+struct Dropped {
+    total: u64,
+    looked: Option<Timestamp>,
+}
+
+/// The source is not open.
+fn mark_down(cut: &mut Cut) {
+    for figures in &mut cut.figures {
+        figures.is_up = false;
+    }
+}

@@ -1,0 +1,185 @@
+//! Where the frames of a live point come from.
+
+use std::time::Duration;
+
+use crate::capture::CaptureFile;
+use crate::capture::kernel::FilterCounters;
+use crate::capture::libpcap::LibpcapSource;
+use crate::capture::ring::{Ring, RingCounters, RingError, Stamps};
+use crate::pipeline::interfaces::Interfaces;
+use crate::terms::Frame;
+
+/// A source of frames that is open.
+pub enum Tap {
+    /// A capture that is written while it is read, on packet time.
+    File(Box<CaptureFile>),
+    /// A ring of the kernel on an interface.
+    Ring(Box<RingTap>),
+    /// An interface by libpcap.
+    Libpcap(Box<LibpcapSource>),
+}
+
+/// A ring with what else is counted of its interface.
+pub struct RingTap {
+    /// The ring.
+    pub ring: Ring,
+    /// What the kernel's filter counts, where it counts.
+    pub filter: Option<FilterCounters>,
+    /// What the interface lost since the ring was opened, by where.
+    pub lost: Lost,
+}
+
+/// Says what an interface lost since a ring was opened, by where. Asked for a few times a second.
+pub type Lost = Box<dyn FnMut() -> Vec<(&'static str, u64)> + Send>;
+
+/// Why a tap gives nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TapError {
+    /// The interface is down; frames come again when it is up.
+    #[error("{0}")]
+    Down(String),
+    /// The interface is gone: another tap is needed.
+    #[error("{0}")]
+    Gone(String),
+}
+
+/// How reading went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Frames came.
+    Busy,
+    /// Nothing came in time.
+    Idle,
+    /// Nothing will come any more.
+    End,
+}
+
+/// What a tap counted since it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct TapCounters {
+    pub(super) packets: u64,
+    pub(super) octets: u64,
+    /// Lost on the way to the program, by where.
+    pub(super) dropped: Vec<(&'static str, u64)>,
+    pub(super) freezes: Option<u64>,
+    /// Kept away by the kernel's filter, by reason.
+    pub(super) filtered: Vec<(&'static str, u64)>,
+    pub(super) snapped: u64,
+    pub(super) time_source: Option<&'static str>,
+}
+
+impl Progress {
+    const fn of(was_idle: bool) -> Self {
+        if was_idle { Self::Idle } else { Self::Busy }
+    }
+}
+
+impl TapCounters {
+    fn of(ring: &RingCounters) -> Self {
+        let by_interface = ring.dropped_by_interface.map(|dropped| ("interface", dropped));
+        let damaged =
+            ring.damaged_blocks.filter(|&blocks| blocks > 0).map(|blocks| ("damaged-block", blocks));
+        let source =
+            ring.stamps.map(|Stamps { hardware, software, ring }| match (hardware, software, ring) {
+                (1.., 0, 0) => "hardware",
+                (0, _, 0) => "software",
+                (0, 0, _) => "ring",
+                _ => "mixed",
+            });
+        Self {
+            packets: ring.packets,
+            octets: ring.octets,
+            dropped: [("ring", ring.dropped)].into_iter().chain(by_interface).chain(damaged).collect(),
+            freezes: ring.freezes,
+            filtered: Vec::new(),
+            snapped: ring.truncated,
+            time_source: source.or(Some("libpcap")),
+        }
+    }
+}
+
+/// Frames of a file between two looks at whether to stop.
+const TURN: usize = 4096;
+
+impl Tap {
+    /// Waits for frames, for at most so long, and hands over those that are there.
+    pub(super) fn read(
+        &mut self,
+        timeout: Duration,
+        (interfaces, numbers): (&mut Interfaces, &mut Vec<u16>),
+        mut take: impl FnMut(&Frame<'_>, &Interfaces),
+    ) -> Result<Progress, TapError> {
+        match self {
+            Self::File(file) => {
+                let may_add_interfaces = file.summary().format.starts_with("pcapng");
+                for _ in 0..TURN {
+                    if numbers.is_empty() || may_add_interfaces && file.peek_timestamp().is_some() {
+                        interfaces.learn(file, numbers);
+                    }
+                    let Some(frame) = file.next_frame() else { return Ok(Progress::End) };
+                    let number = numbers.get(usize::from(frame.interface)).copied();
+                    take(&Frame { interface: number.unwrap_or(frame.interface), ..frame }, interfaces);
+                }
+                Ok(Progress::Busy)
+            }
+            Self::Ring(tap) => match tap.ring.read(timeout, |frame| take(frame, interfaces)) {
+                Ok(progress) => Ok(Progress::of(progress.was_idle)),
+                Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
+                Err(error) => Err(TapError::Gone(error.to_string())),
+            },
+            Self::Libpcap(source) => match source.read(timeout, |frame| take(frame, interfaces)) {
+                Ok(progress) => Ok(Progress::of(progress.was_idle)),
+                Err(error) => Err(TapError::Gone(error.to_string())),
+            },
+        }
+    }
+
+    /// What was counted since it was opened.
+    pub(super) fn counters(&mut self) -> TapCounters {
+        match self {
+            Self::File(file) => {
+                let summary = file.summary();
+                let dropped = summary.dropped.map(|dropped| ("capture", dropped));
+                TapCounters {
+                    packets: summary.frames,
+                    octets: summary.bytes,
+                    dropped: dropped.into_iter().collect(),
+                    time_source: Some("file"),
+                    ..TapCounters::default()
+                }
+            }
+            Self::Ring(tap) => {
+                let mut counters = TapCounters::of(&tap.ring.counters());
+                counters.dropped.extend((tap.lost)());
+                if let Some(filter) = &tap.filter {
+                    let filtered = filter.read().filtered;
+                    counters.filtered = vec![
+                        ("excluded-port", filtered.excluded_port),
+                        ("tcp", filtered.tcp),
+                        ("not-ip", filtered.not_ip),
+                        ("other-protocol", filtered.other_protocol),
+                    ];
+                }
+                counters
+            }
+            Self::Libpcap(source) => TapCounters::of(&source.counters()),
+        }
+    }
+
+    /// What kind of tap it is, in a word.
+    pub(super) fn format(&self) -> String {
+        match self {
+            Self::File(file) => file.summary().format.to_owned(),
+            Self::Ring(_) => "ring".to_owned(),
+            Self::Libpcap(_) => "libpcap".to_owned(),
+        }
+    }
+
+    /// Where a capture broke, in words.
+    pub(super) fn damage(&self) -> Option<String> {
+        match self {
+            Self::File(file) => file.summary().damage.map(|damage| damage.to_string()),
+            Self::Ring(_) | Self::Libpcap(_) => None,
+        }
+    }
+}
