@@ -316,8 +316,8 @@ fn what_the_container_copies_is_there() {
             }
         }
     }
-    // What a build reads, beside what cargo asks for.
-    for needed in ["Cargo.toml", "Cargo.lock", "src", "benches", "build.rs", "bpf", "deploy"] {
+    // What a build reads: the manifest names some tests and all benches.
+    for needed in ["Cargo.toml", "Cargo.lock", "src", "tests", "benches", "build.rs", "bpf", "deploy"] {
         assert!(!ignored.contains(&needed), "{needed} is in .dockerignore");
     }
 }
