@@ -1,6 +1,7 @@
-//! The API answers what its OpenAPI document says, and nothing else is served.
+//! The API answers what its `OpenAPI` document says, and nothing else.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "how long an answer takes is what is tested")]
 
 mod common;
 
@@ -41,7 +42,7 @@ fn breaches(document: &Value, schema: &Value, value: &Value, place: &str, found:
         "null" => value.is_null(),
         other => panic!("{place}: no type {other}"),
     };
-    if !types.iter().any(|kind| is_of(kind)) {
+    if !types.iter().any(is_of) {
         found.push(format!("{place}: {value} is not of {types:?}"));
         return;
     }
@@ -154,6 +155,9 @@ fn ids(page: &Value) -> Vec<String> {
     streams.iter().map(|stream| stream["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Whether a stream is to be found.
+type Is<'a> = &'a dyn Fn(&Value) -> bool;
+
 #[test]
 fn streams_are_found_by_what_they_are() {
     let served = Served::demo();
@@ -163,7 +167,7 @@ fn streams_are_found_by_what_they_are() {
     let address = |stream: &Value, text: &str| {
         ["source", "destination"].iter().any(|end| stream[end].as_str().unwrap().starts_with(text))
     };
-    let is: [(&str, &dyn Fn(&Value) -> bool); 8] = [
+    let is: [(&str, Is<'_>); 8] = [
         ("class=audio", &|s| s["class"] == "audio"),
         ("direction=reverse", &|s| s["direction"] == "reverse"),
         ("address=10.20.1.64/26", &|s| address(s, "10.20.1.77:")),

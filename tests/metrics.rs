@@ -4,7 +4,8 @@
 //!
 //!     DOCS=overwrite cargo test --test metrics
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a text that is wrong has failed")]
+#![allow(clippy::float_cmp, clippy::cast_precision_loss, reason = "counts are below 2^53, and exact")]
 
 mod common;
 
@@ -53,7 +54,7 @@ fn the_reference_is_that_of_the_table() {
         .map(|(name, _)| name)
         .collect();
     let families: Vec<&str> =
-        names.into_iter().filter(|name| name.contains("_") && !name.starts_with("dscp_")).collect();
+        names.into_iter().filter(|name| name.contains('_') && !name.starts_with("dscp_")).collect();
     assert_eq!(families, NAMES.split(' ').collect::<Vec<_>>());
 }
 
@@ -76,7 +77,7 @@ fn promtool_finds_nothing_to_say() {
     assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }
 
-/// Samples by name and labels, and the families of an OpenMetrics text; fails where the text breaks a rule of the format.
+/// Samples by name and labels, and the families of an `OpenMetrics` text; fails where the text breaks a rule of the format.
 fn strict(text: &str) -> (BTreeMap<String, f64>, BTreeMap<String, String>) {
     let (mut samples, mut kinds) = (BTreeMap::new(), BTreeMap::<String, String>::new());
     let mut current = String::new();
@@ -87,7 +88,7 @@ fn strict(text: &str) -> (BTreeMap<String, f64>, BTreeMap<String, String>) {
         match words[..] {
             ["#", "HELP", name, help] => {
                 assert!(!help.is_empty() && !kinds.contains_key(name), "{line}: a family stands twice");
-                current = name.to_owned();
+                name.clone_into(&mut current);
             }
             ["#", "TYPE", name, kind] => {
                 assert_eq!(name, current, "{line}: TYPE and HELP stand together");

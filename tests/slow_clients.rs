@@ -1,6 +1,7 @@
 //! Clients that take their time take nobody else's, and no memory.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "how long an answer takes is what is tested")]
 
 mod common;
 
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::served::{Served, options};
 use hopmark::export::ServerOptions;
-use hopmark::status::{Figures, Picture, PointFigures, Status};
+use hopmark::status::{Figures, Picture, PointFigures, Reload, Status};
 
 /// Figures that take a text of some megabytes.
 fn many_points() -> Status {
@@ -43,7 +44,7 @@ fn slow(served: &Served, path: &str) -> TcpStream {
 fn two_hundred_slow_scrapers_neither_starve_others_nor_grow_memory() {
     let served = Served::new(&options(), many_points());
     let length = served.get("/metrics").body.len();
-    assert!(length > 2_000_000, "{length} octets would fit into the kernel's buffers");
+    assert!(length > 1_000_000, "{length} octets would fit into the kernel's buffers");
     let before = resident();
     let slow: Vec<TcpStream> = (0..200).map(|_| slow(&served, "/metrics")).collect();
     for _ in 0..20 {
@@ -53,6 +54,8 @@ fn two_hundred_slow_scrapers_neither_starve_others_nor_grow_memory() {
     }
     let grown = resident().saturating_sub(before);
     assert!(grown < 60_000_000, "{grown} octets for 200 who share one answer of {length}");
+    // What was written before is not told again.
+    served.status.set_reload(Reload { success_seconds: 1.0, ..Reload::default() });
     let text = served.get("/metrics").text().to_owned();
     let connections = text.lines().find_map(|line| line.strip_prefix("hopmark_http_connections ")).unwrap();
     assert!(connections.parse::<u32>().unwrap() <= 128, "{connections}");

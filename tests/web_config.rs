@@ -1,6 +1,7 @@
-//! TLS, users and headers come from a web configuration in the form of Prometheus' exporters.
+//! TLS, users and headers as a web configuration asks for them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "how long an answer takes is what is tested")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 pub mod check;
+pub mod doctor;
 mod extract;
 mod progress;
 pub mod replay;
@@ -40,6 +41,8 @@ enum Command {
     Extract(Box<extract::ExtractArgs>),
     /// Read a configuration and print the effective policy
     Check(check::CheckArgs),
+    /// Tell whether this box is fit to listen on its mirror ports, and how to mend what is not
+    Doctor(doctor::DoctorArgs),
     /// Make captures from a scenario, together with what is true of them
     Synth(synth::SynthArgs),
 }
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Opener => Ok(run::serve_openings()),
         Command::Extract(args) => extract::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(args) => doctor::run(&args, &mut io::stdout().lock()),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -37,24 +37,15 @@ pub enum Change {
 /// What must happen for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Nothing besides taking the value.
-    AtOnce,
     /// Every ring is opened anew.
     ReopensRings,
     /// It holds from the next start on: what it needs was settled before privileges were given up.
     NeedsRestart,
 }
 
-/// What a setting needs, by section and key.
-fn effect(section: &str, key: &str) -> Effect {
-    match (section, key) {
-        ("capture", _) => Effect::ReopensRings,
-        ("listen", "max_series" | "request_timeout")
-        | ("run", "interval" | "keep_findings" | "keep_ended")
-        | ("log", "level")
-        | ("evidence", "severity" | "max_octets" | "max_files") => Effect::AtOnce,
-        _ => Effect::NeedsRestart,
-    }
+/// What a setting needs, by section.
+fn effect(section: &str) -> Effect {
+    if section == "capture" { Effect::ReopensRings } else { Effect::NeedsRestart }
 }
 
 /// What a reload changes, from the old file to the new: settings in the order of their printing, then points that are
@@ -91,7 +82,7 @@ fn settings(section: &str, old: &[Line], new: &[Line]) -> Vec<Change> {
             key: format!("{section}.{}", old.key),
             old: old.text.clone(),
             new: new.text.clone(),
-            effect: effect(section, old.key),
+            effect: effect(section),
         })
         .collect()
 }
@@ -125,7 +116,6 @@ impl fmt::Display for Change {
                 let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
                 write!(f, "{key} was {}, is {}", text(old), text(new))?;
                 f.write_str(match effect {
-                    Effect::AtOnce => "",
                     Effect::ReopensRings => "; every ring is opened anew",
                     Effect::NeedsRestart => " from the next start on",
                 })

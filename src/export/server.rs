@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::SndBuf;
 use tokio::sync::{Semaphore, watch};
 
 use super::api::PathCache;
@@ -125,6 +127,8 @@ pub struct Server {
 
 /// How long answers may take to end when the server stops.
 const GRACE: Duration = Duration::from_millis(500);
+/// Octets that the kernel keeps for a connection until they are taken.
+const SEND_BUFFER: usize = 128 << 10;
 /// Threads for what takes its time: passwords, reading the configuration.
 const SLOW_THREADS: usize = 2;
 
@@ -132,7 +136,8 @@ impl Server {
     /// Listens, and reads the web configuration, so that what is wrong is told at once.
     ///
     /// `reload` reads the program's configuration anew and says what is wrong with it; `is_healthy` says whether
-    /// the program does its work. Connections wait until the server runs.
+    /// the program does its work. Connections wait until the server runs. The figures of the process are those of
+    /// the one that calls this, so it is called by the process that is to serve.
     ///
     /// # Errors
     ///
@@ -147,6 +152,8 @@ impl Server {
         let listen = |problem| ServeError::Listen { address: options.address, problem };
         let listener = TcpListener::bind(options.address).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
+        // Connections take it over: the kernel keeps no more than this of an answer that is not taken.
+        setsockopt(&listener, SndBuf, &SEND_BUFFER).map_err(|problem| listen(problem.into()))?;
         let address = listener.local_addr().map_err(listen)?;
         let shared = Shared {
             status,

@@ -13,6 +13,7 @@ use hopmark::status::{
     Figures, FindingId, FindingStatus, HopKey, MarkingVerdict, Picture, PointFigures, SegmentKey, Status,
     StreamId, StreamStatus,
 };
+use hopmark::terms::Timestamp;
 use hopmark::verify::{FindingKind, JudgedStream, Marking, Outcome, Place, Severity};
 use serde_json::Value;
 
@@ -99,8 +100,11 @@ impl Answer {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Self {
-        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{more}\r\n");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        request.push_str("\r\n");
         stream.write_all(request.as_bytes()).expect("a request");
         let mut octets = Vec::new();
         stream.read_to_end(&mut octets).expect("an answer");
@@ -233,7 +237,7 @@ fn figures(outcome: &Outcome) -> Figures {
             undecoded: capture.undecoded.clone(),
             is_up: true,
             time_source: Some("file"),
-            last_packet_seconds: capture.last.map(|last| last.0 as f64 / 1e9),
+            last_packet_seconds: capture.last.map(|last| last.seconds_since(Timestamp(0))),
             ..PointFigures::default()
         })
         .collect();

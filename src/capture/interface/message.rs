@@ -1,6 +1,6 @@
-//! The messages of the routing socket: one question, and interfaces in the answer.
+//! Messages of the routing socket: a question, and interfaces as answer.
 //!
-//! Octets are in the order of the machine (include/uapi/linux/netlink.h, rtnetlink.h, if_link.h).
+//! Octets are in the order of the machine (`netlink.h`, `rtnetlink.h` and `if_link.h` of `include/uapi/linux`).
 
 use nix::errno::Errno;
 

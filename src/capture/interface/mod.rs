@@ -47,7 +47,7 @@ pub struct Interface {
     pub promiscuity: Option<u32>,
     /// Largest packet in octets, without the link header.
     pub mtu: u32,
-    /// What stands at the start of its frames: an `ARPHRD_` number of include/uapi/linux/if_arp.h.
+    /// What stands at the start of its frames: an `ARPHRD_` number of `include/uapi/linux/if_arp.h`.
     pub link_kind: u16,
     /// What makes it, where that is software: `veth`, `vlan`, `bridge`, ...
     pub software_kind: Option<String>,

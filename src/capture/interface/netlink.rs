@@ -88,10 +88,7 @@ impl Links {
     }
 
     fn link(&mut self, name: &str) -> Result<Link, InterfaceError> {
-        let answer = match message::is_name(name) {
-            true => self.ask(Some(name)),
-            false => Err(Errno::ENODEV),
-        };
+        let answer = if message::is_name(name) { self.ask(Some(name)) } else { Err(Errno::ENODEV) };
         match answer {
             // The kernel also answers to an interface's alternative names.
             Ok(mut links) if !links.is_empty() => Ok(links.swap_remove(0)),

@@ -1,4 +1,4 @@
-//! Offloads that change frames before a capture sees them, and how they are switched off.
+//! Offloads that change frames before they are seen, and switching off.
 
 use super::InterfaceError;
 use super::ethtool::{self, Ethtool};
@@ -106,13 +106,16 @@ struct Block {
 
 /// The set of names that offloads have (`ETH_SS_FEATURES`).
 const NAME_SET: u32 = 4;
+/// Its bit in a number of 64 bits, as that lies in memory.
+const NAME_SET_MASK: [u32; 2] =
+    if cfg!(target_endian = "little") { [1 << NAME_SET, 0] } else { [0, 1 << NAME_SET] };
+/// Words that one name takes (`ETH_GSTRING_LEN` octets).
 const NAME_WORDS: usize = 8;
 
 impl Features {
     fn read(driver: &Ethtool) -> Result<Self, InterfaceError> {
         const DOING: &str = "read its offloads";
-        let (low, high) = mask_words(1 << NAME_SET);
-        let count = driver.demand(DOING, Command::NameCount, &[0, low, high, 0])?;
+        let count = driver.demand(DOING, Command::NameCount, &[0, NAME_SET_MASK[0], NAME_SET_MASK[1], 0])?;
         let count = count.get(4).copied().unwrap_or_default();
         let names = driver.demand(DOING, Command::Names, &[NAME_SET, count])?;
         let names = names.get(3..).unwrap_or_default().chunks_exact(NAME_WORDS);
@@ -147,12 +150,6 @@ impl Features {
         let bit = |mask: u32| mask >> (place % 32) & 1 == 1;
         Some((bit(block.active), !bit(block.available) || bit(block.never_changed)))
     }
-}
-
-/// The two words of a number of 64 bits as they lie in memory.
-const fn mask_words(mask: u64) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = mask.to_ne_bytes();
-    (u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h]))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! What an interface counts: frames, and those that it lost before a capture.
+//! What an interface counts: frames, and those that it lost.
 
 /// Counters of the receiving side of an interface, since it was made. What its driver or kernel does not count is absent.
 ///
-/// Source: `rtnl_link_stats64` in include/uapi/linux/if_link.h.
+/// Source: `rtnl_link_stats64` in `include/uapi/linux/if_link.h`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InterfaceStatistics {
     /// Frames handed to the kernel.

@@ -1,4 +1,4 @@
-//! What can say when a frame came: the interface's own clock, or the kernel's.
+//! What can time frames: the interface's own clock, or the kernel's.
 
 use super::ethtool::Ethtool;
 use super::ioctl::Command;

@@ -1,10 +1,11 @@
 //! `hopmark run`: listens on mirror ports for as long as it runs.
 
 mod opening;
+mod reload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,12 +13,14 @@ use clap::Args;
 
 use crate::capture::interface::Links;
 use crate::config::{self, Appliance, LogFormat, Source};
+use crate::export::{Server, ServerOptions, Stop};
 use crate::pipeline::live::{Live, LiveOptions, LivePoint};
-use crate::privilege::{Account, LockOptions, OpenerClient, Plan, Standing, lock, plan};
+use crate::privilege::{Account, LockOptions, Locked, OpenerClient, Plan, Standing, lock, plan};
 use crate::service::{Notifier, Order, Signals, logging};
 use crate::status::{Reload, Status};
 use opening::Openings;
 pub(super) use opening::serve as serve_openings;
+use reload::Running;
 
 /// What `hopmark run` takes.
 #[derive(Debug, Args)]
@@ -52,48 +55,95 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let signals = Signals::take().context("signals cannot be taken")?;
     let notifier = Notifier::from_environment().context("the service manager cannot be reached")?;
     let client = split(&appliance)?;
+    let links = Arc::new(Mutex::new(Links::open()?));
     let status = Arc::new(Status::default());
     status.set_reload(Reload { success_seconds: now_seconds(), ..Reload::default() });
+    let running = Arc::new(Running {
+        config: args.config.clone(),
+        status: Arc::clone(&status),
+        live: OnceLock::new(),
+        sources: Arc::new(Mutex::new(sources(&appliance))),
+        now: Mutex::new((Arc::clone(&policy), appliance.clone())),
+    });
+    let server = serve(args, &appliance, &running)?;
+    let address = server.local_address();
+    let mut openings = Openings {
+        client: client.map(Arc::new),
+        links,
+        capture: appliance.capture.clone(),
+        sources: Arc::clone(&running.sources),
+        prepared: Vec::new(),
+    };
+    openings.prepare()?;
 
-    let links = Arc::new(Mutex::new(Links::open()?));
-    let account = account(&appliance)?;
-    let locked = lock_in(args, &appliance, account)?;
-    if let Some(locked) = &locked {
-        tracing::info!("locked: {locked}");
-    }
+    let locked = lock_in(args, &appliance, account(&appliance)?)?;
+    tracing::info!("locked: {locked}");
 
-    let points = points(&appliance);
     let options = LiveOptions {
         interval: appliance.run.interval,
         keep_ended: appliance.run.keep_ended.min(policy.limits.stream_timeout),
         keep_findings: appliance.run.keep_findings,
     };
-    let mut openings = Openings {
-        client: client.map(Arc::new),
-        links,
-        capture: appliance.capture.clone(),
-        sources: sources(&appliance),
-    };
+    let points = live_points(&appliance);
     let live = Live::start(&points, &options, &policy, &status, Box::new(move |point| openings.open(point)))
         .context("no thread can be started")?;
+    let _ = running.live.set(live);
+    let live = running.live.get().context("nothing runs")?;
+    let stop = Stop::new();
+    let serving = {
+        let stop = stop.clone();
+        std::thread::Builder::new().name("export".to_owned()).spawn(move || server.run(&stop))?
+    };
+    tracing::info!("serving http://{address}/metrics");
     notifier.is_ready("listening");
-    let beat = notifier.watchdog_interval().unwrap_or(Duration::from_secs(1)).min(Duration::from_secs(1));
+    let beat = notifier.watchdog_interval().unwrap_or(BEAT).min(BEAT);
     loop {
         match signals.wait(beat).context("signals cannot be waited for")? {
             Some(Order::Stop) => break,
-            Some(Order::Reload) => {}
+            Some(Order::Reload) => {
+                notifier.is_reloading();
+                // What was wrong is in the log, in the metrics and in the status.
+                let _ = running.reload();
+                notifier.is_ready("listening");
+            }
             None => {}
         }
         log.tell_left_out();
-        if !live.is_broken() {
+        if !live.is_broken() && !serving.is_finished() {
             notifier.is_alive();
         }
     }
     notifier.is_stopping();
     tracing::info!("stopping");
-    live.stop(Duration::from_millis(1500));
+    live.stop(PATIENCE);
+    stop.stop();
+    let _ = serving.join();
     drop(locked);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long the last records are waited for.
+const PATIENCE: Duration = Duration::from_millis(1200);
+
+/// Listens where metrics are asked for, and reads who may ask.
+fn serve(args: &RunArgs, appliance: &Appliance, running: &Arc<Running>) -> anyhow::Result<Server> {
+    let listen = &appliance.listen;
+    let options = ServerOptions {
+        address: listen.address,
+        web_config: args.web_config.clone().or_else(|| listen.web_config.clone()),
+        max_connections: listen.max_connections,
+        request_timeout: listen.request_timeout,
+        max_series: listen.max_series,
+    };
+    let (reload, health) = (Arc::clone(running), Arc::clone(running));
+    Ok(Server::bind(
+        &options,
+        Arc::clone(&running.status),
+        move || reload.reload(),
+        move || health.live.get().is_some_and(|live| !live.is_broken()),
+    )?)
 }
 
 /// Starts the opener, where interfaces are to be opened.
@@ -122,11 +172,7 @@ fn account(appliance: &Appliance) -> anyhow::Result<Option<Account>> {
 }
 
 /// Gives up what is not needed any more.
-fn lock_in(
-    args: &RunArgs,
-    appliance: &Appliance,
-    account: Option<Account>,
-) -> anyhow::Result<Option<crate::privilege::Locked>> {
+fn lock_in(args: &RunArgs, appliance: &Appliance, account: Option<Account>) -> anyhow::Result<Locked> {
     let folder = |path: &PathBuf| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         path.parent().map(std::path::Path::to_path_buf)
@@ -141,10 +187,11 @@ fn lock_in(
     }
     let write = appliance.evidence.iter().map(|evidence| evidence.directory.clone()).collect();
     let options = LockOptions { account, read, write };
-    Ok(Some(lock(&options)?))
+    Ok(lock(&options)?)
 }
 
-fn points(appliance: &Appliance) -> Vec<LivePoint> {
+/// What is listened to.
+fn live_points(appliance: &Appliance) -> Vec<LivePoint> {
     let point = |(point, source): (&config::LivePoint, &Source)| {
         let (name, taps, is_file) = match source {
             Source::Interface(interface) => (interface.name.clone(), interface.rings, false),

@@ -155,20 +155,43 @@ pub(super) struct Openings {
     /// Says what interfaces count; opened while that was allowed.
     pub(super) links: Arc<Mutex<Links>>,
     pub(super) capture: Capture,
-    pub(super) sources: Vec<(String, Source)>,
+    pub(super) sources: Arc<Mutex<Vec<(String, Source)>>>,
+    /// What libpcap opened while that was allowed, by point.
+    pub(super) prepared: Vec<(String, Tap)>,
 }
 
 impl Openings {
     /// Opens all taps of a point.
     pub(super) fn open(&mut self, point: &LivePoint) -> Result<Vec<Tap>, String> {
-        let source = self.sources.iter().find(|(name, _)| *name == point.name).map(|(_, source)| source);
-        match source {
+        if let Some(place) = self.prepared.iter().position(|(name, _)| *name == point.name) {
+            return Ok(vec![self.prepared.swap_remove(place).1]);
+        }
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let source = sources.into_iter().find(|(name, _)| *name == point.name).map(|(_, source)| source);
+        match &source {
             None => Err("the configuration names no source".to_owned()),
             Some(Source::StandardInput) => file(Path::new("-")),
             Some(Source::File(path)) => file(path),
             Some(Source::Interface(interface)) if interface.backend == Backend::Ring => self.rings(interface),
-            Some(Source::Interface(interface)) => libpcap(interface),
+            Some(Source::Interface(interface)) => Err(format!(
+                "libpcap cannot open {} any more, as this process has given up the right to: start it again, or set \
+                 backend = \"ring\"",
+                interface.name
+            )),
         }
+    }
+
+    /// Opens what libpcap reads: it hands nothing over between processes, so this must come before the lock.
+    pub(super) fn prepare(&mut self) -> anyhow::Result<()> {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (name, source) in sources {
+            if let Source::Interface(interface) = source
+                && interface.backend == Backend::Pcap
+            {
+                self.prepared.push((name, libpcap(&interface)?));
+            }
+        }
+        Ok(())
     }
 
     fn rings(&self, interface: &Interface) -> Result<Vec<Tap>, String> {
@@ -203,10 +226,9 @@ impl Openings {
     }
 }
 
-/// libpcap hands nothing over: this process opens it itself, before it is locked.
-fn libpcap(interface: &Interface) -> Result<Vec<Tap>, String> {
-    let source = LibpcapSource::open(&interface.name, SNAP_LENGTH, BUFFER, interface.promiscuous, None);
-    Ok(vec![Tap::Libpcap(Box::new(source.map_err(|error| error.to_string())?))])
+fn libpcap(interface: &Interface) -> anyhow::Result<Tap> {
+    let source = LibpcapSource::open(&interface.name, SNAP_LENGTH, BUFFER, interface.promiscuous, None)?;
+    Ok(Tap::Libpcap(Box::new(source)))
 }
 
 /// Octets of a frame that libpcap keeps: all of it.

@@ -15,7 +15,7 @@ const PARAMETERS: &[&str] = &["kind", "severity", "open", "stream", "point", "pa
 
 /// One page of findings.
 #[derive(Serialize)]
-struct Findings {
+struct FoundPage {
     at: Option<Moment>,
     page: usize,
     per_page: usize,
@@ -120,7 +120,7 @@ pub(in crate::export) fn findings(status: &Status, query: &str) -> Result<Answer
     // One that went since it was selected is left out.
     let on_page = page.sorted(&mut found, newest_first).iter();
     let findings = on_page.filter_map(|(_, id)| Some(Found::of(*id, &*status.findings.get(id)?))).collect();
-    Ok(Answer::json(&Findings {
+    Ok(Answer::json(&FoundPage {
         at: status.picture().at.map(Text),
         page: page.page,
         per_page: page.per_page,

@@ -93,7 +93,8 @@ fn all(picture: &Picture) -> Vec<Path<'_>> {
         *sum.verdicts.entry(stream.note.worst).or_default() += 1;
     }
     let outcome = &picture.outcome;
-    let names: Vec<[String; NAMED]> = hop_names(outcome.points.iter().map(String::as_str).collect());
+    let names: Vec<[String; NAMED]> =
+        hop_names(&outcome.points.iter().map(String::as_str).collect::<Vec<_>>());
     let mut paths: Vec<Path<'_>> = sums
         .into_iter()
         .map(|((hops, way, class), sum)| {
@@ -167,7 +168,7 @@ mod tests {
     fn a_second_hop_at_a_point_is_its_second() {
         let hops: Hops = [0, 0, 1, 0].into_iter().map(PointId).collect();
         assert_eq!(numbered(&hops), [(0, 1), (0, 2), (1, 1), (0, 3)]);
-        let names = hop_names(vec!["core", "edge"]);
+        let names = hop_names(&["core", "edge"]);
         let named: Vec<String> = numbered(&hops).into_iter().map(|hop| name(hop, &names)).collect();
         assert_eq!(named, ["core", "core/2", "edge", "core/3"]);
     }

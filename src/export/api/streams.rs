@@ -1,4 +1,4 @@
-//! `/api/v1/streams`: found and sorted by what is noted of each, judged for one page only.
+//! `/api/v1/streams`: found by notes, judged for one page only.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ const PARAMETERS: &[&str] =
 
 /// One page of streams.
 #[derive(Serialize)]
-struct Streams<L> {
+struct StreamPage<L> {
     at: Option<Moment>,
     page: usize,
     per_page: usize,
@@ -185,7 +185,7 @@ pub(in crate::export) fn streams(status: &Status, query: &str) -> Result<Answer,
     let picture = status.picture();
     let (numbers, total) = select(&picture, &query, page)?;
     let (options, names) = (Options::default(), Names(&picture.streams));
-    Ok(Answer::json(&Streams {
+    Ok(Answer::json(&StreamPage {
         at: picture.at.map(Text),
         page: page.page,
         per_page: page.per_page,

@@ -1,4 +1,4 @@
-//! The table of all metric families: what is scraped, and what the reference says.
+//! The table of all metric families: what is scraped, and what it says.
 //!
 //! The order is that of the text. What is needed to judge the program itself stands first, what has most series last,
 //! so that a limit on series takes the detail and not the alarm.

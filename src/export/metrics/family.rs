@@ -45,7 +45,7 @@ impl Kind {
 }
 
 impl Family {
-    /// The name without what OpenMetrics adds to that of its samples.
+    /// The name without what `OpenMetrics` adds to that of its samples.
     pub(super) fn base_name(&self) -> &'static str {
         let suffix = match self.kind {
             Kind::Counter => "_total",
@@ -55,7 +55,7 @@ impl Family {
         self.name.strip_suffix(suffix).unwrap_or(self.name)
     }
 
-    /// The unit, where the name ends with it: OpenMetrics takes no other.
+    /// The unit, where the name ends with it: `OpenMetrics` takes no other.
     pub(super) fn named_unit(&self) -> Option<&'static str> {
         let before = self.base_name().strip_suffix(self.unit)?;
         (!self.unit.is_empty() && before.ends_with('_')).then_some(self.unit)

@@ -1,4 +1,4 @@
-//! Which format and encoding a client would have (RFC 9110, section 12.5).
+//! Which format and encoding a client wants (RFC 9110, section 12.5).
 
 use super::writer::Format;
 

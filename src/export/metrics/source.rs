@@ -43,7 +43,7 @@ impl<'a> Source<'a> {
             findings_forgotten: beside.findings_forgotten,
             counters: beside.counters,
             process: process_figures(beside.process),
-            places: hop_names(figures.points.iter().map(|point| point.name.as_str()).collect()),
+            places: hop_names(&figures.points.iter().map(|point| point.name.as_str()).collect::<Vec<_>>()),
             no_class: no_class(&figures.classes),
         }
     }
@@ -82,7 +82,7 @@ pub(in crate::export) fn no_class(classes: &[String]) -> &'static str {
 }
 
 /// The names of the hops at each point: no two are the same, whatever points are called.
-pub(in crate::export) fn hop_names<const N: usize>(points: Vec<&str>) -> Vec<[String; N]> {
+pub(in crate::export) fn hop_names<const N: usize>(points: &[&str]) -> Vec<[String; N]> {
     let name = |point: &str, hop: usize| {
         if hop == 1 {
             return point.to_owned();
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn no_two_hops_have_one_name() {
-        let names: Vec<[String; 4]> = hop_names(vec!["core", "core/2", "edge"]);
+        let names: Vec<[String; 4]> = hop_names(&["core", "core/2", "edge"]);
         assert_eq!(names[0], ["core", "core/2'", "core/3", "core/4"]);
         assert_eq!(names[1][0], "core/2");
         let mut all: Vec<&String> = names.iter().flatten().collect();

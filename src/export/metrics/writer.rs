@@ -1,7 +1,7 @@
-//! The exposition formats: text 0.0.4 and OpenMetrics 1.0.0.
+//! The exposition formats: text 0.0.4 and `OpenMetrics` 1.0.0.
 //!
 //! Everything goes straight into one text that is used again for the next scrape. Sources: the exposition formats of
-//! Prometheus, and OpenMetrics 1.0.0.
+//! Prometheus, and `OpenMetrics` 1.0.0.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ use crate::status::{BOUNDS, Distribution};
 pub(in crate::export) enum Format {
     /// Prometheus text, 0.0.4.
     Text,
-    /// OpenMetrics text, 1.0.0.
+    /// `OpenMetrics` text, 1.0.0.
     OpenMetrics,
 }
 
@@ -45,6 +45,13 @@ impl From<u8> for Label<'_> {
     fn from(number: u8) -> Self {
         Self::Number(u64::from(number))
     }
+}
+
+/// The upper bound of a bucket.
+#[derive(Debug, Clone, Copy)]
+enum Bound<'a> {
+    To(&'a f64),
+    Infinite,
 }
 
 /// What one scrape is written into.
@@ -134,7 +141,7 @@ impl<'t> Writer<'t> {
             return;
         }
         let mut count = 0;
-        let bounds = BOUNDS.iter().map(Some).chain(std::iter::once(None));
+        let bounds = BOUNDS.iter().map(Bound::To).chain(std::iter::once(Bound::Infinite));
         for (bound, observed) in bounds.zip(distribution.counts) {
             count += observed;
             self.series("_bucket", labels, Some(bound));
@@ -157,7 +164,7 @@ impl<'t> Writer<'t> {
     }
 
     /// Name and labels; a bucket has the bound as its last label.
-    fn series(&mut self, suffix: &str, labels: &[Label<'_>], bucket: Option<Option<&f64>>) {
+    fn series(&mut self, suffix: &str, labels: &[Label<'_>], bucket: Option<Bound<'_>>) {
         debug_assert_eq!(labels.len(), self.labels.len(), "labels of {}", self.name);
         self.out.push_str(self.name);
         self.out.push_str(suffix);
@@ -178,8 +185,8 @@ impl<'t> Writer<'t> {
             opening = ',';
             // With a point always, as OpenMetrics has it: `1.0` and not `1`.
             let _ = match bound {
-                Some(bound) => write!(self.out, "le=\"{bound:?}\""),
-                None => write!(self.out, "le=\"+Inf\""),
+                Bound::To(bound) => write!(self.out, "le=\"{bound:?}\""),
+                Bound::Infinite => write!(self.out, "le=\"+Inf\""),
             };
         }
         if opening == ',' {

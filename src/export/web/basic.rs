@@ -23,7 +23,7 @@ impl Basic {
 /// Base 64 with padding (RFC 4648, section 4).
 fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    if text.len() % 4 != 0 || text.len() - digits.len() > 2 {
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
     let mut octets = Vec::with_capacity(digits.len() * 3 / 4);

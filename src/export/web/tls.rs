@@ -20,7 +20,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn wrong(&self, key: &str, problem: impl ToString) -> WebConfigError {
+    fn wrong(&self, key: &str, problem: impl std::fmt::Display) -> WebConfigError {
         WebConfigError::Wrong {
             path: self.file.to_owned(),
             key: format!("tls_server_config.{key}"),

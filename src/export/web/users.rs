@@ -3,7 +3,7 @@
 //! bcrypt is slow by design, so it runs beside the thread that serves, a few at a time, and a password that was right
 //! is remembered as a salted hash. Whether a name is known cannot be told by the time that a refusal takes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +23,7 @@ pub(super) struct Users {
 /// Passwords that were right, and how many are tried at a time. Stays when the configuration is read anew.
 #[derive(Debug)]
 pub(super) struct Tried {
-    right: Mutex<HashMap<Digest, ()>>,
+    right: Mutex<HashSet<Digest>>,
     salt: [u8; 32],
     at_a_time: Semaphore,
 }
@@ -107,7 +107,7 @@ impl Tried {
     }
 
     fn is_right(&self, digest: &Digest) -> bool {
-        self.right.lock().unwrap_or_else(PoisonError::into_inner).contains_key(digest)
+        self.right.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
     }
 
     fn remember(&self, digest: Digest) {
@@ -115,7 +115,7 @@ impl Tried {
         if right.len() >= REMEMBERED {
             right.clear();
         }
-        right.insert(digest, ());
+        right.insert(digest);
     }
 }
 
