@@ -1,4 +1,4 @@
-//! What is known at the moment: written by the judge, read by everybody else.
+//! What is known now: written by the judge, read by everybody else.
 //!
 //! The judge publishes one picture of everything after each interval, and keeps two shared tables: where a stream
 //! stands in that picture, and the findings since the start. Readers never make the judge or an observer wait.

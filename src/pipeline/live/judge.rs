@@ -132,7 +132,7 @@ impl Judge {
             }
             done.push(cut.done.clone());
         }
-        let material = gather(done, records);
+        let material = gather(done, records, self.ledger.point_names());
         let at = self.latest.values().map(|cut| cut.at).max().unwrap_or(Timestamp(0));
         let figures =
             self.latest.values().flat_map(|cut| cut.figures.iter().map(|one| (cut.generation, one)));

@@ -72,6 +72,11 @@ impl Ledger {
         }
     }
 
+    /// Names of all points so far, each at the place of its number.
+    pub(super) fn point_names(&self) -> &[String] {
+        self.labels.names()
+    }
+
     /// An interval is to be judged.
     pub(super) fn begin<'a>(
         &mut self,
@@ -83,7 +88,9 @@ impl Ledger {
         self.before = (self.figures.intervals > 0).then_some(self.at);
         self.at = at;
         self.streams.clear();
-        self.labels.begin(&material.points);
+        for name in &material.points {
+            self.labels.number(name);
+        }
         let figures = &mut self.figures;
         figures.classes = policy.classes.iter().map(|class| class.name.clone()).collect();
         figures.verdicts.clear();
@@ -91,7 +98,7 @@ impl Ledger {
             hop.active = 0;
         }
         self.take_over_points(points);
-        self.stun.add(&material.stun, &self.labels, &mut self.figures);
+        self.stun.add(&material.stun, &mut self.figures);
         self.figures.refused = refused(&material.counters);
     }
 
@@ -146,7 +153,7 @@ impl Ledger {
                     1
                 }
             };
-            let point = self.labels.of(hop.point);
+            let point = hop.point.0;
             let key = ViewKey::of(point, hop, &views);
             if let Some(entry) = self.hops.get(&key)
                 && let Some(id) = entry.stream
@@ -233,7 +240,7 @@ impl Ledger {
         let Some(hop) = record.hops.iter().min_by_key(|hop| (hop.first, hop.point)) else {
             return StreamId(0);
         };
-        let name = self.labels.name(self.labels.of(hop.point));
+        let name = self.labels.name(hop.point.0);
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         StreamId(hasher.hash_one((name, hop.flow, hop.ssrc.0, hop.first.0)))
     }
@@ -261,7 +268,7 @@ impl Ledger {
         let mut until = self.gaps_until;
         for gap in outcome.gaps.iter().filter(|gap| gap.to > self.gaps_until && gap.to <= self.at) {
             until = until.max(gap.to);
-            let key = (self.labels.of(gap.point), gap.evidence.as_str());
+            let key = (gap.point.0, gap.evidence.as_str());
             if !seen.contains(&key) {
                 seen.push(key);
             }
