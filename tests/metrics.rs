@@ -267,7 +267,8 @@ fn picture_of_nothing() -> Picture {
 fn names_of_points_are_escaped() {
     let status = Status::default();
     let name = "a \"b\"\\c\nd";
-    let point = PointFigures { name: name.to_owned(), is_up: true, ..PointFigures::default() };
+    let point =
+        PointFigures { name: name.to_owned(), is_up: true, has_been_up: true, ..PointFigures::default() };
     status.publish(Picture {
         figures: Figures { points: vec![point], ..Figures::default() },
         ..Picture::default()

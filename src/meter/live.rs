@@ -1,4 +1,4 @@
-//! A meter while it runs: streams as they are by now, and room for months.
+//! A meter while it runs: streams as they are now, and room for months.
 
 use super::key::{Key, Kind};
 use super::{Meter, MeterCounters, PathTable, StreamRecord, StunRecord, records};

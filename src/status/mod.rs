@@ -98,7 +98,10 @@ impl Status {
                 self.places.remove(&id);
             }
         }
-        self.is_ready.store(true, Ordering::Release);
+        // Once ready it stays so: an interface that goes down later is a figure of its own.
+        if picture.figures.points.iter().all(|point| point.has_been_up) {
+            self.is_ready.store(true, Ordering::Release);
+        }
     }
 
     /// How the last reading of the configuration went.

@@ -1,4 +1,4 @@
-//! How interfaces are opened: what the locked process asks, and what the opener does.
+//! How interfaces are opened: what is asked, and what the opener does.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};

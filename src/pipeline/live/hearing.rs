@@ -1,4 +1,4 @@
-//! What a live observer has heard: decoded, counted, and handed over at each interval.
+//! What a live observer has heard, handed over at each interval.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,6 +54,8 @@ pub(super) struct Hearing {
     first: Option<Timestamp>,
     last_frame: Option<Timestamp>,
     generation: u64,
+    /// Whether there ever was a tap.
+    pub(super) has_been_up: bool,
 }
 
 /// Observers that were ever made.
@@ -98,8 +100,14 @@ impl Hearing {
             keep_ns,
             first: None,
             last_frame: None,
+            has_been_up: false,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// Frames are heard from this moment on.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.first.get_or_insert(now);
     }
 
     /// Whether an interval is over by this moment. Per frame.
@@ -130,7 +138,6 @@ impl Hearing {
     pub(super) fn pass(&mut self, now: Timestamp) -> Option<Timestamp> {
         let boundary = now.0.div_euclid(self.interval_ns) * self.interval_ns;
         let before = self.boundary.replace(boundary.saturating_add(self.interval_ns));
-        self.first.get_or_insert(now);
         let at = Timestamp(boundary);
         before?;
         for meter in &mut self.meters.all {
@@ -280,6 +287,7 @@ impl Hearing {
             let own = PointFigures {
                 name: name.clone(),
                 is_up: true,
+                has_been_up: self.has_been_up,
                 streams_started: meter.map_or(0, crate::meter::Meter::streams_started),
                 streams_evicted: meter.map_or(0, |m| m.counters(self.decoder.paths()).streams_evicted),
                 stun_requests: requests,

@@ -1,4 +1,4 @@
-//! The live judge: after each interval, everything that observers know is judged anew.
+//! The live judge: after each interval everything is judged anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -68,6 +68,10 @@ impl Observer {
                 if let Some(lost) = lost_at.take() {
                     hearing.gaps.add(lost, wall_clock(), None, TapEvidence::BetweenFiles);
                 }
+                hearing.has_been_up = true;
+                if !self.point.is_file {
+                    hearing.begin(wall_clock());
+                }
                 tap = Some(fresh);
             }
             if let Ok(question) = self.questions.try_recv()
@@ -155,6 +159,9 @@ impl Observer {
 
     /// An interval is over. A file waits until the judge has room, so that what is judged depends on packets alone.
     fn pass(&self, hearing: &mut Hearing, now: Timestamp, is_file: Option<&Interfaces>) {
+        if is_file.is_some() {
+            hearing.begin(now);
+        }
         let Some(at) = hearing.pass(now) else { return };
         if let Some(interfaces) = is_file {
             let mut cut = hearing.cut_now(at, interfaces);

@@ -50,7 +50,15 @@ pub(super) fn verdict(stream: &JudgedStream, hop: usize, dscp: u8) -> MarkingVer
         Marking::Conformant if stream.expected.is_empty() => MarkingVerdict::Unclassified,
         Marking::Remarked => MarkingVerdict::Remarked,
         Marking::Inherited => MarkingVerdict::Inherited,
+        // Some are right and some are not: where they were right before, it is here that they are changed.
+        Marking::Mixed if was_right_before(stream, hop) => MarkingVerdict::Remarked,
         _ if dscp == Dscp::DF.value() => MarkingVerdict::Unmarked,
         _ => MarkingVerdict::Unexpected,
     }
+}
+
+/// Whether the hop before saw nothing but what is expected.
+fn was_right_before(stream: &JudgedStream, hop: usize) -> bool {
+    let before = stream.hop_before(hop).and_then(|before| stream.markings.get(before));
+    before == Some(&Marking::Conformant)
 }

@@ -129,9 +129,9 @@ impl Ledger {
             let stun_round_trip = std::mem::take(&mut slot.stun_round_trip);
             *slot = PointFigures { stun_round_trip, ..one };
             if !before.name.is_empty() {
-                let is_up = slot.is_up;
+                let (is_up, has_been_up) = (slot.is_up, slot.has_been_up);
                 slot.add(before);
-                slot.is_up = is_up;
+                (slot.is_up, slot.has_been_up) = (is_up, has_been_up);
             }
         }
     }
