@@ -21,16 +21,21 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
             return;
         }
         ip("link set lo up");
-        ip("link add left type veth peer name right");
-        for end in ["left", "right"] {
-            // Nothing is to be on the cable but what a test sends.
-            ip(&format!("link set {end} addrgenmode none"));
-            ip(&format!("link set {end} up"));
-        }
+        add_cable("left", "right");
         test();
     };
     if let Err(panic) = thread::spawn(run).join() {
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// Another cable in the network of this thread.
+pub(crate) fn add_cable(one: &str, other: &str) {
+    ip(&format!("link add {one} type veth peer name {other}"));
+    for end in [one, other] {
+        // Nothing is to be on the cable but what a test sends.
+        ip(&format!("link set {end} addrgenmode none"));
+        ip(&format!("link set {end} up"));
     }
 }
 
@@ -53,7 +58,12 @@ impl Sender {
     }
 
     pub(crate) fn send(&self, frame: &[u8]) {
-        assert_eq!(send(self.0.as_raw_fd(), frame, MsgFlags::empty()), Ok(frame.len()));
+        assert_eq!(self.try_send(frame), Ok(frame.len()));
+    }
+
+    /// Sends where the interface takes it.
+    pub(crate) fn try_send(&self, frame: &[u8]) -> nix::Result<usize> {
+        send(self.0.as_raw_fd(), frame, MsgFlags::empty())
     }
 
     pub(crate) fn send_all(&self, frames: &[Vec<u8>]) {

@@ -16,6 +16,7 @@
     reason = "fields are filled by their low bits"
 )]
 
+pub(crate) mod appliance;
 pub(crate) mod cable;
 pub(crate) mod capture;
 pub(crate) mod media;
@@ -25,14 +26,18 @@ pub(crate) mod rich;
 pub(crate) mod run;
 pub(crate) mod served;
 pub(crate) mod synth;
+pub(crate) mod talk;
 pub(crate) mod traffic;
 pub(crate) mod tunnel;
 
+pub(crate) use appliance::{Appliance, kernel_count};
+pub(crate) use cable::{add_cable, in_namespace, ip};
 pub(crate) use capture::Capture;
 pub(crate) use media::{Stream, rtp};
 pub(crate) use packet::Udp;
 pub(crate) use random::Random;
 pub(crate) use run::{Folder, hop, only_stream, replay, report};
+pub(crate) use talk::Calls;
 
 /// Nanoseconds of so many milliseconds.
 pub(crate) const fn ms(n: i64) -> i64 {
