@@ -21,6 +21,7 @@ use crate::terms::LinkType;
 
 /// What the opener is asked.
 #[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "as the operator's file has them")]
 pub(super) struct Wanted {
     interface: String,
     rings: usize,

@@ -168,9 +168,10 @@ impl Hearing {
             if outbox.size() >= BATCH {
                 walking.packed.push(outbox.take());
             }
-            match next {
-                Some(walk) => walking.walk = walk,
-                None => (walking.meter, walking.walk) = (walking.meter + 1, Walk::default()),
+            if let Some(walk) = next {
+                walking.walk = walk;
+            } else {
+                (walking.meter, walking.walk) = (walking.meter + 1, Walk::default());
             }
             self.walking = Some(walking);
             return None;

@@ -77,7 +77,7 @@ impl Judge {
                 }
                 recv(orders) -> order => match order {
                     Ok(Order::Judge(policy)) => self.policy = policy,
-                    Ok(Order::Expect(observers)) => self.expect(observers),
+                    Ok(Order::Expect(observers)) => self.expect(&observers),
                     Err(_) => return,
                 },
                 default(rest) => {}
@@ -109,7 +109,7 @@ impl Judge {
     }
 
     /// Observers that are not named any more have ended: their last figures are taken over once.
-    fn expect(&mut self, observers: BTreeSet<usize>) {
+    fn expect(&mut self, observers: &BTreeSet<usize>) {
         if self.latest.keys().any(|known| !observers.contains(known)) {
             self.look();
             self.latest.retain(|known, _| observers.contains(known));

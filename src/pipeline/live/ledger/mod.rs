@@ -143,15 +143,12 @@ impl Ledger {
         let mut views: Vec<(ViewKey, (u16, u8))> = Vec::with_capacity(stream.record.hops.len());
         let mut oldest: Option<(u64, StreamId)> = None;
         for hop in &stream.record.hops {
-            let ordinal = match seen_at.iter_mut().find(|(point, _)| *point == hop.point) {
-                Some((_, n)) => {
-                    *n = n.saturating_add(1).min(label::MOST_HOPS);
-                    *n
-                }
-                None => {
-                    seen_at.push((hop.point, 1));
-                    1
-                }
+            let ordinal = if let Some((_, n)) = seen_at.iter_mut().find(|(point, _)| *point == hop.point) {
+                *n = n.saturating_add(1).min(label::MOST_HOPS);
+                *n
+            } else {
+                seen_at.push((hop.point, 1));
+                1
             };
             let point = hop.point.0;
             let key = ViewKey::of(point, hop, &views);
