@@ -14,29 +14,34 @@ ALWAYS_INLINE int is_vlan(u32 kind) {
     return kind == 0x8100 || kind == 0x88A8 || kind == 0x9100 || kind == 0x9200 || kind == 0x9300;
 }
 
-// Whether a frame of Ethernet may begin there: a common type, and IP's version where the type says IP.
-ALWAYS_INLINE int may_be_ethernet(struct __sk_buff *skb, u32 offset) {
+enum likeness { UNLIKE, LIKE, UNSURE };
+
+// Whether octets read as a frame of Ethernet: a common type, and IP's version where the type says IP.
+ALWAYS_INLINE enum likeness like_ethernet(struct __sk_buff *skb, u32 offset) {
     u8 b[3];
     if (!load(skb, offset + 12, b, sizeof b)) {
-        return 0;
+        return UNSURE;
     }
     u32 kind = be16(b);
     u32 version = b[2] >> 4;
     switch (kind) {
     case ETHERTYPE_IPV4:
-        return version == 4;
+        return version == 4 ? LIKE : UNLIKE;
     case ETHERTYPE_IPV6:
-        return version == 6;
+        return version == 6 ? LIKE : UNLIKE;
     case ETHERTYPE_MPLS:
     case 0x8864: // PPPoE session
     case 0x0806: // ARP
     case 0x88CC: // LLDP
     case 0x88E5: // MACsec
     case 0x88E7: // provider backbone
-        return 1;
-    default:
-        return is_vlan(kind) || (kind < ETHERTYPE_FIRST && (b[2] == 0xAA || b[2] == 0x42));
+        return LIKE;
     }
+    // Below the first type it is a length, which only the decoder holds against what it should be.
+    if (kind < ETHERTYPE_FIRST && (b[2] == 0xAA || b[2] == 0x42)) {
+        return UNSURE;
+    }
+    return is_vlan(kind) ? LIKE : UNLIKE;
 }
 
 ALWAYS_INLINE enum outcome ethernet(struct __sk_buff *skb, struct place *at) {
@@ -109,19 +114,24 @@ ALWAYS_INLINE enum outcome mpls(struct __sk_buff *skb, struct place *at) {
     if (!(b[2] & 1)) {
         return GOES_ON;
     }
-    int is_ethernet = may_be_ethernet(skb, at->offset);
+    enum likeness likeness = like_ethernet(skb, at->offset);
     switch (b[4] >> 4) {
     case 4:
     case 6:
         // What may be both is left to the decoder, which looks at checksums.
-        return is_ethernet ? UNKNOWN : on(at, AT_IP, 0);
+        return likeness == UNLIKE ? on(at, AT_IP, 0) : UNKNOWN;
     case 0:
-        if (may_be_ethernet(skb, at->offset + 4)) {
+        // A control word, or an address.
+        switch (like_ethernet(skb, at->offset + 4)) {
+        case LIKE:
             return on(at, AT_ETHERNET, 4);
+        case UNSURE:
+            return UNKNOWN;
+        case UNLIKE:
+            break;
         }
-        break;
     }
-    return is_ethernet ? on(at, AT_ETHERNET, 0) : UNKNOWN;
+    return likeness == LIKE ? on(at, AT_ETHERNET, 0) : UNKNOWN;
 }
 
 ALWAYS_INLINE enum outcome by_nsh_protocol(struct place *at, u32 protocol, u32 octets) {

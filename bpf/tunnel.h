@@ -139,7 +139,7 @@ ALWAYS_INLINE enum outcome gtpu(struct __sk_buff *skb, struct place *at, const u
     if (c[0] >> 4 == 4 || c[0] >> 4 == 6) {
         return on(at, AT_IP, octets);
     }
-    return may_be_ethernet(skb, at->offset + octets) ? on(at, AT_ETHERNET, octets) : UDP;
+    return like_ethernet(skb, at->offset + octets) == LIKE ? on(at, AT_ETHERNET, octets) : UDP;
 }
 
 // TZSP around Ethernet, with no tag but the one that ends them.

@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("meter", &["terms", "decode"]),
     ("verify", &["terms", "decode", "policy", "meter"]),
     ("status", &["terms", "meter", "verify"]),
-    ("pipeline", &["terms", "capture", "decode", "policy", "meter", "verify", "status"]),
+    ("pipeline", &["terms", "capture", "decode", "policy", "meter", "verify", "evidence", "status"]),
     ("evidence", &["terms", "capture", "decode", "policy", "meter", "verify"]),
     ("report", &["terms", "decode", "policy", "meter", "verify"]),
     ("export", &["terms", "decode", "policy", "meter", "verify", "status", "report"]),

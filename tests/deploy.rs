@@ -245,6 +245,26 @@ fn every_alert_is_explained() {
     }
 }
 
+/// Names of metrics in expressions of rules; recorded ones have colons, and are none.
+fn families(rules: &str) -> BTreeSet<&str> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ':';
+    let words = rules.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(|line| {
+        line.split(move |c: char| !is_name(c))
+            .filter(|word| word.starts_with("hopmark_") && !word.contains(':'))
+    });
+    words.map(|word| word.trim_end_matches("_bucket")).collect()
+}
+
+#[test]
+fn rules_go_by_metrics_that_there_are() {
+    let (reference, rules) = (read("docs/metrics.md"), read("deploy/prometheus/hopmark.rules.yml"));
+    let families = families(&rules);
+    assert!(families.len() > 10, "{families:?}");
+    for family in families {
+        assert!(reference.contains(&format!("| `{family}` |")), "docs/metrics.md has no {family}");
+    }
+}
+
 // --- The container ---
 
 /// The instructions of the container file, with lines joined that go on.
@@ -296,8 +316,8 @@ fn what_the_container_copies_is_there() {
             }
         }
     }
-    // What a build reads, beside what cargo asks for.
-    for needed in ["Cargo.toml", "Cargo.lock", "src", "benches", "build.rs", "bpf", "deploy"] {
+    // What a build reads: the manifest names some tests and all benches.
+    for needed in ["Cargo.toml", "Cargo.lock", "src", "tests", "benches", "build.rs", "bpf", "deploy"] {
         assert!(!ignored.contains(&needed), "{needed} is in .dockerignore");
     }
 }

@@ -35,6 +35,7 @@ fn live(points: &[(String, PathBuf)], policy: &Arc<Policy>) -> (Arc<Picture>, Ar
         interval: Duration::from_secs(1),
         keep_ended: Duration::from_secs(50),
         keep_findings: 1000,
+        evidence: None,
     };
     let open = |point: &LivePoint| {
         let file = CaptureFile::open(Path::new(&point.source)).map_err(|error| error.to_string())?;

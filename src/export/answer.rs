@@ -37,8 +37,14 @@ impl Answer {
 
     /// A value as JSON.
     pub(super) fn json(value: &impl Serialize) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(body) => Self::new(JSON, body),
+        Self::long_json(value, 0)
+    }
+
+    /// A value as JSON that will take so many octets, about.
+    pub(super) fn long_json(value: &impl Serialize, octets: usize) -> Self {
+        let mut body = Vec::with_capacity(octets);
+        match serde_json::to_writer(&mut body, value) {
+            Ok(()) => Self::new(JSON, body),
             Err(error) => {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot be written: {error}")).into()
             }

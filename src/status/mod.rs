@@ -3,6 +3,7 @@
 //! The judge publishes one picture of everything after each interval, and keeps two shared tables: where a stream
 //! stands in that picture, and the findings since the start. Readers never make the judge or an observer wait.
 
+mod evidence;
 mod figures;
 mod finding;
 mod stream;
@@ -12,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
 
+pub use evidence::EvidenceStatus;
 pub use figures::{
     BOUNDS, Class, Distribution, Figures, HopFigures, HopKey, MarkingVerdict, PointFigures, SegmentFigures,
     SegmentKey,
@@ -32,6 +34,8 @@ pub struct Status {
     pub findings: DashMap<FindingId, FindingStatus>,
     /// Findings that were dropped because there was no room.
     pub findings_dropped: AtomicU64,
+    /// How keeping evidence goes.
+    pub evidence: EvidenceStatus,
     /// Whether everything is open and the first interval was judged.
     pub is_ready: AtomicBool,
     reload: RwLock<Reload>,

@@ -1,4 +1,4 @@
-//! A network of one cable, in a namespace of its own, and sockets that hear it.
+//! A network of one cable in its own namespace, and who listens there.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 

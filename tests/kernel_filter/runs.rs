@@ -1,4 +1,4 @@
-//! Ways to run the kernel programs: as an ordinary process, and in the kernel.
+//! Ways to run the kernel programs: as a process, and in the kernel.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 

@@ -1,4 +1,4 @@
-//! What the socket filter counted, read from memory shared with the kernel.
+//! What the socket filter counted, read from the kernel's memory.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -38,7 +38,8 @@ impl EbpfError {
                 Some(ProgramError::LoadError { .. }) => "the program could not be loaded".to_owned(),
                 _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
             };
-            if told.last() != Some(&text) {
+            // Some errors tell their cause in their own text.
+            if !told.last().is_some_and(|last: &String| last.ends_with(&text)) {
                 told.push(text);
             }
             next = error.source();

@@ -1,4 +1,4 @@
-//! The programs of `bpf/`, which run in the kernel before a packet is copied.
+//! The programs of `bpf/`, which the kernel runs over each packet.
 //!
 //! [`Filter`] says which frames a socket is given and how many octets of each: what no media can be in is not copied
 //! at all, and of media only headers and what streams are joined by. [`load_fanout`] gives the program that shares

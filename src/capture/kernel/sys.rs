@@ -1,4 +1,4 @@
-//! The system calls of kernel programs that no library has a safe face for.
+//! System calls of kernel programs that no library makes safe.
 
 #![allow(unsafe_code, reason = "socket options and shared memory of the kernel; each block has its reason")]
 

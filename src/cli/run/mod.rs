@@ -12,12 +12,14 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::capture::interface::Links;
-use crate::config::{self, Appliance, LogFormat, Source};
+use crate::config::{self, Appliance, LeastSeverity, LogFormat, Source};
+use crate::evidence::EvidenceSettings;
 use crate::export::{Server, ServerOptions, Stop};
-use crate::pipeline::live::{Live, LiveOptions, LivePoint};
+use crate::pipeline::live::{EvidenceOptions, Live, LiveOptions, LivePoint};
 use crate::privilege::{Account, LockOptions, Locked, OpenerClient, Plan, Standing, lock, plan};
 use crate::service::{Notifier, Order, Signals, logging};
 use crate::status::{Reload, Status};
+use crate::verify::Severity;
 use opening::Openings;
 pub(super) use opening::serve as serve_openings;
 use reload::Running;
@@ -83,6 +85,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         interval: appliance.run.interval,
         keep_ended: appliance.run.keep_ended.min(policy.limits.stream_timeout),
         keep_findings: appliance.run.keep_findings,
+        evidence: appliance.evidence.as_ref().map(evidence),
     };
     let points = live_points(&appliance);
     let live = Live::start(&points, &options, &policy, &status, Box::new(move |point| openings.open(point)))
@@ -188,6 +191,25 @@ fn lock_in(args: &RunArgs, appliance: &Appliance, account: Option<Account>) -> a
     let write = appliance.evidence.iter().map(|evidence| evidence.directory.clone()).collect();
     let options = LockOptions { account, read, write };
     Ok(lock(&options)?)
+}
+
+/// What is kept for findings.
+fn evidence(evidence: &config::Evidence) -> EvidenceOptions {
+    EvidenceOptions {
+        memory_octets: evidence.memory_octets,
+        octets_per_packet: evidence.octets_per_packet,
+        seconds: evidence.keep.as_secs().max(1),
+        severity: match evidence.severity {
+            LeastSeverity::Error => Severity::Error,
+            LeastSeverity::Warning => Severity::Warning,
+            LeastSeverity::Info => Severity::Info,
+        },
+        settings: EvidenceSettings {
+            folder: evidence.directory.clone(),
+            max_octets: evidence.max_octets,
+            max_files: evidence.max_files,
+        },
+    }
 }
 
 /// What is listened to.

@@ -1,6 +1,5 @@
 //! `/api/v1/streams`: found by notes, judged for one page only.
 
-use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use hyper::StatusCode;
@@ -132,18 +131,24 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// What streams are sorted by, the smallest first.
-type Key = fn(&StreamStatus, &StreamStatus) -> Ordering;
+/// What streams are sorted by, the smallest first, as numbers that stand side by side in memory.
+type Key = fn(&StreamStatus) -> u64;
 
 const KEYS: [(&str, Key); 7] = [
-    ("first", |a, b| a.first.cmp(&b.first)),
-    ("last", |a, b| a.last.cmp(&b.last)),
-    ("loss", |a, b| a.note.loss_ratio.total_cmp(&b.note.loss_ratio)),
-    ("jitter", |a, b| a.note.jitter_seconds.total_cmp(&b.note.jitter_seconds)),
-    ("packets", |a, b| a.note.packets.cmp(&b.note.packets)),
-    ("verdict", |a, b| a.note.worst.cmp(&b.note.worst)),
-    ("id", |a, b| a.id.cmp(&b.id)),
+    ("first", |stream| ascending(stream.first.0)),
+    ("last", |stream| ascending(stream.last.0)),
+    // Bits of numbers that are not negative are in the order of the numbers.
+    ("loss", |stream| u64::from(stream.note.loss_ratio.max(0.0).to_bits())),
+    ("jitter", |stream| u64::from(stream.note.jitter_seconds.max(0.0).to_bits())),
+    ("packets", |stream| u64::from(stream.note.packets)),
+    ("verdict", |stream| stream.note.worst as u64),
+    ("id", |stream| stream.id.0),
 ];
+
+/// A number that may be negative as one that is not, in the same order.
+const fn ascending(number: i64) -> u64 {
+    number.cast_unsigned() ^ (1 << 63)
+}
 
 fn sort_key(text: &str) -> Option<(Key, bool)> {
     let (name, is_falling) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
@@ -157,17 +162,16 @@ fn sort_keys() -> String {
 /// The numbers of the streams on a page, and how many there are on all pages.
 fn select(picture: &Picture, query: &Query, page: Page) -> Result<(Vec<u32>, usize), Problem> {
     let filter = Filter::read(query, picture)?;
-    let (key, is_falling) =
-        query.read_as("sort", sort_key, sort_keys)?.unwrap_or((|a, b| a.first.cmp(&b.first), false));
-    let mut found: Vec<(u32, &StreamStatus)> =
-        (0..).zip(&picture.streams).filter(|(_, stream)| filter.takes(stream)).collect();
-    let total = found.len();
+    let (key, is_falling) = query.read_as("sort", sort_key, sort_keys)?.unwrap_or((KEYS[0].1, false));
     // Streams that are equal stay in the order of their numbers, so that pages do not overlap.
-    let by = |a: &(u32, &StreamStatus), b: &(u32, &StreamStatus)| {
-        let order = if is_falling { key(b.1, a.1) } else { key(a.1, b.1) };
-        order.then(a.0.cmp(&b.0))
+    let keyed = |(number, stream): (u32, &StreamStatus)| {
+        let key = key(stream);
+        (if is_falling { !key } else { key }, number)
     };
-    Ok((page.sorted(&mut found, by).iter().map(|(number, _)| *number).collect(), total))
+    let taken = (0..).zip(&picture.streams).filter(|(_, stream)| filter.takes(stream));
+    let mut found: Vec<(u64, u32)> = taken.map(keyed).collect();
+    let total = found.len();
+    Ok((page.sorted(&mut found, Ord::cmp).iter().map(|(_, number)| *number).collect(), total))
 }
 
 fn item<'a>(picture: &'a Picture, options: &'a Options, names: &'a Names<'a>, number: u32) -> Item<'a> {
@@ -178,6 +182,9 @@ fn item<'a>(picture: &'a Picture, options: &'a Options, names: &'a Names<'a>, nu
     }
 }
 
+/// Octets of one stream as JSON, with room for a third hop.
+const OCTETS: usize = 4_096;
+
 /// Streams by filter, sorted, one page of them.
 pub(in crate::export) fn streams(status: &Status, query: &str) -> Result<Answer, Problem> {
     let query = Query::read(query, PARAMETERS)?;
@@ -185,14 +192,16 @@ pub(in crate::export) fn streams(status: &Status, query: &str) -> Result<Answer,
     let picture = status.picture();
     let (numbers, total) = select(&picture, &query, page)?;
     let (options, names) = (Options::default(), Names(&picture.streams));
-    Ok(Answer::json(&StreamPage {
+    let octets = numbers.len().saturating_mul(OCTETS);
+    let page = StreamPage {
         at: picture.at.map(Text),
         page: page.page,
         per_page: page.per_page,
         pages: page.pages(total),
         total,
         streams: Each(|| numbers.iter().map(|&number| item(&picture, &options, &names, number))),
-    }))
+    };
+    Ok(Answer::long_json(&page, octets))
 }
 
 /// One stream by its name, with its findings and what STUN was heard between its two ends.

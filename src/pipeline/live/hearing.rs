@@ -8,6 +8,7 @@ use super::cut::Cut;
 use super::gaps::Gaps;
 use super::opened::Counted;
 use crate::decode::{Decoder, Options, Undecoded};
+use crate::evidence::HeaderRing;
 use crate::meter::{CaptureRecord, MeterCounters, Packed, Packer, StreamRecord, TapGap, Tunnels, Walk};
 use crate::pipeline::gather::Done;
 use crate::pipeline::interfaces::Interfaces;
@@ -41,6 +42,8 @@ pub(super) struct Hearing {
     walking: Option<Walking>,
     /// Streams that ended since the last cut.
     ended: Vec<StreamRecord>,
+    /// The last headers, where they are kept.
+    pub(super) headers: Option<HeaderRing>,
     pub(super) gaps: Gaps,
     pub(super) counted: Counted,
     /// The next boundary between intervals.
@@ -87,6 +90,7 @@ impl Hearing {
             outbox: Packer::default(),
             walking: None,
             ended: Vec::new(),
+            headers: None,
             gaps: Gaps::default(),
             counted: Counted::default(),
             boundary: None,
@@ -108,8 +112,13 @@ impl Hearing {
     #[inline]
     pub(super) fn take(&mut self, frame: &Frame<'_>) {
         self.last_frame = Some(frame.timestamp);
-        if let Err(reason) = self.meters.take(frame, &mut self.decoder) {
-            self.undecoded[reason as usize] += 1;
+        match self.meters.take(frame, &mut self.decoder) {
+            Ok(()) => {
+                if let Some(headers) = &mut self.headers {
+                    headers.push(frame);
+                }
+            }
+            Err(reason) => self.undecoded[reason as usize] += 1,
         }
         if let Some(mirrored) = self.decoder.take_mirrored() {
             self.tunnels.note((0, 0), &mirrored, frame.timestamp);

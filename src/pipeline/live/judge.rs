@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, select};
 use super::LiveOptions;
 use super::cut::Cut;
 use super::ledger::Ledger;
+use super::proof::Reporter;
 use crate::meter::Records;
 use crate::pipeline::gather::gather;
 use crate::policy::Policy;
@@ -46,12 +47,12 @@ impl Judge {
     pub(super) fn new(
         options: &LiveOptions,
         policy: Arc<Policy>,
-        status: Arc<Status>,
+        (status, reporter): (Arc<Status>, Option<Reporter>),
         is_idle: Arc<AtomicBool>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
-            ledger: Ledger::new(options, &policy),
+            ledger: Ledger::new(options, &policy, reporter),
             policy,
             status,
             running: BTreeSet::new(),

@@ -12,6 +12,7 @@ mod keeper;
 mod ledger;
 mod observer;
 mod opened;
+mod proof;
 mod tap;
 
 use std::io;
@@ -30,6 +31,8 @@ use cut::Cut;
 use judge::{Judge, Order};
 use keeper::{Keeper, Task};
 use observer::Observer;
+pub use proof::EvidenceOptions;
+use proof::Question;
 pub use tap::{Lost, RingTap, Tap, TapError};
 
 /// One source of packets and how it is listened to.
@@ -59,6 +62,8 @@ pub struct LiveOptions {
     pub keep_ended: Duration,
     /// Findings that are kept at most.
     pub keep_findings: usize,
+    /// Packets that are kept for findings; none: none are.
+    pub evidence: Option<EvidenceOptions>,
 }
 
 /// A live run: its threads end when it is stopped.
@@ -69,6 +74,7 @@ pub struct Live {
     orders: Sender<Order>,
     tasks: Sender<Task>,
     lost: Sender<String>,
+    asked: proof::Asked,
     /// Whether every observer has ended, and what they had was judged.
     is_idle: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -110,17 +116,22 @@ impl Live {
         let stop = Arc::new(AtomicBool::new(false));
         let keeper = Keeper::new(open, Arc::clone(&stop));
         let (tasks, lost) = keeper.inlets();
+        let asked = proof::Asked::default();
+        let mut others = vec![named("keeper").spawn(move || keeper.run())?];
+        let mut reporter = None;
+        if let Some(evidence) = &options.evidence {
+            let (writer, tell) = proof::writer(evidence, &asked, status);
+            others.push(named("evidence").spawn(move || writer.run())?);
+            reporter = Some(tell);
+        }
         let judge = Judge::new(
             options,
             Arc::clone(policy),
-            Arc::clone(status),
+            (Arc::clone(status), reporter),
             Arc::clone(&is_idle),
             Arc::clone(&stop),
         );
-        let others = vec![
-            named("judge").spawn(move || judge.run(&inbox, &instructions))?,
-            named("keeper").spawn(move || keeper.run())?,
-        ];
+        others.push(named("judge").spawn(move || judge.run(&inbox, &instructions))?);
         let state = State { policy: Arc::clone(policy), listeners: Vec::new(), others };
         let live = Self {
             options: options.clone(),
@@ -129,6 +140,7 @@ impl Live {
             orders,
             tasks,
             lost,
+            asked,
             is_idle,
             stop,
             state: Mutex::new(state),
@@ -160,9 +172,14 @@ impl Live {
         let numbers: Vec<usize> = (0..).filter(|n| !taken(n)).take(point.taps.max(1)).collect();
         let stop = Arc::new(AtomicBool::new(false));
         let (mut threads, mut inlets) = (Vec::new(), Vec::new());
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         for (part, &number) in numbers.iter().enumerate() {
             let (inlet, taps) = bounded(1);
             inlets.push(inlet);
+            let (ask, questions) = bounded::<Question>(1);
+            if self.options.evidence.is_some() {
+                asked.push(ask);
+            }
             let observer = Observer {
                 number,
                 is_first: part == 0,
@@ -173,6 +190,7 @@ impl Live {
                 policy: Arc::clone(&state.policy),
                 seed: self.seed,
                 taps,
+                questions,
                 lost: self.lost.clone(),
                 cuts: self.cuts.clone(),
                 stop: Arc::clone(&stop),

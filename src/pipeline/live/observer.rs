@@ -8,8 +8,10 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::cut::Cut;
 use super::hearing::Hearing;
+use super::proof::Question;
 use super::tap::{Progress, Tap, TapError};
 use super::{LiveOptions, LivePoint};
+use crate::evidence::HeaderRing;
 use crate::meter::TapEvidence;
 use crate::pipeline::interfaces::Interfaces;
 use crate::policy::Policy;
@@ -28,6 +30,7 @@ pub(super) struct Observer {
     pub(super) policy: Arc<Policy>,
     pub(super) seed: u64,
     pub(super) taps: Receiver<Tap>,
+    pub(super) questions: Receiver<Question>,
     pub(super) lost: Sender<String>,
     pub(super) cuts: Sender<Cut>,
     pub(super) stop: Arc<AtomicBool>,
@@ -49,6 +52,9 @@ impl Observer {
             &self.policy,
             self.seed,
         );
+        hearing.headers = self.options.evidence.as_ref().map(|evidence| {
+            HeaderRing::new(evidence.memory_octets, evidence.octets_per_packet, evidence.seconds)
+        });
         let (mut interfaces, mut numbers) = (Interfaces::default(), Vec::new());
         if !self.point.is_file {
             numbers.push(interfaces.add(&self.point.source));
@@ -63,6 +69,11 @@ impl Observer {
                     hearing.gaps.add(lost, wall_clock(), None, TapEvidence::BetweenFiles);
                 }
                 tap = Some(fresh);
+            }
+            if let Ok(question) = self.questions.try_recv()
+                && let Some(ring) = &hearing.headers
+            {
+                question.answer(&self.point.name, interfaces.names(), ring);
             }
             let progress = match &mut tap {
                 Some(open) => self.listen(open, &mut hearing, &mut interfaces, &mut numbers),

@@ -5,12 +5,13 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::Ordering;
 
 use super::label::Labels;
+use crate::evidence::EvidenceRequest;
+use crate::pipeline::live::proof::Reporter;
 use crate::status::{Figures, FindingId, FindingStatus, Status, StreamStatus};
 use crate::terms::{Direction, Dscp, Timestamp};
 use crate::verify::{Finding, FindingKind, Outcome, Place};
 
 /// Opens, follows and closes findings.
-#[derive(Debug)]
 pub(super) struct Findings {
     most: usize,
     /// Open ones, with the interval that named them last.
@@ -19,14 +20,22 @@ pub(super) struct Findings {
     named: HashMap<FindingId, u64>,
     /// All that are kept, the oldest first.
     kept: VecDeque<FindingId>,
+    /// Who keeps packets for findings.
+    reporter: Option<Reporter>,
 }
 
 /// What makes a finding another one.
 type Subject<'a> = (FindingKind, Option<u64>, &'a [String], Option<Direction>, Option<Dscp>, Option<Dscp>);
 
 impl Findings {
-    pub(super) fn new(most: usize) -> Self {
-        Self { most: most.max(1), open: HashMap::new(), named: HashMap::new(), kept: VecDeque::new() }
+    pub(super) fn new(most: usize, reporter: Option<Reporter>) -> Self {
+        Self {
+            most: most.max(1),
+            open: HashMap::new(),
+            named: HashMap::new(),
+            kept: VecDeque::new(),
+            reporter,
+        }
     }
 
     /// Holds the findings of an interval against those that are known.
@@ -65,6 +74,7 @@ impl Findings {
                 "finding: {}",
                 fresh.message
             );
+            self.keep_packets(finding, &fresh, outcome);
             if status.findings.insert(id, fresh).is_none() {
                 self.kept.push_back(id);
             }
@@ -88,6 +98,24 @@ impl Findings {
             if let Some(known) = status.findings.get(id) {
                 *figures.findings_open.entry((known.kind, known.severity)).or_default() += 1;
             }
+        }
+    }
+}
+
+impl Findings {
+    /// Has packets of the stream kept, if the finding is bad enough.
+    fn keep_packets(&self, finding: &Finding, fresh: &FindingStatus, outcome: &Outcome) {
+        let wanted = self.reporter.as_ref().filter(|reporter| reporter.wants(finding.severity));
+        let stream = finding.stream.and_then(|number| outcome.streams.get(number));
+        if let (Some(reporter), Some(stream), Some(id)) = (wanted, stream, fresh.stream) {
+            reporter.tell(EvidenceRequest {
+                kind: finding.kind,
+                severity: finding.severity,
+                message: finding.message.clone(),
+                advice: finding.advice.to_owned(),
+                stream: id.to_string(),
+                views: stream.record.hops.iter().map(|hop| (hop.flow, hop.ssrc)).collect(),
+            });
         }
     }
 }

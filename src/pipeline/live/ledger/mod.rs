@@ -22,6 +22,7 @@ use segment::SegmentEntry;
 use stun::StunLedger;
 
 use super::LiveOptions;
+use super::proof::Reporter;
 use crate::meter::HopRecord;
 use crate::policy::Policy;
 use crate::status::{Figures, PointFigures, Status, StreamId, StreamStatus};
@@ -52,7 +53,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(options: &LiveOptions, policy: &Policy) -> Self {
+    pub(super) fn new(options: &LiveOptions, policy: &Policy, reporter: Option<Reporter>) -> Self {
         let timeout = i64::try_from(policy.limits.stream_timeout.as_nanos()).unwrap_or(i64::MAX / 4);
         Self {
             figures: Figures::default(),
@@ -61,7 +62,7 @@ impl Ledger {
             segments: HashMap::new(),
             stun: StunLedger::default(),
             peaks: Peaks::default(),
-            findings: Findings::new(options.keep_findings),
+            findings: Findings::new(options.keep_findings, reporter),
             streams: Vec::new(),
             at: Timestamp(0),
             before: None,
