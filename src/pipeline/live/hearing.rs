@@ -52,6 +52,8 @@ pub(super) struct Hearing {
     keep_ns: i64,
     /// When listening began, by the clock of the packets.
     first: Option<Timestamp>,
+    /// When an interface was first open: what was sent before was heard by nobody here.
+    opened: Option<Timestamp>,
     last_frame: Option<Timestamp>,
     generation: u64,
 }
@@ -97,9 +99,16 @@ impl Hearing {
             interval_ns: interval_ns.max(1),
             keep_ns,
             first: None,
+            opened: None,
             last_frame: None,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// A tap is open from now on.
+    pub(super) fn open(&mut self, now: Timestamp) {
+        self.counted.close();
+        self.opened.get_or_insert(now);
     }
 
     /// Whether an interval is over by this moment. Per frame.
@@ -224,7 +233,7 @@ impl Hearing {
             format: String::new(),
             packets: total.packets,
             bytes: total.octets,
-            first: self.first,
+            first: if self.point.is_file { self.first } else { self.opened },
             last: Some(Timestamp(at.0.saturating_sub(SETTLE_NS))),
             damage: None,
             undecoded: self.undecoded().collect(),
