@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{OpenedRing, Ring, RingOptions, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
 use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
-use crate::privilege::{OpenerClient, run};
+use crate::privilege::{OpenerClient, OpenerError, run};
 use crate::terms::LinkType;
 
 /// What the opener is asked.
@@ -152,6 +153,8 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
 /// Opens the sources of points, by the opener where that takes a capability.
 pub(super) struct Openings {
     pub(super) client: Option<Arc<OpenerClient>>,
+    /// Set when it was asked after it had ended.
+    pub(super) is_missed: Arc<AtomicBool>,
     /// Says what interfaces count; opened while that was allowed.
     pub(super) links: Arc<Mutex<Links>>,
     pub(super) capture: Capture,
@@ -197,8 +200,13 @@ impl Openings {
     fn rings(&self, interface: &Interface) -> Result<Vec<Tap>, String> {
         let client = self.client.as_ref().ok_or("there is no opener")?;
         let wanted = Wanted::of(interface, &self.capture);
+        let called = client.call(&wanted).inspect_err(|error| {
+            if matches!(error, OpenerError::Ended { .. }) {
+                self.is_missed.store(true, Ordering::Relaxed);
+            }
+        });
         let (answer, mut descriptors): (Result<Opened, String>, _) =
-            client.call(&wanted).map_err(|error| error.to_string())?;
+            called.map_err(|error| error.to_string())?;
         let opened = answer?;
         for note in &opened.notes {
             tracing::warn!(interface = interface.name, "{note}");
