@@ -18,7 +18,8 @@ pub(crate) const HEARING: &str = "hm-hear";
 
 /// Moves this process, which has one thread, into a network of its own, and lays a cable to the sender.
 pub(crate) fn build() -> Result<Sender, Box<dyn Error>> {
-    unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("no network namespace can be made: {error}"))?;
+    unshare(CloneFlags::CLONE_NEWNET)
+        .map_err(|error| format!("no network namespace can be made: {error}"))?;
     // Nothing is to be on the cable but what is sent for the bench.
     for which in ["all", "default"] {
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1");

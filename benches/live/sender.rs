@@ -86,7 +86,11 @@ impl Sender {
     fn answer(&mut self) -> Result<String, Box<dyn Error>> {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
-        if line.is_empty() { Err("the sender has ended; see above".into()) } else { Ok(line.trim().to_owned()) }
+        if line.is_empty() {
+            Err("the sender has ended; see above".into())
+        } else {
+            Ok(line.trim().to_owned())
+        }
     }
 }
 

@@ -473,6 +473,8 @@ pub enum TapEvidence {
     SharedGap,
     /// None of the point's files covers the time between two of them.
     BetweenFiles,
+    /// The interface that is listened to was down or gone.
+    SourceDown,
 }
 
 impl TapEvidence {
@@ -484,6 +486,7 @@ impl TapEvidence {
             Self::TunnelSequence => "tunnel-sequence",
             Self::SharedGap => "shared-gap",
             Self::BetweenFiles => "between-files",
+            Self::SourceDown => "source-down",
         }
     }
 }

@@ -53,7 +53,7 @@ pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
 use pairing::Pairing;
 use shared_gap::SharedGaps;
 pub use streams::{Note, Streams, WorstMarking};
-use tap::{Taps, between_files};
+use tap::{Taps, between_files, leave_out_explained};
 
 use crate::meter::{CaptureRecord, MeterCounters, Records, StunRecord, TapGap};
 use crate::policy::Policy;
@@ -148,6 +148,7 @@ pub fn judge_and_show(
     let clocks = heard.clocks(|a, b| named_clock(&points, policy, a, b));
     gaps.extend(between_files(points.len(), &captures));
     gaps.extend(shared_gaps(&records));
+    leave_out_explained(&mut gaps);
     gaps.sort_unstable_by_key(|gap| (gap.point, gap.from, gap.to, gap.evidence, gap.frames));
     let taps = Arc::new(Taps::new(points.len(), &captures, &gaps));
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));

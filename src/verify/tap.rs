@@ -15,12 +15,17 @@ struct Tap {
     /// First and last frame of its captures.
     span: Option<(Timestamp, Timestamp)>,
     /// By evidence, in the order of [`EVIDENCE`].
-    gaps: [Spans; 4],
+    gaps: [Spans; EVIDENCE.len()],
 }
 
 /// The stronger first: the last one may also have been the network.
-const EVIDENCE: [TapEvidence; 4] =
-    [TapEvidence::DropCount, TapEvidence::BetweenFiles, TapEvidence::TunnelSequence, TapEvidence::SharedGap];
+const EVIDENCE: [TapEvidence; 5] = [
+    TapEvidence::SourceDown,
+    TapEvidence::DropCount,
+    TapEvidence::BetweenFiles,
+    TapEvidence::TunnelSequence,
+    TapEvidence::SharedGap,
+];
 
 /// Files that follow each other closer than this are one capture.
 const CLOSE_NS: i64 = 1_000_000_000;
@@ -140,6 +145,20 @@ pub(super) fn between_files(points: usize, captures: &[CaptureRecord]) -> Vec<Ta
     gaps
 }
 
+/// Leaves out what streams share where the point itself says why: it is no second gap.
+pub(super) fn leave_out_explained(gaps: &mut Vec<TapGap>) {
+    let (shared, mut known): (Vec<TapGap>, Vec<TapGap>) =
+        std::mem::take(gaps).into_iter().partition(|gap| gap.evidence == TapEvidence::SharedGap);
+    let explains = |gap: &TapGap, shared: &TapGap| {
+        let from = gap.from.0.saturating_sub(SLACK_NS);
+        gap.point == shared.point && from <= shared.from.0 && shared.to.0 <= gap.to.0.saturating_add(SLACK_NS)
+    };
+    let unexplained = |one: &TapGap| !known.iter().any(|gap| explains(gap, one));
+    let unexplained: Vec<TapGap> = shared.into_iter().filter(unexplained).collect();
+    known.extend(unexplained);
+    *gaps = known;
+}
+
 /// Which of the groups of runs a length belongs to.
 fn class_of(length: u32) -> usize {
     let length = u64::from(length);
@@ -175,6 +194,7 @@ pub(super) const fn reason(evidence: TapEvidence) -> &'static str {
         TapEvidence::DropCount => "the capturing machine dropped frames",
         TapEvidence::TunnelSequence => "the mirror's tunnel lost frames",
         TapEvidence::BetweenFiles => "no file of the point covers this time",
+        TapEvidence::SourceDown => "the point's interface was down or gone",
         TapEvidence::SharedGap => "many streams were silent at once: the mirror or the network",
     }
 }
@@ -280,5 +300,22 @@ mod tests {
             all.extend(spans);
             prop_assert_eq!(all.meet(from, to), expected);
         }
+    }
+
+    #[test]
+    fn a_silence_that_the_point_itself_explains_is_no_second_gap() {
+        let gap = |point, from, to, evidence| TapGap {
+            point: PointId(point),
+            from: Timestamp(from * 1_000_000),
+            to: Timestamp(to * 1_000_000),
+            frames: None,
+            evidence,
+        };
+        let known = gap(0, 1000, 3000, TapEvidence::SourceDown);
+        let elsewhere = gap(1, 1100, 2900, TapEvidence::SharedGap);
+        let longer = gap(0, 1100, 4000, TapEvidence::SharedGap);
+        let mut gaps = vec![gap(0, 990, 3010, TapEvidence::SharedGap), known, elsewhere, longer];
+        leave_out_explained(&mut gaps);
+        assert_eq!(gaps, [known, elsewhere, longer]);
     }
 }

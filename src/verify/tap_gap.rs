@@ -33,6 +33,10 @@ fn found(context: &Context<'_>, gaps: &[&TapGap]) -> Option<Finding> {
             format!("nothing was captured at {point} between its files, {times}"),
             "Losses of these times get no verdict. If files are missing, read them too.",
         ),
+        TapEvidence::SourceDown => (
+            format!("the interface of {point} was down or gone, {times}"),
+            "Losses of these times get no verdict. Look at the link and the port that it is plugged into.",
+        ),
         TapEvidence::SharedGap => (
             format!(
                 "at {point} most streams fell silent together, {times}: the mirror missed them, or the network \

@@ -5,6 +5,7 @@ mod reload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let log = logging::start(format, Some(appliance.log.level.as_str()))?;
     let signals = Signals::take().context("signals cannot be taken")?;
     let notifier = Notifier::from_environment().context("the service manager cannot be reached")?;
-    let client = split(&appliance)?;
+    let opener = split(&appliance)?.map(Arc::new);
+    let is_opener_missed = Arc::new(AtomicBool::new(false));
     let links = Arc::new(Mutex::new(Links::open()?));
     let status = Arc::new(Status::default());
     status.set_reload(Reload { success_seconds: now_seconds(), ..Reload::default() });
@@ -66,11 +68,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         live: OnceLock::new(),
         sources: Arc::new(Mutex::new(sources(&appliance))),
         now: Mutex::new((Arc::clone(&policy), appliance.clone())),
+        opener: opener.clone(),
+        is_opener_missed: Arc::clone(&is_opener_missed),
     });
     let server = serve(args, &appliance, &running)?;
     let address = server.local_address();
     let mut openings = Openings {
-        client: client.map(Arc::new),
+        client: opener,
+        is_missed: is_opener_missed,
         links,
         capture: appliance.capture.clone(),
         sources: Arc::clone(&running.sources),
@@ -101,6 +106,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let beat = notifier.watchdog_interval().unwrap_or(BEAT).min(BEAT);
     // An interface that is not there must not keep the rest from starting.
     let mut beats_to_ready = Some(BEATS_TO_READY);
+    let mut has_opener = true;
     loop {
         if let Some(left) = beats_to_ready
             && (left == 0 || status.is_ready.load(std::sync::atomic::Ordering::Acquire))
@@ -123,7 +129,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             None => {}
         }
         log.tell_left_out();
-        if !live.is_broken() && !serving.is_finished() {
+        if has_opener && !running.has_opener() {
+            has_opener = false;
+            tracing::error!("{OPENER_ENDED}");
+            notifier.has_status(OPENER_ENDED);
+        }
+        // The service manager starts it again where that is what helps.
+        if running.is_healthy() && !serving.is_finished() {
             notifier.is_alive();
         }
     }
@@ -140,6 +152,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 const SHORT_BEAT: Duration = Duration::from_millis(100);
 /// So often it is looked before the service is called ready all the same.
 const BEATS_TO_READY: u32 = 100;
+/// What is open needs no opener, so that nothing is lost yet.
+const OPENER_ENDED: &str = "the opener has ended: what is open stays open, but no interface can be opened, nor opened \
+                            again, until hopmark is restarted";
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(1);
 /// How long the last records are waited for.
@@ -160,7 +175,7 @@ fn serve(args: &RunArgs, appliance: &Appliance, running: &Arc<Running>) -> anyho
         &options,
         Arc::clone(&running.status),
         move || reload.reload(),
-        move || health.live.get().is_some_and(|live| !live.is_broken()),
+        move || health.is_healthy(),
     )?)
 }
 

@@ -1,9 +1,10 @@
 //! How interfaces are opened: what is asked, and what the opener does.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,10 @@ use crate::capture::CaptureFile;
 use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
 use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
 use crate::capture::libpcap::LibpcapSource;
-use crate::capture::ring::{OpenedRing, Ring, RingOptions, open, open_fanned};
+use crate::capture::ring::{OpenedRing, Ring, RingOptions, fanout_group, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
 use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
-use crate::privilege::{OpenerClient, run};
+use crate::privilege::{OpenerClient, OpenerError, run};
 use crate::terms::LinkType;
 
 /// What the opener is asked.
@@ -132,6 +133,7 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         open(&wanted.interface, &options, &mut attach).map(|ring| vec![ring])
     };
     let rings = rings.map_err(|error| error.to_string())?;
+    share_packets(&wanted.interface, &rings)?;
     for ring in &rings {
         if ring.blocks < wanted.blocks {
             notes.push(format!("memory is short: {} blocks in place of {}", ring.blocks, wanted.blocks));
@@ -150,9 +152,27 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
     Ok((opened, descriptors))
 }
 
+/// Whether rings that are to share packets are in one group: else each would hear every packet.
+fn share_packets(interface: &str, rings: &[OpenedRing]) -> Result<(), String> {
+    if rings.len() < 2 {
+        return Ok(());
+    }
+    let groups: Result<Vec<u16>, io::Error> =
+        rings.iter().map(|ring| fanout_group(ring.socket.as_fd())).collect();
+    let groups = groups.map_err(|error| format!("{interface}: whether rings share is not told: {error}"))?;
+    if groups.windows(2).any(|two| two[0] != two[1]) {
+        return Err(format!(
+            "{interface}: rings are in different groups ({groups:?}), each would hear everything"
+        ));
+    }
+    Ok(())
+}
+
 /// Opens the sources of points, by the opener where that takes a capability.
 pub(super) struct Openings {
     pub(super) client: Option<Arc<OpenerClient>>,
+    /// Set when it was asked after it had ended.
+    pub(super) is_missed: Arc<AtomicBool>,
     /// Says what interfaces count; opened while that was allowed.
     pub(super) links: Arc<Mutex<Links>>,
     pub(super) capture: Capture,
@@ -198,8 +218,13 @@ impl Openings {
     fn rings(&self, interface: &Interface) -> Result<Vec<Tap>, String> {
         let client = self.client.as_ref().ok_or("there is no opener")?;
         let wanted = Wanted::of(interface, &self.capture);
+        let called = client.call(&wanted).inspect_err(|error| {
+            if matches!(error, OpenerError::Ended { .. }) {
+                self.is_missed.store(true, Ordering::Relaxed);
+            }
+        });
         let (answer, mut descriptors): (Result<Opened, String>, _) =
-            client.call(&wanted).map_err(|error| error.to_string())?;
+            called.map_err(|error| error.to_string())?;
         let opened = answer?;
         for note in &opened.notes {
             tracing::warn!(interface = interface.name, "{note}");

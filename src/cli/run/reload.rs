@@ -1,12 +1,14 @@
 //! Reading the configuration again while everything runs.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{live_points, sources};
 use crate::config::{self, Appliance, Change, Effect, Source};
 use crate::pipeline::live::{Live, LivePoint};
 use crate::policy::Policy;
+use crate::privilege::OpenerClient;
 use crate::status::{Reload, Status};
 
 /// What runs, and by which file.
@@ -18,9 +20,24 @@ pub(super) struct Running {
     /// What each point opens, as the opener is asked.
     pub(super) sources: Arc<Mutex<Vec<(String, Source)>>>,
     pub(super) now: Mutex<(Arc<Policy>, Appliance)>,
+    /// None where no interface is opened.
+    pub(super) opener: Option<Arc<OpenerClient>>,
+    /// Whether the opener was asked after it had ended: what it should have opened is not heard.
+    pub(super) is_opener_missed: Arc<AtomicBool>,
 }
 
 impl Running {
+    /// Whether everything is heard that can be, but for what a new start would mend.
+    pub(super) fn is_healthy(&self) -> bool {
+        let is_broken = |live: &Live| live.is_broken();
+        !self.live.get().is_none_or(is_broken) && !self.is_opener_missed.load(Ordering::Relaxed)
+    }
+
+    /// Whether interfaces can be opened, if there are any.
+    pub(super) fn has_opener(&self) -> bool {
+        self.opener.as_ref().is_none_or(|opener| opener.is_alive())
+    }
+
     /// Reads the file again. Where anything is wrong with it nothing changes.
     pub(super) fn reload(&self) -> Result<(), String> {
         let result = self.take_over();

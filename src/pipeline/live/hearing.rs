@@ -52,10 +52,10 @@ pub(super) struct Hearing {
     keep_ns: i64,
     /// When listening began, by the clock of the packets.
     first: Option<Timestamp>,
+    /// When the source was first open: what an interface was sent before was heard by nobody here.
+    opened: Option<Timestamp>,
     last_frame: Option<Timestamp>,
     generation: u64,
-    /// Whether there ever was a tap.
-    pub(super) has_been_up: bool,
 }
 
 /// Observers that were ever made.
@@ -99,15 +99,16 @@ impl Hearing {
             interval_ns: interval_ns.max(1),
             keep_ns,
             first: None,
+            opened: None,
             last_frame: None,
-            has_been_up: false,
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
         }
     }
 
-    /// Frames are heard from this moment on.
-    pub(super) fn begin(&mut self, now: Timestamp) {
-        self.first.get_or_insert(now);
+    /// A tap is open from now on.
+    pub(super) fn open(&mut self, now: Timestamp) {
+        self.counted.close();
+        self.opened.get_or_insert(now);
     }
 
     /// Whether an interval is over by this moment. Per frame.
@@ -138,6 +139,7 @@ impl Hearing {
     pub(super) fn pass(&mut self, now: Timestamp) -> Option<Timestamp> {
         let boundary = now.0.div_euclid(self.interval_ns) * self.interval_ns;
         let before = self.boundary.replace(boundary.saturating_add(self.interval_ns));
+        self.first.get_or_insert(now);
         let at = Timestamp(boundary);
         before?;
         for meter in &mut self.meters.all {
@@ -232,7 +234,7 @@ impl Hearing {
             format: String::new(),
             packets: total.packets,
             bytes: total.octets,
-            first: self.first,
+            first: if self.point.is_file { self.first } else { self.opened },
             last: Some(Timestamp(at.0.saturating_sub(SETTLE_NS))),
             damage: None,
             undecoded: self.undecoded().collect(),
@@ -274,7 +276,7 @@ impl Hearing {
     /// Whether nothing was heard for too long.
     fn silent(&self, at: Timestamp) -> Option<SilentPoint> {
         let limit = i64::try_from(self.point.silent_after?.as_nanos()).unwrap_or(i64::MAX);
-        let since = self.last_frame.or(self.first)?;
+        let since = self.last_frame.or(self.opened)?;
         let is_silent = at.nanos_since(since) >= limit;
         is_silent.then_some(SilentPoint { point: local_point(self.number, 0), since, until: at })
     }
@@ -288,7 +290,7 @@ impl Hearing {
             let own = PointFigures {
                 name: name.clone(),
                 is_up: true,
-                has_been_up: self.has_been_up,
+                has_been_up: self.opened.is_some(),
                 streams_started: meter.map_or(0, crate::meter::Meter::streams_started),
                 streams_evicted: meter.map_or(0, |m| m.counters(self.decoder.paths()).streams_evicted),
                 stun_requests: requests,

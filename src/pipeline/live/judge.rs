@@ -101,6 +101,11 @@ impl Judge {
 
     fn take(&mut self, cut: Cut) {
         let observer = cut.done.observer;
+        if self.fresh.contains(&observer) {
+            // Streams that have ended are in no other cut.
+            self.fresh.clear();
+            self.look();
+        }
         if cut.is_last {
             self.running.remove(&observer);
         }

@@ -62,15 +62,12 @@ impl Observer {
         let mut tap: Option<Tap> = None;
         let mut dropped = Dropped::default();
         let mut lost_at: Option<Timestamp> = None;
+        let mut waiting: Option<Cut> = None;
         while !self.stop.load(Ordering::Relaxed) {
             if let Ok(fresh) = self.taps.try_recv() {
-                hearing.counted.close();
+                hearing.open(wall_clock());
                 if let Some(lost) = lost_at.take() {
-                    hearing.gaps.add(lost, wall_clock(), None, TapEvidence::BetweenFiles);
-                }
-                hearing.has_been_up = true;
-                if !self.point.is_file {
-                    hearing.begin(wall_clock());
+                    hearing.gaps.add(lost, wall_clock(), None, TapEvidence::SourceDown);
                 }
                 tap = Some(fresh);
             }
@@ -88,13 +85,13 @@ impl Observer {
                 Ok(Progress::Busy) => {
                     if let Some(lost) = lost_at.take() {
                         tracing::info!(point = self.point.name, source = self.point.source, "up again");
-                        hearing.gaps.add(lost, wall_clock(), None, TapEvidence::BetweenFiles);
+                        hearing.gaps.add(lost, wall_clock(), None, TapEvidence::SourceDown);
                     }
                 }
                 Ok(Progress::Idle) => self.idle(&mut hearing),
                 Err(problem) => {
                     tracing::warn!(point = self.point.name, source = self.point.source, "{problem}");
-                    lost_at.get_or_insert(Timestamp(wall_clock().0.saturating_sub(LATE_NS)));
+                    lost_at.get_or_insert(late(wall_clock()));
                     if matches!(problem, TapError::Gone(_)) {
                         if let Some(tap) = &mut tap {
                             hearing.counted.set(tap.counters());
@@ -107,7 +104,11 @@ impl Observer {
             if let Some(tap) = &mut tap {
                 self.count(tap, &mut hearing, &mut dropped);
             }
-            self.hand_over(&mut hearing, &interfaces, tap.is_some() && lost_at.is_none());
+            if let Some(lost) = lost_at {
+                // As long as it is away, too, nothing that others heard is lost.
+                hearing.gaps.add(lost, late(wall_clock()), None, TapEvidence::SourceDown);
+            }
+            self.hand_over(&mut hearing, &interfaces, tap.is_some() && lost_at.is_none(), &mut waiting);
         }
         if let Some(tap) = &mut tap {
             hearing.counted.set(tap.counters());
@@ -151,7 +152,7 @@ impl Observer {
         if self.point.is_file {
             return;
         }
-        let now = Timestamp(wall_clock().0.saturating_sub(LATE_NS));
+        let now = late(wall_clock());
         if hearing.is_due(now) {
             self.pass(hearing, now, None);
         }
@@ -159,9 +160,6 @@ impl Observer {
 
     /// An interval is over. A file waits until the judge has room, so that what is judged depends on packets alone.
     fn pass(&self, hearing: &mut Hearing, now: Timestamp, is_file: Option<&Interfaces>) {
-        if is_file.is_some() {
-            hearing.begin(now);
-        }
         let Some(at) = hearing.pass(now) else { return };
         if let Some(interfaces) = is_file {
             let mut cut = hearing.cut_now(at, interfaces);
@@ -181,15 +179,28 @@ impl Observer {
         }
     }
 
-    /// Goes on with the copy of an interval, and hands it over when it is whole.
-    fn hand_over(&self, hearing: &mut Hearing, interfaces: &Interfaces, is_up: bool) {
-        let Some(mut cut) = hearing.go_on(interfaces) else { return };
-        cut.done.stun = hearing.stun(cut.at);
-        if !is_up {
-            mark_down(&mut cut);
+    /// Goes on with the copy of an interval, and hands it over when it is whole. One for which there is no room waits:
+    /// streams that have ended are in no other.
+    fn hand_over(
+        &self,
+        hearing: &mut Hearing,
+        interfaces: &Interfaces,
+        is_up: bool,
+        waiting: &mut Option<Cut>,
+    ) {
+        if waiting.is_none() {
+            let Some(mut cut) = hearing.go_on(interfaces) else { return };
+            cut.done.stun = hearing.stun(cut.at);
+            if !is_up {
+                mark_down(&mut cut);
+            }
+            *waiting = Some(cut);
         }
-        // Where there is no room now, the next one will say it all.
-        let _ = self.cuts.try_send(cut);
+        if let Some(cut) = waiting.take()
+            && let Err(crossbeam_channel::TrySendError::Full(back)) = self.cuts.try_send(cut)
+        {
+            *waiting = Some(back);
+        }
     }
 
     /// Looks at the counters of the tap: what was dropped since the last look was dropped in between.
@@ -208,8 +219,7 @@ impl Observer {
         let before = std::mem::replace(&mut dropped.total, total);
         let looked = dropped.looked.replace(now).unwrap_or(now);
         if total > before && !self.point.is_file {
-            let from = Timestamp(looked.0.saturating_sub(LATE_NS));
-            hearing.gaps.add(from, now, Some(total - before), TapEvidence::DropCount);
+            hearing.gaps.add(late(looked), now, Some(total - before), TapEvidence::DropCount);
         }
     }
 }
@@ -219,6 +229,11 @@ impl Observer {
 fn wall_clock() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Frames of up to this moment have come.
+const fn late(now: Timestamp) -> Timestamp {
+    Timestamp(now.0.saturating_sub(LATE_NS))
 }
 
 /// What was dropped by the last look.

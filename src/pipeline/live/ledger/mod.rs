@@ -48,8 +48,8 @@ pub(super) struct Ledger {
     forget_ns: i64,
     /// By point: which observer counts, and what others had counted before it.
     before_points: Vec<(u64, PointFigures)>,
-    /// Gaps that were counted.
-    gaps_until: Timestamp,
+    /// Up to when gaps were counted, by point and evidence.
+    gaps_until: HashMap<(u16, &'static str), Timestamp>,
 }
 
 impl Ledger {
@@ -68,7 +68,7 @@ impl Ledger {
             before: None,
             forget_ns: timeout.saturating_mul(2),
             before_points: Vec::new(),
-            gaps_until: Timestamp(i64::MIN),
+            gaps_until: HashMap::new(),
         }
     }
 
@@ -259,21 +259,20 @@ impl Ledger {
         (std::mem::take(&mut self.streams), self.figures.clone())
     }
 
-    /// Points that missed frames in this interval, as far as that is known.
+    /// Points that missed frames in this interval, as far as that is known. A gap that goes on counts each time.
     fn count_gaps(&mut self, outcome: &Outcome) {
-        let mut seen: Vec<(u16, &'static str)> = Vec::new();
-        let mut until = self.gaps_until;
-        for gap in outcome.gaps.iter().filter(|gap| gap.to > self.gaps_until && gap.to <= self.at) {
-            until = until.max(gap.to);
-            let key = (gap.point.0, gap.evidence.as_str());
-            if !seen.contains(&key) {
-                seen.push(key);
+        let mut ends: HashMap<(u16, &'static str), Timestamp> = HashMap::new();
+        for gap in outcome.gaps.iter().filter(|gap| gap.from < self.at) {
+            let end = ends.entry((gap.point.0, gap.evidence.as_str())).or_insert(Timestamp(i64::MIN));
+            *end = gap.to.min(self.at).max(*end);
+        }
+        for (key, end) in ends {
+            let until = self.gaps_until.entry(key).or_insert(Timestamp(i64::MIN));
+            if end > *until {
+                *until = end;
+                *self.figures.suspect_intervals.entry(key).or_default() += 1;
             }
         }
-        for key in seen {
-            *self.figures.suspect_intervals.entry(key).or_default() += 1;
-        }
-        self.gaps_until = until;
     }
 
     /// Drops what belongs to streams that cannot come back.
