@@ -14,8 +14,9 @@ fn hopmark() -> &'static Path {
 }
 
 #[test]
-fn half_an_hour_of_churn_leaves_exact_counts_and_no_series() {
-    let profile = Profile { streams: 3000, seconds: 1200, look: 60, settled: 600, ..Profile::day() };
+fn ten_minutes_of_churn_leaves_exact_counts_and_no_series() {
+    let profile =
+        Profile { streams: 1500, seconds: 600, look: 30, settled: 300, late_series: 40, ..Profile::day() };
     let outcome = soak(hopmark(), &profile);
     assert_eq!(outcome.wrongs(), [""; 0], "{}", outcome.table(60));
 }
@@ -31,6 +32,7 @@ fn streams_that_run_never_make_room_for_more_than_the_table_holds() {
         table: 500,
         look: 30,
         settled: 300,
+        late_series: 40,
         ..Profile::full_table()
     };
     let outcome = soak(hopmark(), &profile);

@@ -11,9 +11,7 @@ mod soak;
 mod stream;
 mod traffic;
 
-pub(crate) use outcome::{Outcome, Sample};
 pub(crate) use soak::soak;
-pub(crate) use traffic::Made;
 
 /// Nanoseconds of a second.
 pub(crate) const SECOND: i64 = 1_000_000_000;
@@ -41,6 +39,8 @@ pub(crate) struct Profile {
     pub(crate) look: i64,
     /// Seconds of packet time after which nothing may grow any more.
     pub(crate) settled: i64,
+    /// Series that may come after that: labels of which not each was seen yet.
+    pub(crate) late_series: usize,
 }
 
 /// Streams that begin at once.
@@ -68,6 +68,7 @@ impl Profile {
             table: 50_000,
             look: 300,
             settled: 3600,
+            late_series: 0,
         }
     }
 
@@ -91,6 +92,7 @@ impl Profile {
             table: 50_000,
             look: 300,
             settled: 3600,
+            late_series: 0,
         }
     }
 }

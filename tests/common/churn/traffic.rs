@@ -14,7 +14,7 @@ const EPOCH: i64 = 1_760_000_400 * SECOND;
 /// How much later than at its turn a stream may begin.
 const LATE: i64 = 4 * SECOND;
 /// What follows when all streams have ended: time in which everything of them is forgotten.
-const TAIL: i64 = 300 * SECOND;
+const TAIL: i64 = 150 * SECOND;
 
 /// What was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
