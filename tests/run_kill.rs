@@ -52,7 +52,11 @@ fn nothing_remains_of_a_program_that_was_killed_and_the_next_one_starts_at_once(
         // At once: the same port, the same interface.
         let next = Appliance::start(CONFIG);
         next.wait_for("the opener of the one before has ended", || !runs(opener));
-        assert_eq!((promiscuity(), packet_sockets()), (promiscuous + 1, sockets + 2), "its own, and the sender's");
+        assert_eq!(
+            (promiscuity(), packet_sockets()),
+            (promiscuous + 1, sockets + 2),
+            "its own, and the sender's"
+        );
         next.wait_for("packets are counted again", || next.metrics().count(PACKETS, &TAP) > 0);
         talk.hang_up();
     });

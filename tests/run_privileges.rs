@@ -19,7 +19,8 @@ fn threads(process: u32) -> Vec<BTreeMap<String, String>> {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("a process that runs");
     let status = |task: fs::DirEntry| {
         let text = fs::read_to_string(task.path().join("status")).expect("a thread that runs");
-        let field = |line: &str| line.split_once(":\t").map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let field =
+            |line: &str| line.split_once(":\t").map(|(name, value)| (name.to_owned(), value.to_owned()));
         text.lines().filter_map(field).collect()
     };
     tasks.map(|task| status(task.expect("a thread"))).collect()
@@ -43,18 +44,28 @@ fn capturing_is_without_rights(appliance: &Appliance, when: &str) {
             assert!(thread[ids].split_whitespace().all(|id| id != "0"), "{when}: {thread:?}");
         }
         assert_eq!(thread["Groups"].trim(), "", "{when}: {thread:?}");
-        assert_eq!((thread["NoNewPrivs"].as_str(), thread["Seccomp"].as_str()), ("1", "2"), "{when}: {thread:?}");
+        assert_eq!(
+            (thread["NoNewPrivs"].as_str(), thread["Seccomp"].as_str()),
+            ("1", "2"),
+            "{when}: {thread:?}"
+        );
     }
 }
 
 fn opener_keeps_three(appliance: &Appliance, when: &str) {
     for thread in threads(appliance.opener()) {
         assert_eq!(thread["Name"], "hopmark-opener", "{when}");
-        for (set, expected) in [("CapPrm", OPENING), ("CapEff", OPENING), ("CapInh", 0), ("CapAmb", 0), ("CapBnd", 0)] {
+        for (set, expected) in
+            [("CapPrm", OPENING), ("CapEff", OPENING), ("CapInh", 0), ("CapAmb", 0), ("CapBnd", 0)]
+        {
             assert_eq!(capabilities(&thread, set), expected, "{when}: {set} of the opener");
         }
         assert!(thread["Uid"].split_whitespace().all(|id| id != "0"), "{when}: {thread:?}");
-        assert_eq!((thread["NoNewPrivs"].as_str(), thread["Seccomp"].as_str()), ("1", "2"), "{when}: {thread:?}");
+        assert_eq!(
+            (thread["NoNewPrivs"].as_str(), thread["Seccomp"].as_str()),
+            ("1", "2"),
+            "{when}: {thread:?}"
+        );
     }
 }
 

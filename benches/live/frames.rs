@@ -132,7 +132,9 @@ impl Traffic {
         for stream in 0..streams {
             order.push(stream);
             let next = order.len() - stream - 1;
-            order.extend((next..next + BACKGROUND_FRAMES).filter_map(|n| Some(streams + n.checked_rem(others)?)));
+            order.extend(
+                (next..next + BACKGROUND_FRAMES).filter_map(|n| Some(streams + n.checked_rem(others)?)),
+            );
         }
         Self { flows, streams, order, random: 1 }
     }
