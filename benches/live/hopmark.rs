@@ -38,7 +38,7 @@ pub(crate) fn run(
     let config = folder.join("hopmark.toml");
     let keys = match settings {
         Settings::Default => "",
-        Settings::Everything => "filter = false\nwhole_frames = true\n",
+        Settings::Everything => "filter = false\n",
     };
     std::fs::write(&config, format!("[[point]]\nname = \"mirror\"\ninterface = \"{HEARING}\"\n{keys}"))?;
     let log = folder.join("hopmark.log");
@@ -75,7 +75,7 @@ fn receive(receiver: &mut Receiver, sender: &mut Sender, load: Load) -> Result<R
     let used = receiver.used()? - before;
     let of_threads = threads.map(|name| receiver.used_by(name));
     let each = |n: usize| (of_threads[n] - threads_before[n]) / sent.packets as f64;
-    let used = Used { all: used.as_nanos() as f64 / sent.packets as f64, observer: each(0), judge: each(1) };
+    let used = Used { all: used / sent.packets as f64, observer: each(0), judge: each(1) };
     receiver.end(Signal::SIGTERM)?;
     if last.all() == sent.packets {
         Ok(Run { sent: sent.packets, seconds: sent.seconds, counted: last, used })

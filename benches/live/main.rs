@@ -83,7 +83,7 @@ fn in_turn(
     folder: &Path,
 ) -> Result<Vec<Row>, Box<dyn Error>> {
     let row = |receiver| Row { background: load.background.name(), receiver, runs: Vec::new() };
-    let mut rows = vec![row("hopmark"), row("tcpdump"), row("hopmark, whole frames")];
+    let mut rows = vec![row("hopmark"), row("tcpdump"), row("hopmark, no filter")];
     for pair in 1..=pairs {
         for (n, row) in rows.iter_mut().enumerate() {
             let run: Run = match n {

@@ -18,18 +18,24 @@ pub(crate) const HEARING: &str = "hm-hear";
 
 /// Moves this process, which has one thread, into a network of its own, and lays a cable to the sender.
 pub(crate) fn build() -> Result<Sender, Box<dyn Error>> {
-    unshare(CloneFlags::CLONE_NEWNET)
-        .map_err(|error| format!("no network namespace can be made: {error}"))?;
-    // Nothing is to be on the cable but what is sent for the bench.
-    for which in ["all", "default"] {
-        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1");
-    }
+    leave()?;
     let sender = Sender::start()?;
     ip("link set lo up")?;
     ip(&format!("link add {HEARING} type veth peer name {SENDING} netns {}", sender.process()))?;
     ip(&format!("link set {HEARING} up"))?;
     pin(1)?;
     Ok(sender)
+}
+
+/// Moves this process into a new network, in which nobody speaks unasked.
+pub(crate) fn leave() -> Result<(), Box<dyn Error>> {
+    unshare(CloneFlags::CLONE_NEWNET)
+        .map_err(|error| format!("no network namespace can be made: {error}"))?;
+    for which in ["all", "default"] {
+        // Where there is no IPv6 there is nothing to switch off.
+        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1");
+    }
+    Ok(())
 }
 
 pub(crate) fn ip(arguments: &str) -> Result<(), Box<dyn Error>> {

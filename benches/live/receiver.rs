@@ -29,9 +29,9 @@ impl Receiver {
         Ok(Self { child, process, clock: ClockId::pid_cpu_clock_id(process)? })
     }
 
-    /// Processor time of all its threads so far, user and system. Its children have their own.
-    pub(crate) fn used(&self) -> Result<Duration, Box<dyn Error>> {
-        Ok(clock_gettime(self.clock)?.into())
+    /// Processor time of all its threads so far, user and system, in nanoseconds. Its children have their own.
+    pub(crate) fn used(&self) -> Result<f64, Box<dyn Error>> {
+        Ok(Duration::from(clock_gettime(self.clock)?).as_nanos() as f64)
     }
 
     /// Processor time, in nanoseconds, of its threads of a name.

@@ -11,14 +11,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::sockopt::SetUsize;
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, setsockopt, socket,
 };
 
 use super::frames::{Background, Traffic};
-use super::network::{SENDING, ip, pin};
+use super::network::{SENDING, ip, leave, pin};
 
 /// Makes this program the sender.
 pub(crate) const SENDER: &str = "--sender";
@@ -104,7 +103,7 @@ impl Drop for Sender {
 /// The sender itself.
 #[allow(clippy::print_stdout, reason = "its answers")]
 pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
-    unshare(CloneFlags::CLONE_NEWNET)?;
+    leave()?;
     pin(0)?;
     println!("there");
     let mut socket = None;

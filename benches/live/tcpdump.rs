@@ -50,7 +50,7 @@ pub(crate) fn run(sender: &mut Sender, load: Load, folder: &Path) -> Result<Run,
         dropped: count(" packets dropped by kernel")?,
         ..Counted::default()
     };
-    let each = used.as_nanos() as f64 / sent.packets as f64;
+    let each = used / sent.packets as f64;
     let used = Used { all: each, observer: each, judge: 0.0 };
     Ok(Run { sent: sent.packets, seconds: sent.seconds, counted, used })
 }
