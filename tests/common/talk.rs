@@ -1,4 +1,6 @@
-//! Calls in both directions that are heard on cables, paced as phones do it.
+//! Calls that are heard on cables, paced as phones do it.
+
+#![allow(clippy::disallowed_methods, reason = "programs and senders are waited for by this machine's clock")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::cable::Sender;
-use super::{Stream, Udp};
+use super::{Random, Stream, Udp};
 
 /// How calls are.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub(crate) struct Calls {
     pub(crate) count: u8,
     /// Numbers its hosts: other talks have other ones.
     pub(crate) site: u8,
+    /// The codepoint that they carry.
+    pub(crate) dscp: u8,
     /// Time from one packet of a stream to the next.
     pub(crate) interval: Duration,
     /// Where they are heard, in the order of the path. Each hop lowers the TTL.
@@ -26,7 +30,7 @@ pub(crate) struct Calls {
 impl Calls {
     /// Ten calls of G.711 on these cables.
     pub(crate) fn on(cables: &[&'static str]) -> Self {
-        Self { count: 10, site: 0, interval: Duration::from_millis(20), cables: cables.to_vec() }
+        Self { count: 10, site: 0, dscp: 46, interval: Duration::from_millis(20), cables: cables.to_vec() }
     }
 
     fn streams(&self) -> Vec<Stream> {
@@ -58,9 +62,11 @@ impl Calls {
                     return;
                 }
                 for stream in &streams {
+                    let flow = stream.flow.dscp(self.dscp);
+                    let payload = spoken(stream, i);
                     for (sender, hop) in &senders {
                         // An interface that is down or gone takes nothing.
-                        match sender.try_send(&stream.ttl(60 - hop).frame(i).1) {
+                        match sender.try_send(&flow.ttl(60 - hop).frame(&payload)) {
                             Ok(_) | Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV | Errno::ENOBUFS) => {}
                             Err(error) => panic!("sending: {error}"),
                         }
@@ -71,6 +77,16 @@ impl Calls {
         });
         Talk { stop, packets, thread: Some(thread) }
     }
+}
+
+/// The i-th packet of a stream from RTP on. No two streams say the same.
+fn spoken(stream: &Stream, i: u32) -> Vec<u8> {
+    let mut packet = stream.payload(i);
+    let mut said = Random::new(u64::from(stream.ssrc) << 32 | u64::from(i));
+    for octet in packet.iter_mut().skip(12) {
+        *octet = said.u8();
+    }
+    packet
 }
 
 /// Calls that go on until they are hung up.

@@ -12,10 +12,10 @@ pub(super) struct Cut {
     pub(super) at: Timestamp,
     pub(super) done: Done,
     pub(super) packed: Vec<Packed>,
+    /// Streams that have ended since the cut before.
+    pub(super) ended: Vec<Packed>,
     /// Whether the observer has ended.
     pub(super) is_last: bool,
-    /// Tells an observer from one that had its number before: counters begin anew.
-    pub(super) generation: u64,
     /// By point of the observer.
     pub(super) figures: Vec<PointFigures>,
 }

@@ -15,9 +15,10 @@ mod opened;
 mod proof;
 mod tap;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use crate::policy::Policy;
 use crate::status::Status;
 
-use super::{MAX_POINTS, PointsBy, named, random_seed};
+use super::{PointsBy, named, random_seed};
 use cut::Cut;
 use judge::{Judge, Order};
 use keeper::{Keeper, Task};
@@ -75,6 +76,8 @@ pub struct Live {
     tasks: Sender<Task>,
     lost: Sender<String>,
     asked: proof::Asked,
+    /// Whether there are several observers, or ever were.
+    has_others: Arc<AtomicBool>,
     /// Whether every observer has ended, and what they had was judged.
     is_idle: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -141,17 +144,13 @@ impl Live {
             tasks,
             lost,
             asked,
+            has_others: Arc::new(AtomicBool::new(observers > 1)),
             is_idle,
             stop,
             state: Mutex::new(state),
         };
         let mut state = live.state();
-        for point in points {
-            let listener =
-                live.listen(point, &state, observers > 1, (MAX_POINTS / observers.max(1)).max(1))?;
-            state.listeners.push(listener);
-        }
-        live.tell_judge(&state);
+        live.listen(&points.iter().collect::<Vec<_>>(), Vec::new(), &mut state)?;
         drop(state);
         Ok(live)
     }
@@ -160,16 +159,31 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Starts the observers of these points; the judge knows of all of them before the first one starts. The numbers
+    /// of those that are gone are free.
+    fn listen(&self, points: &[&LivePoint], gone: Vec<usize>, state: &mut State) -> io::Result<()> {
+        let known = state.listeners.iter().flat_map(|listener| listener.numbers.iter().copied());
+        let mut observers: BTreeSet<usize> = known.collect();
+        let mut allotted = Vec::with_capacity(points.len());
+        for point in points {
+            let free = (0..).filter(|number| !observers.contains(number));
+            let numbers: Vec<usize> = free.take(point.taps.max(1)).collect();
+            observers.extend(&numbers);
+            allotted.push(numbers);
+        }
+        if observers.len() > 1 {
+            self.has_others.store(true, Ordering::Relaxed);
+        }
+        let _ = self.orders.send(Order::Expect { observers, gone });
+        for (point, numbers) in points.iter().zip(allotted) {
+            let listener = self.observe(point, numbers, state)?;
+            state.listeners.push(listener);
+        }
+        Ok(())
+    }
+
     /// Starts the observers of a point.
-    fn listen(
-        &self,
-        point: &LivePoint,
-        state: &State,
-        has_others: bool,
-        room: usize,
-    ) -> io::Result<Listener> {
-        let taken = |n: &usize| state.listeners.iter().any(|listener| listener.numbers.contains(n));
-        let numbers: Vec<usize> = (0..).filter(|n| !taken(n)).take(point.taps.max(1)).collect();
+    fn observe(&self, point: &LivePoint, numbers: Vec<usize>, state: &State) -> io::Result<Listener> {
         let stop = Arc::new(AtomicBool::new(false));
         let (mut threads, mut inlets) = (Vec::new(), Vec::new());
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,8 +198,7 @@ impl Live {
                 number,
                 is_first: part == 0,
                 point: point.clone(),
-                room,
-                has_others,
+                has_others: Arc::clone(&self.has_others),
                 options: self.options.clone(),
                 policy: Arc::clone(&state.policy),
                 seed: self.seed,
@@ -199,11 +212,6 @@ impl Live {
         }
         let _ = self.tasks.send(Task::Keep(point.clone(), inlets));
         Ok(Listener { point: point.clone(), numbers, stop, threads })
-    }
-
-    fn tell_judge(&self, state: &State) {
-        let all = state.listeners.iter().flat_map(|listener| listener.numbers.iter().copied()).collect();
-        let _ = self.orders.send(Order::Expect(all));
     }
 
     /// Goes on by another policy, and with other points. Points that are as they were hear every packet; those that
@@ -225,21 +233,17 @@ impl Live {
             .into_iter()
             .partition(|one| points.contains(&one.point) && !is_changed(&one.point));
         state.listeners = stay;
-        for listener in go {
+        for listener in &go {
             let _ = self.tasks.send(Task::Leave(listener.point.name.clone()));
             listener.stop.store(true, Ordering::Relaxed);
-            for thread in listener.threads {
-                let _ = thread.join();
-            }
         }
-        for point in points {
-            if !state.listeners.iter().any(|listener| listener.point == *point) {
-                let listener = self.listen(point, &state, true, 1)?;
-                state.listeners.push(listener);
-            }
+        let gone = go.iter().flat_map(|listener| listener.numbers.iter().copied()).collect();
+        for thread in go.into_iter().flat_map(|listener| listener.threads) {
+            let _ = thread.join();
         }
-        self.tell_judge(&state);
-        Ok(())
+        let is_new = |point: &&LivePoint| !state.listeners.iter().any(|listener| listener.point == **point);
+        let new: Vec<&LivePoint> = points.iter().filter(is_new).collect();
+        self.listen(&new, gone, &mut state)
     }
 
     /// Whether every source has come to its end, and everything was judged.
@@ -248,10 +252,14 @@ impl Live {
         self.is_idle.load(Ordering::Acquire)
     }
 
-    /// Whether a thread has died that should run.
+    /// Whether a thread has died that should run. Who changes points just now is not waited for.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        let state = self.state();
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
         let has_died = |listener: &Listener| {
             !listener.point.is_file && listener.threads.iter().any(JoinHandle::is_finished)
         };
