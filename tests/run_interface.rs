@@ -111,6 +111,13 @@ fn an_interface_that_was_made_again_is_heard_again() {
     });
 }
 
+/// Losses are counted an interval later.
+fn all_is_judged(appliance: &Appliance) {
+    let intervals = || appliance.metrics().count("hopmark_intervals_total", &[]);
+    let now = intervals();
+    appliance.wait_for("all is judged", || intervals() > now + 2);
+}
+
 /// No finding says that the network lost anything.
 fn nothing_is_blamed(appliance: &Appliance) {
     for finding in BLAMES.iter().flat_map(|kind| appliance.findings(kind)) {
@@ -131,7 +138,9 @@ fn taken_away(point: &'static str, interface: &'static str) {
         appliance.wait_for("streams are joined", || appliance.metrics().count(segment, &[]) > 2000);
         ip(&format!("link set {interface} down"));
         appliance.wait_for_figure(UP, &[("point", point)], 0);
-        thread::sleep(Duration::from_secs(3));
+        appliance.wait_for("the gap is told before it is over", || {
+            suspect(&appliance, point).iter().any(|(_, length)| *length > 2.0)
+        });
         ip(&format!("link set {interface} up"));
         appliance.wait_for_figure(UP, &[("point", point)], 1);
         thread::sleep(Duration::from_secs(2));
@@ -139,17 +148,14 @@ fn taken_away(point: &'static str, interface: &'static str) {
         for (point, sender) in [("near", "left"), ("far", "left2")] {
             appliance.wait_for_figure(PACKETS, &[("point", point)], arrived(sender));
         }
-        // Losses are counted an interval later.
-        let intervals = || appliance.metrics().count("hopmark_intervals_total", &[]);
-        let now = intervals();
-        appliance.wait_for("all is judged", || intervals() > now + 2);
+        all_is_judged(&appliance);
 
         let metrics = appliance.metrics();
         assert_eq!(metrics.count("hopmark_segment_lost_packets_total", &[]), 0, "{}", metrics.with_values());
         nothing_is_blamed(&appliance);
         let suspect = suspect(&appliance, point);
         assert!(
-            matches!(&suspect[..], [(evidence, length)] if evidence == "source-down" && *length > 2.5),
+            matches!(&suspect[..], [(evidence, length)] if evidence == "source-down" && *length > 2.0),
             "{suspect:?}"
         );
         let reasons = [("point", point), ("reason", "source-down")];
@@ -181,6 +187,7 @@ fn what_was_sent_before_a_mirror_was_plugged_in_is_not_lost() {
         appliance.wait_for_figure(UP, &[("point", "far")], 1);
         let segment = "hopmark_segment_packets_total";
         appliance.wait_for("streams are joined", || appliance.metrics().count(segment, &[]) > 2000);
+        all_is_judged(&appliance);
         talk.hang_up();
         let metrics = appliance.metrics();
         assert_eq!(metrics.count("hopmark_segment_lost_packets_total", &[]), 0, "{}", metrics.with_values());
