@@ -19,6 +19,8 @@ pub(crate) struct Calls {
     pub(crate) site: u8,
     /// Time from one packet of a stream to the next.
     pub(crate) interval: Duration,
+    /// The codepoint that they carry.
+    pub(crate) dscp: u8,
     /// Where they are heard, in the order of the path. Each hop lowers the TTL.
     pub(crate) cables: Vec<&'static str>,
 }
@@ -26,7 +28,7 @@ pub(crate) struct Calls {
 impl Calls {
     /// Ten calls of G.711 on these cables.
     pub(crate) fn on(cables: &[&'static str]) -> Self {
-        Self { count: 10, site: 0, interval: Duration::from_millis(20), cables: cables.to_vec() }
+        Self { count: 10, site: 0, interval: Duration::from_millis(20), dscp: 46, cables: cables.to_vec() }
     }
 
     fn streams(&self) -> Vec<Stream> {
@@ -35,7 +37,10 @@ impl Calls {
             // No two calls have a host in common, so that what they share is the tap.
             let far = format!("198.51.{}.{}:{}", 100 + self.site, n + 1, 40_000 + 2 * u16::from(n));
             let ssrc = 0x5150_0000 + u32::from(self.site) * 0x1_0000 + u32::from(n) * 0x100;
-            let forward = Stream::g711(Udp::new(&near, &far)).ssrc(ssrc).sequence(1000 + 77 * u16::from(n));
+            let forward = Stream::g711(Udp::new(&near, &far))
+                .dscp(self.dscp)
+                .ssrc(ssrc)
+                .sequence(1000 + 77 * u16::from(n));
             let reverse = Stream { flow: forward.flow.reversed(), ..forward }.ssrc(ssrc + 1).sequence(9000);
             [forward, reverse]
         };
