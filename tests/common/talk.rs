@@ -17,6 +17,8 @@ pub(crate) struct Calls {
     pub(crate) count: u8,
     /// Numbers its hosts: other talks have other ones.
     pub(crate) site: u8,
+    /// The codepoint that they carry.
+    pub(crate) dscp: u8,
     /// Time from one packet of a stream to the next.
     pub(crate) interval: Duration,
     /// Where they are heard, in the order of the path. Each hop lowers the TTL.
@@ -26,7 +28,7 @@ pub(crate) struct Calls {
 impl Calls {
     /// Ten calls of G.711 on these cables.
     pub(crate) fn on(cables: &[&'static str]) -> Self {
-        Self { count: 10, site: 0, interval: Duration::from_millis(20), cables: cables.to_vec() }
+        Self { count: 10, site: 0, dscp: 46, interval: Duration::from_millis(20), cables: cables.to_vec() }
     }
 
     fn streams(&self) -> Vec<Stream> {
@@ -60,7 +62,7 @@ impl Calls {
                 for stream in &streams {
                     for (sender, hop) in &senders {
                         // An interface that is down or gone takes nothing.
-                        match sender.try_send(&stream.ttl(60 - hop).frame(i).1) {
+                        match sender.try_send(&stream.dscp(self.dscp).ttl(60 - hop).frame(i).1) {
                             Ok(_) | Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV | Errno::ENOBUFS) => {}
                             Err(error) => panic!("sending: {error}"),
                         }
