@@ -50,13 +50,13 @@ ALWAYS_INLINE int is_of_relay(u32 source, u32 destination) {
 
 // Octets to keep of a frame with a datagram: whole, unless it has the form of RTP, in a wrapper of TURN or not.
 ALWAYS_INLINE u32 octets_of_datagram(struct __sk_buff *skb, const struct place *at) {
-    const u8 *b = at->udp + 8;
+    const u8 *b = at->headers.transport + 8;
     u32 offset = at->offset + 8;
-    u32 octets = udp_payload(at->udp);
+    u32 octets = udp_payload(at->headers.transport);
     u8 rtp[4] = {b[0], b[1], 0, 0};
     // ChannelData and Microsoft's multiplexed TURN fill the datagram, over UDP up to padding.
     u32 wrapper = 0;
-    if (at->udp_kept < 16) {
+    if (at->transport_kept < 16) {
         return WHOLE;
     }
     if (b[0] >> 4 == 4 && octets - 4 - be16(b + 2) <= 3) {
@@ -91,17 +91,17 @@ ALWAYS_INLINE u32 octets_of_frame(struct __sk_buff *skb, struct counters *counte
     // As much of the header that ended the walk as the decoder reads to say why.
     u32 header = 8;
     u64 *reason;
-    u8 b[14];
-    switch (walk(skb, &at, is_excluded)) {
+    const u8 *tcp = at.headers.transport;
+    switch (walk(skb, &at, plain(skb, &at), is_excluded)) {
     case UDP:
         return octets_of_datagram(skb, &at);
     case LATER_FRAGMENT:
         return at.offset + PAYLOAD_OCTETS;
     case TCP:
-        if (!load(skb, at.offset, b, sizeof b) || is_of_relay(be16(b), be16(b + 2))) {
+        if (is_of_relay(be16(tcp), be16(tcp + 2))) {
             return WHOLE;
         }
-        header = b[12] >> 4 < 5 ? 20 : (b[12] >> 4) * 4;
+        header = tcp[12] >> 4 < 5 ? 20 : (tcp[12] >> 4) * 4;
         reason = &counters->tcp;
         break;
     case EXCLUDED_PORT:

@@ -1,7 +1,7 @@
 //! Where a walk over the headers of a frame stands, and how it reads.
 #pragma once
 
-// What stands at the offset.
+// What stands at the offset, and is read next.
 enum next {
     AT_ETHERNET,
     AT_TYPE,       // what `kind` names as an EtherType
@@ -25,7 +25,7 @@ enum outcome {
 
 struct place {
     u32 offset;
-    enum next next;
+    u32 next;
     u32 kind;
     // Whether it is under an IPv6 header, so that extension headers may follow.
     u32 is_ipv6;
@@ -34,10 +34,14 @@ struct place {
     // Where the addresses of the innermost IP header stand so far, and how many words each has: 0, 1 or 4.
     u32 addresses;
     u32 address_words;
-    // The innermost UDP header, and as much of its payload as tells what it is.
-    u8 udp[16];
-    // How many octets of it could be read: 8 or 16.
-    u32 udp_kept;
+    // The innermost UDP header with as much of its payload as tells what it is, or as much of a TCP header. What stands
+    // before it is here too where that is Ethernet and a plain IPv4 header, so that one reading gets all.
+    struct {
+        u8 before[14 + 20];
+        u8 transport[16];
+    } headers;
+    // How many octets of UDP and its payload could be read: 8 or 16.
+    u32 transport_kept;
 };
 
 // Longer than any packet. Offsets are cut to it, which the kernel's check needs: else it would follow every length
@@ -48,16 +52,22 @@ ALWAYS_INLINE u32 be16(const u8 *at) { return (u32)at[0] << 8 | at[1]; }
 
 ALWAYS_INLINE u32 be32(const u8 *at) { return be16(at) << 16 | be16(at + 2); }
 
+// Always 0, which the kernel cannot know. What it knows of a number it follows apart from all other numbers, over all
+// headers that come after: too many ways for its check. So numbers that say how to go on are hidden from it.
+static volatile u32 zero;
+
+ALWAYS_INLINE u32 hidden(u32 number) { return number | zero; }
+
 ALWAYS_INLINE void advance(struct place *at, u32 octets) { at->offset = (at->offset + octets) & FURTHEST; }
 
 ALWAYS_INLINE enum outcome on(struct place *at, enum next next, u32 octets) {
     advance(at, octets);
-    at->next = next;
+    at->next = hidden(next);
     return GOES_ON;
 }
 
 ALWAYS_INLINE enum outcome on_type(struct place *at, u32 kind, u32 octets) {
-    at->kind = kind;
+    at->kind = hidden(kind);
     return on(at, AT_TYPE, octets);
 }
 

@@ -77,12 +77,27 @@ ALWAYS_INLINE enum outcome step(struct __sk_buff *skb, struct place *at) {
     }
 }
 
-// `is_excluded` says of a UDP header whether it is to be looked at no further.
-ALWAYS_INLINE enum outcome walk(struct __sk_buff *skb, struct place *at, int (*is_excluded)(const u8 *udp)) {
+// The commonest frame in one reading: Ethernet, and IPv4 without options that is no fragment. Anything else goes on
+// from the link, and so does a frame that ends within its first headers.
+ALWAYS_INLINE enum outcome plain(struct __sk_buff *skb, struct place *at) {
+    const u8 *ip = at->headers.before + 14;
+    if (!load(skb, 0, &at->headers, sizeof at->headers) || be16(ip - 2) != ETHERTYPE_IPV4 || ip[0] != 0x45 ||
+        (be16(ip + 6) & 0x3FFF) != 0 || (ip[9] != PROTOCOL_UDP && ip[9] != PROTOCOL_TCP)) {
+        return GOES_ON;
+    }
+    at->offset = sizeof at->headers.before;
+    at->addresses = 14 + 12;
+    at->address_words = 1;
+    at->transport_kept = 16;
+    return ip[9] == PROTOCOL_TCP ? TCP : udp_by_length(at);
+}
+
+// Goes on from what was found so far. `is_excluded` says of a UDP header whether it is to be looked at no further.
+ALWAYS_INLINE enum outcome walk(struct __sk_buff *skb, struct place *at, enum outcome outcome,
+                                int (*is_excluded)(const u8 *udp)) {
     for (int headers = 0; headers < DEEPEST; headers++) {
-        enum outcome outcome = step(skb, at);
         if (outcome == UDP) {
-            if (is_excluded(at->udp)) {
+            if (is_excluded(at->headers.transport)) {
                 return EXCLUDED_PORT;
             }
             outcome = udp_tunnel(skb, at);
@@ -90,6 +105,7 @@ ALWAYS_INLINE enum outcome walk(struct __sk_buff *skb, struct place *at, int (*i
         if (outcome != GOES_ON) {
             return outcome;
         }
+        outcome = step(skb, at);
     }
     return UNKNOWN;
 }

@@ -79,6 +79,28 @@ fn the_classic_program_keeps_what_the_table_says() {
 }
 
 #[test]
+fn the_kernel_takes_as_many_ranges_as_there_may_be() {
+    let ranges = |step: u16| (1..=32_u16).map(|n| n * step..=n * step + 1).collect();
+    let options = FilterOptions {
+        excluded_udp_ports: ranges(100),
+        relay_tcp_ports: ranges(200),
+        ..FilterOptions::default()
+    };
+    let mut runs = vec![Socket::with(&Filter::classic(&options).unwrap())];
+    runs.extend(ebpf(&options).map(|filter| Socket::with(&filter)));
+    for run in &mut runs {
+        let mut flow = frames::call();
+        for (port, is_kept) in [(3200, false), (3201, false), (3202, true), (99, true)] {
+            flow.destination.set_port(port);
+            assert_eq!(run.keep(&flow.frame(&frames::rtp())) > 0, is_kept, "UDP {port}");
+        }
+        for (port, is_kept) in [(6400, true), (6401, true), (6402, false), (443, false)] {
+            assert_eq!(run.keep(&frames::tcp(port)) > 0, is_kept, "TCP {port}");
+        }
+    }
+}
+
+#[test]
 fn whole_frames_are_kept_where_that_is_asked_for() {
     let options = FilterOptions { whole: true, ..options() };
     let mut runs: Vec<(&str, Box<dyn Keep>)> = vec![

@@ -59,8 +59,9 @@ fn what_is_said_live_is_true_and_in_time() {
     alerts_go_off(&lab);
     metrics_are_clean(&lab);
     the_process_has_no_rights(&lab);
-    evidence_was_kept(&lab);
     it_ends_in_time(&lab);
+    it_is_ready_when_it_hears_every_mirror(&lab);
+    evidence_was_kept(&lab);
 }
 
 /// What a run left in its folder.
@@ -119,6 +120,13 @@ impl Lab {
         let named = counters.filter(|counter| names.iter().any(|name| counter["name"] == *name));
         named.map(|counter| counter["packets"].as_u64().unwrap()).sum()
     }
+}
+
+fn it_is_ready_when_it_hears_every_mirror(lab: &Lab) {
+    let metrics = lab.text("metrics-ready");
+    let up: Vec<&str> = metrics.lines().filter(|line| line.starts_with("hopmark_capture_up{")).collect();
+    assert_eq!(up.len(), 5, "{metrics}");
+    assert!(up.iter().all(|line| line.ends_with(" 1")), "{up:?}");
 }
 
 fn nothing_is_blamed_before_the_faults(lab: &Lab) {

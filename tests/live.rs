@@ -1,4 +1,4 @@
-//! What a live run counts over its intervals is what a replay of the same packets counts at once.
+//! A live run counts over its intervals what a replay counts at once.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a report that lacks a key has failed")]
 

@@ -26,7 +26,8 @@ hopmark_build_info hopmark_capture_bytes_total hopmark_capture_dropped_total hop
 hopmark_capture_freezes_total hopmark_capture_last_packet_timestamp_seconds hopmark_capture_packets_total \
 hopmark_capture_snapped_total hopmark_capture_time_source_info hopmark_capture_up \
 hopmark_config_last_reload_success_timestamp_seconds hopmark_config_last_reload_successful \
-hopmark_decode_undecoded_total hopmark_findings_forgotten_total hopmark_findings_open hopmark_findings_total \
+hopmark_decode_undecoded_total hopmark_evidence_bytes_total hopmark_evidence_files_total \
+hopmark_findings_forgotten_total hopmark_findings_open hopmark_findings_total \
 hopmark_http_connections hopmark_http_connections_refused_total hopmark_http_requests_total \
 hopmark_intervals_total hopmark_judge_seconds_total hopmark_marking_packets_total hopmark_meter_refused_total \
 hopmark_peak_bytes_per_second hopmark_rtp_duplicate_packets_total hopmark_rtp_expected_packets_total \
@@ -266,7 +267,8 @@ fn picture_of_nothing() -> Picture {
 fn names_of_points_are_escaped() {
     let status = Status::default();
     let name = "a \"b\"\\c\nd";
-    let point = PointFigures { name: name.to_owned(), is_up: true, ..PointFigures::default() };
+    let point =
+        PointFigures { name: name.to_owned(), is_up: true, has_been_up: true, ..PointFigures::default() };
     status.publish(Picture {
         figures: Figures { points: vec![point], ..Figures::default() },
         ..Picture::default()

@@ -1,8 +1,8 @@
 //! A file that is there whole, or not at all.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A file that gets its name when it is complete. Until then it has another name in the same folder; dropped before,
@@ -31,13 +31,14 @@ impl NewFile {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-        let file = BufWriter::with_capacity(BUFFER, file);
-        let new = Self { path: path.to_owned(), temporary, file, is_in_place: false };
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
         if let Some(mode) = mode {
-            new.file.get_ref().set_permissions(Permissions::from_mode(mode))?;
+            // When it is made: a process that is locked may not change permissions.
+            options.mode(mode);
         }
-        Ok(new)
+        let file = BufWriter::with_capacity(BUFFER, options.open(&temporary)?);
+        Ok(Self { path: path.to_owned(), temporary, file, is_in_place: false })
     }
 
     /// Brings everything to the disk and gives the file its name.

@@ -39,10 +39,9 @@ impl Fragments {
         }
     }
 
-    /// Forgets all datagrams.
-    pub(super) fn clear(&mut self) {
-        self.streams.clear();
-        self.queue.clear();
+    /// Keys of the streams that are kept.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (Kind, Key)> + '_ {
+        self.streams.values().map(|&(kind, key, _)| (kind, key))
     }
 
     /// The stream of a later fragment.

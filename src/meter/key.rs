@@ -102,13 +102,18 @@ pub(super) struct AddressBook {
     index: HashTable<u32>,
     hasher: foldhash::fast::FixedState,
     bound: usize,
+    /// Addresses that were used when it was last looked through.
+    kept: usize,
 }
+
+/// Addresses of which it is not worth while to ask who uses them.
+const FEW: usize = 16_384;
 
 impl AddressBook {
     /// An empty book for at most `bound` addresses.
     pub(super) fn new(bound: usize, seed: u64) -> Self {
         let hasher = foldhash::fast::FixedState::with_seed(seed);
-        Self { addresses: Vec::new(), free: Vec::new(), index: HashTable::new(), hasher, bound }
+        Self { addresses: Vec::new(), free: Vec::new(), index: HashTable::new(), hasher, bound, kept: 0 }
     }
 
     fn number(&mut self, address: IpAddr, transport: Transport) -> Option<u32> {
@@ -133,9 +138,10 @@ impl AddressBook {
         Some(number)
     }
 
-    /// Whether there is little room left.
-    pub(super) const fn is_nearly_full(&self) -> bool {
-        self.addresses.len() - self.free.len() >= self.bound / 8 * 7
+    /// Whether there are twice as many as were used once, or little room is left.
+    pub(super) fn has_grown(&self) -> bool {
+        let nearly_full = self.bound / 8 * 7;
+        self.addresses.len() - self.free.len() >= (2 * self.kept).max(FEW).min(nearly_full)
     }
 
     /// Forgets every address that is not among these.
@@ -150,6 +156,7 @@ impl AddressBook {
         self.index.retain(|number| is_kept(*number));
         let all = 0..u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
         self.free = all.filter(|&number| !is_kept(number)).collect();
+        self.kept = self.addresses.len() - self.free.len();
     }
 
     fn address(&self, number: u32) -> (IpAddr, Transport) {
@@ -200,16 +207,31 @@ mod tests {
         let mut book = AddressBook::new(8, 1);
         let o = |n| observation(Addresses::V6 { source: n, destination: n + 1000 }, Transport::Udp);
         let keys: Vec<Key> = (0..4).map(|n| key_of(&o(n), Ssrc(7), &mut book).unwrap().1).collect();
-        assert!(book.is_nearly_full());
+        assert!(book.has_grown());
         assert!(key_of(&o(50), Ssrc(7), &mut book).is_none());
         book.keep_only(keys[1].numbers().into_iter());
-        assert!(!book.is_nearly_full());
+        assert!(!book.has_grown());
         for n in 50..53 {
             let (kind, key) = key_of(&o(n), Ssrc(8), &mut book).unwrap();
             assert_eq!(flow_of(kind, key, &book), o(n).flow());
         }
         assert!(key_of(&o(60), Ssrc(7), &mut book).is_none());
         assert_eq!(key_of(&o(1), Ssrc(7), &mut book).unwrap().1, keys[1]);
+    }
+
+    #[test]
+    fn a_book_is_looked_through_before_it_is_large() {
+        let mut book = AddressBook::new(1 << 20, 1);
+        let o = |n| observation(Addresses::V6 { source: n, destination: 0 }, Transport::Udp);
+        let mut most = 0;
+        for n in 1..1_000_000_u128 {
+            let (_, key) = key_of(&o(n), Ssrc(7), &mut book).unwrap();
+            most = most.max(book.addresses.len());
+            if book.has_grown() {
+                book.keep_only(key.numbers().into_iter());
+            }
+        }
+        assert!(most <= FEW, "{most}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A meter while it runs: streams as they are by now, and room for months.
+//! A meter while it runs: streams as they are now, and room for months.
 
 use super::key::{Key, Kind};
 use super::{Meter, MeterCounters, PathTable, StreamRecord, StunRecord, records};
@@ -14,12 +14,12 @@ impl Meter {
         self.flush(paths);
         self.expiry.advance(now.0);
         self.transactions.advance(now);
-        if self.book.is_nearly_full() {
+        if self.book.has_grown() {
             // In months more addresses are heard than there is room for.
-            let candidates = self.candidates.keys().filter(|(kind, _)| *kind == Kind::Interned);
-            let used = self.table.interned_keys().chain(candidates.map(|(_, key)| key));
+            let others = self.candidates.keys().chain(self.fragments.keys());
+            let others = others.filter(|(kind, _)| *kind == Kind::Interned).map(|(_, key)| key);
+            let used = self.table.interned_keys().chain(others);
             self.book.keep_only(used.flat_map(Key::numbers));
-            self.fragments.clear();
         }
     }
 

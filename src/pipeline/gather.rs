@@ -27,10 +27,11 @@ pub(super) struct Done {
     pub(super) counters: MeterCounters,
 }
 
-/// Gives every point one number, whoever heard it. `records` were added by the places of their observers in `done`,
-/// which is in the order of the observers.
-pub(super) fn gather(done: Vec<Done>, mut records: Records) -> Material {
-    let mut material = Material::default();
+/// Gives every point one number, whoever heard it; those that are known already keep theirs. `records` were added by the
+/// numbers of their observers, and `done` is in the order of these.
+pub(super) fn gather(done: Vec<Done>, mut records: Records, known: &[String]) -> Material {
+    let mut material =
+        Material { points: known.to_vec(), interfaces: vec![Vec::new(); known.len()], ..Material::default() };
     let observers = done.iter().map(|one| one.observer + 1).max().unwrap_or(0);
     let mut numbers = vec![PointId(0); observers * MAX_LOCAL_POINTS];
     for one in &done {
@@ -41,6 +42,9 @@ pub(super) fn gather(done: Vec<Done>, mut records: Records) -> Material {
                 material.interfaces.push(one.interfaces.clone());
                 material.points.len() - 1
             });
+            if let Some(interfaces) = material.interfaces.get_mut(number).filter(|known| known.is_empty()) {
+                interfaces.clone_from(&one.interfaces);
+            }
             if let Some(slot) = numbers.get_mut(one.observer * MAX_LOCAL_POINTS + i) {
                 *slot = PointId(u16::try_from(number).unwrap_or(u16::MAX));
             }

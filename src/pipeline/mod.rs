@@ -162,7 +162,7 @@ fn collect(inbox: &Receiver<Message>, policy: &Arc<Policy>) -> Outcome {
         }
     }
     done.sort_by_key(|d| d.observer);
-    judge(gather(done, records), policy)
+    judge(gather(done, records, &[]), policy)
 }
 
 /// A seed that nobody outside can know, from the standard library's source of randomness.

@@ -91,6 +91,8 @@ pub struct PointFigures {
     pub undecoded: Vec<(&'static str, u64)>,
     /// Whether frames are coming at all: the interface is there and up, or the file is not over. Now.
     pub is_up: bool,
+    /// Whether it was ever open.
+    pub has_been_up: bool,
     /// Where the times of frames come from. Now.
     pub time_source: Option<&'static str>,
     /// Capture time of the last frame, in seconds since 1970.
@@ -127,6 +129,7 @@ impl PointFigures {
         self.freezes = self.freezes.zip(other.freezes).map(|(a, b)| a + b).or(self.freezes).or(other.freezes);
         self.snapped += other.snapped;
         self.is_up &= other.is_up;
+        self.has_been_up &= other.has_been_up;
         self.time_source = self.time_source.or(other.time_source);
         let last = [self.last_packet_seconds, other.last_packet_seconds];
         self.last_packet_seconds = last.into_iter().flatten().reduce(f64::max);

@@ -1,4 +1,4 @@
-//! What is known at the moment: written by the judge, read by everybody else.
+//! What is known now: written by the judge, read by everybody else.
 //!
 //! The judge publishes one picture of everything after each interval, and keeps two shared tables: where a stream
 //! stands in that picture, and the findings since the start. Readers never make the judge or an observer wait.
@@ -98,7 +98,10 @@ impl Status {
                 self.places.remove(&id);
             }
         }
-        self.is_ready.store(true, Ordering::Release);
+        // Once ready it stays so: an interface that goes down later is a figure of its own.
+        if picture.figures.points.iter().all(|point| point.has_been_up) {
+            self.is_ready.store(true, Ordering::Release);
+        }
     }
 
     /// How the last reading of the configuration went.

@@ -19,6 +19,7 @@
 pub(crate) mod appliance;
 pub(crate) mod cable;
 pub(crate) mod capture;
+pub(crate) mod churn;
 pub(crate) mod media;
 pub(crate) mod packet;
 pub(crate) mod random;

@@ -236,6 +236,7 @@ fn figures(outcome: &Outcome) -> Figures {
             freezes: Some(1),
             undecoded: capture.undecoded.clone(),
             is_up: true,
+            has_been_up: true,
             time_source: Some("file"),
             last_packet_seconds: capture.last.map(|last| last.seconds_since(Timestamp(0))),
             ..PointFigures::default()

@@ -103,11 +103,22 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         std::thread::Builder::new().name("export".to_owned()).spawn(move || server.run(&stop))?
     };
     tracing::info!("serving http://{address}/metrics");
-    notifier.is_ready("listening");
     let beat = notifier.watchdog_interval().unwrap_or(BEAT).min(BEAT);
+    // An interface that is not there must not keep the rest from starting.
+    let mut beats_to_ready = Some(BEATS_TO_READY);
     let mut has_opener = true;
     loop {
-        match signals.wait(beat).context("signals cannot be waited for")? {
+        if let Some(left) = beats_to_ready
+            && (left == 0 || status.is_ready.load(std::sync::atomic::Ordering::Acquire))
+        {
+            notifier.is_ready("listening");
+            beats_to_ready = None;
+        }
+        beats_to_ready = beats_to_ready.map(|left| left - 1);
+        match signals
+            .wait(if beats_to_ready.is_some() { SHORT_BEAT } else { beat })
+            .context("signals cannot be waited for")?
+        {
             Some(Order::Stop) => break,
             Some(Order::Reload) => {
                 notifier.is_reloading();
@@ -137,6 +148,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Between two looks at whether everything is open.
+const SHORT_BEAT: Duration = Duration::from_millis(100);
+/// So often it is looked before the service is called ready all the same.
+const BEATS_TO_READY: u32 = 100;
 /// What is open needs no opener, so that nothing is lost yet.
 const OPENER_ENDED: &str = "the opener has ended: what is open stays open, but no interface can be opened, nor opened \
                             again, until hopmark is restarted";

@@ -1,7 +1,7 @@
-//! How interfaces are opened: what the locked process asks, and what the opener does.
+//! How interfaces are opened: what is asked, and what the opener does.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::capture::CaptureFile;
 use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
 use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
 use crate::capture::libpcap::LibpcapSource;
-use crate::capture::ring::{OpenedRing, Ring, RingOptions, open, open_fanned};
+use crate::capture::ring::{OpenedRing, Ring, RingOptions, fanout_group, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
 use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
 use crate::privilege::{OpenerClient, OpenerError, run};
@@ -22,6 +22,7 @@ use crate::terms::LinkType;
 
 /// What the opener is asked.
 #[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "as the operator's file has them")]
 pub(super) struct Wanted {
     interface: String,
     rings: usize,
@@ -132,6 +133,7 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         open(&wanted.interface, &options, &mut attach).map(|ring| vec![ring])
     };
     let rings = rings.map_err(|error| error.to_string())?;
+    share_packets(&wanted.interface, &rings)?;
     for ring in &rings {
         if ring.blocks < wanted.blocks {
             notes.push(format!("memory is short: {} blocks in place of {}", ring.blocks, wanted.blocks));
@@ -148,6 +150,22 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
     let opened = Opened { rings: rings.iter().map(sizes).collect(), has_counters: counters.is_some(), notes };
     let descriptors = rings.into_iter().map(|ring| ring.socket).chain(counters).collect();
     Ok((opened, descriptors))
+}
+
+/// Whether rings that are to share packets are in one group: else each would hear every packet.
+fn share_packets(interface: &str, rings: &[OpenedRing]) -> Result<(), String> {
+    if rings.len() < 2 {
+        return Ok(());
+    }
+    let groups: Result<Vec<u16>, io::Error> =
+        rings.iter().map(|ring| fanout_group(ring.socket.as_fd())).collect();
+    let groups = groups.map_err(|error| format!("{interface}: whether rings share is not told: {error}"))?;
+    if groups.windows(2).any(|two| two[0] != two[1]) {
+        return Err(format!(
+            "{interface}: rings are in different groups ({groups:?}), each would hear everything"
+        ));
+    }
+    Ok(())
 }
 
 /// Opens the sources of points, by the opener where that takes a capability.

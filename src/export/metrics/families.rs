@@ -278,6 +278,22 @@ pub(super) const FAMILIES: &[Family] = &[
         samples: samples::findings_forgotten,
     },
     Family {
+        name: "hopmark_evidence_files_total",
+        kind: Kind::Counter,
+        unit: "files",
+        help: "Files of packets for findings: written, failed, removed to make room, or skipped because too many waited.",
+        labels: &["result"],
+        samples: samples::evidence_files,
+    },
+    Family {
+        name: "hopmark_evidence_bytes_total",
+        kind: Kind::Counter,
+        unit: "bytes",
+        help: "Octets of the files of packets for findings.",
+        labels: &[],
+        samples: samples::evidence_bytes,
+    },
+    Family {
         name: "hopmark_streams_by_verdict",
         kind: Kind::Gauge,
         unit: "streams",

@@ -115,6 +115,8 @@ impl Metrics {
         let beside = Beside {
             reload: status.reload(),
             findings_forgotten: status.findings_dropped.load(Ordering::Relaxed),
+            evidence_files: status.evidence.files(),
+            evidence_octets: status.evidence.octets(),
             counters,
             process: &self.process,
         };

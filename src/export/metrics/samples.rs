@@ -141,6 +141,16 @@ pub(super) fn findings_open(source: &Source<'_>, writer: &mut Writer<'_>) {
     }
 }
 
+pub(super) fn evidence_files(source: &Source<'_>, writer: &mut Writer<'_>) {
+    for (result, files) in source.evidence_files {
+        writer.number(&[Label::Text(result)], files);
+    }
+}
+
+pub(super) fn evidence_bytes(source: &Source<'_>, writer: &mut Writer<'_>) {
+    writer.number(&[], source.evidence_octets);
+}
+
 pub(super) fn findings_forgotten(source: &Source<'_>, writer: &mut Writer<'_>) {
     writer.number(&[], source.findings_forgotten);
 }

@@ -14,6 +14,9 @@ pub(super) struct Source<'a> {
     pub(super) hops: Vec<(HopKey, &'a HopFigures)>,
     pub(super) reload: Reload,
     pub(super) findings_forgotten: u64,
+    /// By result.
+    pub(super) evidence_files: [(&'static str, u64); 4],
+    pub(super) evidence_octets: u64,
     pub(super) counters: &'a Counters,
     /// What the system says of this process: `process_open_fds` and others.
     pub(super) process: Vec<(String, f64)>,
@@ -29,6 +32,9 @@ const HOPS: usize = 4;
 pub(super) struct Beside<'a> {
     pub(super) reload: Reload,
     pub(super) findings_forgotten: u64,
+    /// By result.
+    pub(super) evidence_files: [(&'static str, u64); 4],
+    pub(super) evidence_octets: u64,
     pub(super) counters: &'a Counters,
     pub(super) process: &'a ProcessCollector,
 }
@@ -41,6 +47,8 @@ impl<'a> Source<'a> {
             hops: with_zeros(figures, zero),
             reload: beside.reload,
             findings_forgotten: beside.findings_forgotten,
+            evidence_files: beside.evidence_files,
+            evidence_octets: beside.evidence_octets,
             counters: beside.counters,
             process: process_figures(beside.process),
             places: hop_names(&figures.points.iter().map(|point| point.name.as_str()).collect::<Vec<_>>()),

@@ -1,4 +1,4 @@
-//! What a live observer has heard: decoded, counted, and handed over at each interval.
+//! What a live observer has heard, handed over at each interval.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,7 +52,7 @@ pub(super) struct Hearing {
     keep_ns: i64,
     /// When listening began, by the clock of the packets.
     first: Option<Timestamp>,
-    /// When an interface was first open: what was sent before was heard by nobody here.
+    /// When the source was first open: what an interface was sent before was heard by nobody here.
     opened: Option<Timestamp>,
     last_frame: Option<Timestamp>,
     generation: u64,
@@ -170,9 +170,10 @@ impl Hearing {
             if outbox.size() >= BATCH {
                 walking.packed.push(outbox.take());
             }
-            match next {
-                Some(walk) => walking.walk = walk,
-                None => (walking.meter, walking.walk) = (walking.meter + 1, Walk::default()),
+            if let Some(walk) = next {
+                walking.walk = walk;
+            } else {
+                (walking.meter, walking.walk) = (walking.meter + 1, Walk::default());
             }
             self.walking = Some(walking);
             return None;
@@ -275,7 +276,7 @@ impl Hearing {
     /// Whether nothing was heard for too long.
     fn silent(&self, at: Timestamp) -> Option<SilentPoint> {
         let limit = i64::try_from(self.point.silent_after?.as_nanos()).unwrap_or(i64::MAX);
-        let since = self.last_frame.or(self.first)?;
+        let since = self.last_frame.or(self.opened)?;
         let is_silent = at.nanos_since(since) >= limit;
         is_silent.then_some(SilentPoint { point: local_point(self.number, 0), since, until: at })
     }
@@ -289,6 +290,7 @@ impl Hearing {
             let own = PointFigures {
                 name: name.clone(),
                 is_up: true,
+                has_been_up: self.opened.is_some(),
                 streams_started: meter.map_or(0, crate::meter::Meter::streams_started),
                 streams_evicted: meter.map_or(0, |m| m.counters(self.decoder.paths()).streams_evicted),
                 stun_requests: requests,

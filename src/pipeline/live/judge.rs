@@ -1,4 +1,4 @@
-//! The live judge: after each interval, everything that observers know is judged anew.
+//! The live judge: after each interval everything is judged anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Judge {
                 }
                 recv(orders) -> order => match order {
                     Ok(Order::Judge(policy)) => self.policy = policy,
-                    Ok(Order::Expect(observers)) => self.expect(observers),
+                    Ok(Order::Expect(observers)) => self.expect(&observers),
                     Err(_) => return,
                 },
                 default(rest) => {}
@@ -114,7 +114,7 @@ impl Judge {
     }
 
     /// Observers that are not named any more have ended: their last figures are taken over once.
-    fn expect(&mut self, observers: BTreeSet<usize>) {
+    fn expect(&mut self, observers: &BTreeSet<usize>) {
         if self.latest.keys().any(|known| !observers.contains(known)) {
             self.look();
             self.latest.retain(|known, _| observers.contains(known));
@@ -137,7 +137,7 @@ impl Judge {
             }
             done.push(cut.done.clone());
         }
-        let material = gather(done, records);
+        let material = gather(done, records, self.ledger.point_names());
         let at = self.latest.values().map(|cut| cut.at).max().unwrap_or(Timestamp(0));
         let figures =
             self.latest.values().flat_map(|cut| cut.figures.iter().map(|one| (cut.generation, one)));

@@ -8,7 +8,7 @@ use super::label::Labels;
 use crate::evidence::EvidenceRequest;
 use crate::pipeline::live::proof::Reporter;
 use crate::status::{Figures, FindingId, FindingStatus, Status, StreamStatus};
-use crate::terms::{Direction, Dscp, Timestamp};
+use crate::terms::{Direction, Dscp, PointId, Timestamp};
 use crate::verify::{Finding, FindingKind, Outcome, Place};
 
 /// Opens, follows and closes findings.
@@ -129,15 +129,20 @@ fn describe(
     at: Timestamp,
 ) -> (FindingId, FindingStatus) {
     let stream = finding.stream.and_then(|number| streams.get(number as usize));
-    let name = |point| labels.name(labels.of(point)).to_owned();
+    let name = |point: PointId| labels.name(point.0).to_owned();
     let (points, is_between) = match finding.place {
         Place::Everywhere => (Vec::new(), false),
         Place::Point(point) => (vec![name(point)], false),
         Place::Between(from, to) => {
             let judged = finding.stream.and_then(|number| outcome.streams.get(number));
-            let hop =
-                |place: u16| judged.as_ref().and_then(|s| Some(s.record.hops.get(usize::from(place))?.point));
-            ([from, to].into_iter().filter_map(|place| Some(name(hop(place)?))).collect(), true)
+            let hops = judged.as_ref().map_or(&[][..], |stream| &stream.record.hops);
+            let hop = |place: u16| {
+                let point = hops.get(usize::from(place))?.point;
+                let before = hops.iter().take(usize::from(place)).filter(|hop| hop.point == point).count();
+                // As the labels of segments say it.
+                Some(if before == 0 { name(point) } else { format!("{}/{}", name(point), before + 1) })
+            };
+            ([from, to].into_iter().filter_map(hop).collect(), true)
         }
     };
     let class = stream.and_then(|stream| outcome.classes.get(usize::from(stream.note.class?)));

@@ -116,13 +116,11 @@ impl HopEntry {
     /// Hands over what is new by codepoint.
     pub(super) fn add_marking(&mut self, hop: &HopRecord, mut take: impl FnMut(u8, u64)) {
         for &(dscp, packets) in &hop.dscp {
-            let taken = match self.dscp.iter().position(|(known, _)| *known == dscp) {
-                Some(place) => place,
-                None => {
-                    self.dscp.push((dscp, 0));
-                    self.dscp.len() - 1
-                }
-            };
+            let known = self.dscp.iter().position(|(known, _)| *known == dscp);
+            let taken = known.unwrap_or_else(|| {
+                self.dscp.push((dscp, 0));
+                self.dscp.len() - 1
+            });
             if let Some((_, taken)) = self.dscp.get_mut(taken) {
                 let packets = new(taken, packets);
                 if packets > 0 {

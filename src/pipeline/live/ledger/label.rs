@@ -1,7 +1,7 @@
 //! By what figures are told apart: numbers of points, classes, verdicts.
 
 use crate::status::{HopKey, MarkingVerdict, SegmentKey};
-use crate::terms::{Dscp, PointId};
+use crate::terms::Dscp;
 use crate::verify::{JudgedStream, Marking};
 
 /// Hops of a stream at one point that are told apart.
@@ -9,35 +9,26 @@ pub(super) const MOST_HOPS: u8 = 4;
 
 /// Points keep their numbers for as long as the program runs.
 #[derive(Debug, Default)]
-pub(super) struct Labels {
-    names: Vec<String>,
-    /// By the numbers of this interval.
-    numbers: Vec<u16>,
-}
+pub(super) struct Labels(Vec<String>);
 
 impl Labels {
-    /// The points of an interval, in the order of their numbers in it.
-    pub(super) fn begin(&mut self, points: &[String]) {
-        self.numbers = points.iter().map(|name| self.number(name)).collect();
+    /// All names, each at the place of its number.
+    pub(super) fn names(&self) -> &[String] {
+        &self.0
     }
 
     /// The number of a name.
     pub(super) fn number(&mut self, name: &str) -> u16 {
-        let known = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.names.push(name.to_owned());
-            self.names.len() - 1
+        let known = self.0.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.0.push(name.to_owned());
+            self.0.len() - 1
         });
         u16::try_from(known).unwrap_or(u16::MAX)
     }
 
-    /// The number of a point of this interval.
-    pub(super) fn of(&self, point: PointId) -> u16 {
-        self.numbers.get(usize::from(point.0)).copied().unwrap_or(u16::MAX)
-    }
-
     /// The name of a number.
     pub(super) fn name(&self, number: u16) -> &str {
-        self.names.get(usize::from(number)).map_or("?", String::as_str)
+        self.0.get(usize::from(number)).map_or("?", String::as_str)
     }
 }
 
@@ -59,7 +50,15 @@ pub(super) fn verdict(stream: &JudgedStream, hop: usize, dscp: u8) -> MarkingVer
         Marking::Conformant if stream.expected.is_empty() => MarkingVerdict::Unclassified,
         Marking::Remarked => MarkingVerdict::Remarked,
         Marking::Inherited => MarkingVerdict::Inherited,
+        // Some are right and some are not: where they were right before, it is here that they are changed.
+        Marking::Mixed if was_right_before(stream, hop) => MarkingVerdict::Remarked,
         _ if dscp == Dscp::DF.value() => MarkingVerdict::Unmarked,
         _ => MarkingVerdict::Unexpected,
     }
+}
+
+/// Whether the hop before saw nothing but what is expected.
+fn was_right_before(stream: &JudgedStream, hop: usize) -> bool {
+    let before = stream.hop_before(hop).and_then(|before| stream.markings.get(before));
+    before == Some(&Marking::Conformant)
 }

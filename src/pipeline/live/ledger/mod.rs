@@ -72,6 +72,11 @@ impl Ledger {
         }
     }
 
+    /// Names of all points so far, each at the place of its number.
+    pub(super) fn point_names(&self) -> &[String] {
+        self.labels.names()
+    }
+
     /// An interval is to be judged.
     pub(super) fn begin<'a>(
         &mut self,
@@ -83,7 +88,9 @@ impl Ledger {
         self.before = (self.figures.intervals > 0).then_some(self.at);
         self.at = at;
         self.streams.clear();
-        self.labels.begin(&material.points);
+        for name in &material.points {
+            self.labels.number(name);
+        }
         let figures = &mut self.figures;
         figures.classes = policy.classes.iter().map(|class| class.name.clone()).collect();
         figures.verdicts.clear();
@@ -91,7 +98,7 @@ impl Ledger {
             hop.active = 0;
         }
         self.take_over_points(points);
-        self.stun.add(&material.stun, &self.labels, &mut self.figures);
+        self.stun.add(&material.stun, &mut self.figures);
         self.figures.refused = refused(&material.counters);
     }
 
@@ -122,9 +129,9 @@ impl Ledger {
             let stun_round_trip = std::mem::take(&mut slot.stun_round_trip);
             *slot = PointFigures { stun_round_trip, ..one };
             if !before.name.is_empty() {
-                let is_up = slot.is_up;
+                let (is_up, has_been_up) = (slot.is_up, slot.has_been_up);
                 slot.add(before);
-                slot.is_up = is_up;
+                (slot.is_up, slot.has_been_up) = (is_up, has_been_up);
             }
         }
     }
@@ -136,17 +143,14 @@ impl Ledger {
         let mut views: Vec<(ViewKey, (u16, u8))> = Vec::with_capacity(stream.record.hops.len());
         let mut oldest: Option<(u64, StreamId)> = None;
         for hop in &stream.record.hops {
-            let ordinal = match seen_at.iter_mut().find(|(point, _)| *point == hop.point) {
-                Some((_, n)) => {
-                    *n = n.saturating_add(1).min(label::MOST_HOPS);
-                    *n
-                }
-                None => {
-                    seen_at.push((hop.point, 1));
-                    1
-                }
+            let ordinal = if let Some((_, n)) = seen_at.iter_mut().find(|(point, _)| *point == hop.point) {
+                *n = n.saturating_add(1).min(label::MOST_HOPS);
+                *n
+            } else {
+                seen_at.push((hop.point, 1));
+                1
             };
-            let point = self.labels.of(hop.point);
+            let point = hop.point.0;
             let key = ViewKey::of(point, hop, &views);
             if let Some(entry) = self.hops.get(&key)
                 && let Some(id) = entry.stream
@@ -233,7 +237,7 @@ impl Ledger {
         let Some(hop) = record.hops.iter().min_by_key(|hop| (hop.first, hop.point)) else {
             return StreamId(0);
         };
-        let name = self.labels.name(self.labels.of(hop.point));
+        let name = self.labels.name(hop.point.0);
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         StreamId(hasher.hash_one((name, hop.flow, hop.ssrc.0, hop.first.0)))
     }
@@ -259,8 +263,7 @@ impl Ledger {
     fn count_gaps(&mut self, outcome: &Outcome) {
         let mut ends: HashMap<(u16, &'static str), Timestamp> = HashMap::new();
         for gap in outcome.gaps.iter().filter(|gap| gap.from < self.at) {
-            let end =
-                ends.entry((self.labels.of(gap.point), gap.evidence.as_str())).or_insert(Timestamp(i64::MIN));
+            let end = ends.entry((gap.point.0, gap.evidence.as_str())).or_insert(Timestamp(i64::MIN));
             *end = gap.to.min(self.at).max(*end);
         }
         for (key, end) in ends {

@@ -1,4 +1,4 @@
-//! The most octets in a second within the last minute: averages hide peaks.
+//! The most octets in a second of the last minute: averages hide peaks.
 
 use std::collections::{HashMap, VecDeque};
 

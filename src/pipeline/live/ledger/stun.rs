@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use super::label::Labels;
 use crate::meter::StunRecord;
 use crate::status::Figures;
 
@@ -19,10 +18,10 @@ pub(super) struct StunLedger {
 impl StunLedger {
     /// Adds what is new: the mean over the transactions since the last interval.
     #[allow(clippy::cast_precision_loss, reason = "a mean")]
-    pub(super) fn add(&mut self, stun: &[StunRecord], labels: &Labels, figures: &mut Figures) {
+    pub(super) fn add(&mut self, stun: &[StunRecord], figures: &mut Figures) {
         let mut heard: HashMap<Key, (u64, f64)> = HashMap::with_capacity(stun.len());
         for record in stun {
-            let point = labels.of(record.point);
+            let point = record.point.0;
             let key = (point, record.client, record.server, record.kind);
             let Some(round_trip) = record.round_trip else { continue };
             let sum = round_trip.mean * round_trip.samples as f64;

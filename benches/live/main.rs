@@ -1,0 +1,106 @@
+//! `hopmark run` and tcpdump on one end of a cable, in turn, at full speed.
+//!
+//!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N]
+//!
+//! Needs root, for two network namespaces; `./dev bench` calls it where it may. A run in which the program did not account
+//! for every packet that was sent ends the bench. Results go to standard output as a table and as JSON, and, where they are
+//! of as many packets and pairs as usual, into `benches/live.md`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is the result")]
+#![allow(clippy::cast_precision_loss, reason = "packets and nanoseconds of a run")]
+#![allow(clippy::cast_possible_truncation, reason = "fields are filled by their low bits")]
+#![allow(clippy::indexing_slicing, reason = "frames are built here")]
+
+mod frames;
+mod hopmark;
+mod network;
+mod receiver;
+mod results;
+mod sender;
+mod tcpdump;
+
+use std::error::Error;
+use std::path::Path;
+
+use frames::Background;
+use hopmark::Settings;
+use results::{About, Results, Row, Run};
+use sender::{Load, SENDER, Sender};
+
+/// What is measured, unless something else is asked for.
+const USUAL: (u64, usize, u32) = (10_000_000, 7, 1000);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == SENDER) {
+        return sender::serve();
+    }
+    // Cargo says so when benches are to be measured, and not when they are only tested.
+    let is_bench = arguments.iter().any(|argument| argument == "--bench");
+    arguments.retain(|argument| argument != "--bench");
+    let [program, options @ ..] = arguments.as_slice() else { return Ok(()) };
+    if !is_bench {
+        return Ok(());
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return Err("two network namespaces are needed: run it as root".into());
+    }
+    let (mut packets, mut pairs, mut streams) = USUAL;
+    for option in options.chunks(2) {
+        match option {
+            [name, value] if name == "--packets" => packets = value.parse()?,
+            [name, value] if name == "--pairs" => pairs = value.parse()?,
+            [name, value] if name == "--streams" => streams = value.parse()?,
+            other => return Err(format!("not known: {}", other.join(" ")).into()),
+        }
+    }
+    let about = About::this_machine(program);
+    let mut sender = network::build()?;
+    let folder = tempfile::tempdir()?;
+    let mut results = Results { about, packets, streams, pairs, rows: Vec::new() };
+    for background in [Background::None, Background::Tcp, Background::Udp] {
+        // With background fewer packets say as much: it is a share that matters.
+        let packets = if background == Background::None { packets } else { packets / 4 };
+        let load = Load { packets, streams, background };
+        results.rows.extend(in_turn(program, &mut sender, load, pairs, folder.path())?);
+    }
+    drop(sender);
+    let table = results.table();
+    println!("{table}\n{}", serde_json::to_string_pretty(&results)?);
+    if (packets, pairs, streams) == USUAL {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/live.md"), table)?;
+    }
+    let broken = results.broken();
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("; ").into()) }
+}
+
+/// Each receiver in turn, again and again.
+fn in_turn(
+    program: &str,
+    sender: &mut Sender,
+    load: Load,
+    pairs: usize,
+    folder: &Path,
+) -> Result<Vec<Row>, Box<dyn Error>> {
+    let row = |receiver| Row { background: load.background.name(), receiver, runs: Vec::new() };
+    let mut rows = vec![row("hopmark"), row("tcpdump"), row("hopmark, no filter")];
+    for pair in 1..=pairs {
+        for (n, row) in rows.iter_mut().enumerate() {
+            let run: Run = match n {
+                0 => hopmark::run(program, Settings::Default, sender, load, folder)?,
+                1 => tcpdump::run(sender, load, folder)?,
+                _ => hopmark::run(program, Settings::Everything, sender, load, folder)?,
+            };
+            eprintln!(
+                "{pair}/{pairs}, background {}, {}: {:.1} ns/packet, {} dropped, {:.2} Mpps",
+                row.background,
+                row.receiver,
+                run.used.all,
+                run.counted.dropped,
+                run.sent as f64 / run.seconds / 1e6
+            );
+            row.runs.push(run);
+        }
+    }
+    Ok(rows)
+}

@@ -1,0 +1,207 @@
+//! What runs came to: medians, ratios of neighbours, a table.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use serde::Serialize;
+
+/// What a receiver says of one run.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct Counted {
+    pub(crate) seen: u64,
+    pub(crate) dropped: u64,
+    pub(crate) filtered: u64,
+    /// RTP packets in streams.
+    pub(crate) media: u64,
+    pub(crate) streams: u64,
+}
+
+impl Counted {
+    pub(crate) const fn all(&self) -> u64 {
+        self.seen + self.dropped + self.filtered
+    }
+}
+
+/// Processor time for each packet that was sent, in nanoseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Used {
+    pub(crate) all: f64,
+    /// Of it, by the thread that reads frames.
+    pub(crate) observer: f64,
+    /// Of it, by the thread that judges streams.
+    pub(crate) judge: f64,
+}
+
+/// One run of one receiver.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Run {
+    pub(crate) sent: u64,
+    /// How long sending took.
+    pub(crate) seconds: f64,
+    pub(crate) counted: Counted,
+    pub(crate) used: Used,
+}
+
+impl Run {
+    fn dropped_share(&self) -> f64 {
+        self.counted.dropped as f64 / self.sent as f64
+    }
+}
+
+/// All runs of one receiver under one load.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) background: &'static str,
+    pub(crate) receiver: &'static str,
+    pub(crate) runs: Vec<Run>,
+}
+
+impl Row {
+    fn of(&self, figure: impl Fn(&Run) -> f64) -> Spread {
+        Spread::of(self.runs.iter().map(figure))
+    }
+
+    /// This receiver's processor time by another's, of runs that stood next to each other.
+    pub(crate) fn by(&self, other: &Self) -> Spread {
+        Spread::of(self.runs.iter().zip(&other.runs).map(|(one, other)| one.used.all / other.used.all))
+    }
+}
+
+/// Median, least and most.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(figures: impl Iterator<Item = f64>) -> Self {
+        let mut sorted: Vec<f64> = figures.collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let at = |n: usize| sorted.get(n).copied().unwrap_or(f64::NAN);
+        Self { median: at(sorted.len() / 2), least: at(0), most: at(sorted.len().saturating_sub(1)) }
+    }
+}
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    pub(crate) about: About,
+    pub(crate) packets: u64,
+    pub(crate) streams: u32,
+    pub(crate) pairs: usize,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// More dropped packets than this share count, where tcpdump dropped fewer.
+const DROPS: f64 = 0.0001;
+/// tcpdump's processor time is at least so many times that of Hopmark as it comes.
+const CPU: f64 = 0.5;
+
+impl Results {
+    pub(crate) fn row(&self, background: &str, receiver: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.background == background && row.receiver == receiver)
+    }
+
+    /// What was promised and did not hold.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        let (Some(ours), Some(theirs)) = (self.row("none", "hopmark"), self.row("none", "tcpdump")) else {
+            return vec!["a receiver has no runs".to_owned()];
+        };
+        let (ratio, [ours, theirs]) = (ours.by(theirs), [ours, theirs].map(|row| row.of(Run::dropped_share)));
+        let mut broken = Vec::new();
+        if ratio.median > CPU {
+            broken.push(format!("Hopmark takes {:.2} of tcpdump's processor time", ratio.median));
+        }
+        if ours.median > theirs.median.max(DROPS) {
+            broken.push(format!("Hopmark drops {:.4} %", ours.median * 100.0));
+        }
+        broken
+    }
+
+    pub(crate) fn table(&self) -> String {
+        let Self { about, packets, streams, pairs, .. } = self;
+        let About { date, processor, processors, kernel, load, hopmark, tcpdump, commit } = about;
+        let mut text = format!(
+            "# Live, against tcpdump\n\n\
+             Written by `./dev bench` on {date}, commit {commit}: {processor}, {processors} processors, Linux {kernel}, load {load};\n\
+             {hopmark}; {tcpdump}.\n\n\
+             `hopmark run` on one end of a veth pair finds, measures and judges {streams} streams of G.711; `tcpdump -n -B 65536\n\
+             -w /dev/null` only copies. A sender in another namespace sends {packets} packets at full speed (a quarter of that\n\
+             with background), in turn to each, {pairs} times. Sender and kernel are on one processor, the receiver on the\n\
+             other. Time is that of the receiving process, user and system, over packets sent; setting up is not in it. In\n\
+             every run what was sent, by the sending interface's own counter, is what Hopmark saw, reported as dropped and\n\
+             reported as filtered, to the packet.\n\n\
+             | background | receiver | ns/packet | least | most | observer | judge | dropped % | most % | filtered % | sender ns/packet | by tcpdump's | least | most |\n\
+             |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+        );
+        for row in &self.rows {
+            let of = |figure: fn(&Run) -> f64| row.of(figure);
+            let used = of(|run| run.used.all);
+            let dropped = of(|run| run.dropped_share() * 100.0);
+            let _ = write!(
+                text,
+                "| {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.4} | {:.4} | {:.1} | {:.0} |",
+                row.background,
+                row.receiver,
+                used.median,
+                used.least,
+                used.most,
+                of(|run| run.used.observer).median,
+                of(|run| run.used.judge).median,
+                dropped.median,
+                dropped.most,
+                of(|run| run.counted.filtered as f64 / run.sent as f64 * 100.0).median,
+                of(|run| run.seconds * 1e9 / run.sent as f64).median,
+            );
+            let ratio = self.row(row.background, "tcpdump").map(|theirs| row.by(theirs));
+            let _ = match ratio {
+                Some(Spread { median, least, most }) => {
+                    writeln!(text, " {median:.2} | {least:.2} | {most:.2} |")
+                }
+                None => writeln!(text, "  |  |  |"),
+            };
+        }
+        text
+    }
+}
+
+/// Where and with what the figures were measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct About {
+    date: String,
+    processor: String,
+    processors: usize,
+    kernel: String,
+    /// Processes that wanted a processor in the minute before; above 0 the machine was not quiet.
+    load: String,
+    hopmark: String,
+    tcpdump: String,
+    commit: String,
+}
+
+impl About {
+    pub(crate) fn this_machine(hopmark: &str) -> Self {
+        let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let processors = file("/proc/cpuinfo");
+        let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        Self {
+            date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+            processor: model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load: file("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
+            hopmark: said_by(hopmark, &["--version"]),
+            tcpdump: said_by("tcpdump", &["--version"]),
+            commit: said_by("git", &["describe", "--always", "--dirty"]),
+        }
+    }
+}
+
+fn said_by(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let said = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    said.lines().take(2).collect::<Vec<_>>().join(", ")
+}
