@@ -60,7 +60,8 @@ fn what_a_flood_drives_out_is_counted_and_suspect() {
             let point = [("point", point)];
             appliance.wait_for("seen, dropped and filtered are what was sent", || {
                 let metrics = appliance.metrics();
-                let told: u64 = [PACKETS, DROPPED, FILTERED].iter().map(|name| metrics.count(name, &point)).sum();
+                let told: u64 =
+                    [PACKETS, DROPPED, FILTERED].iter().map(|name| metrics.count(name, &point)).sum();
                 let sent = kernel_count(sender, "tx_packets");
                 assert!(told <= sent, "{told} of {sent}: {}", metrics.with_values());
                 told == sent

@@ -103,7 +103,8 @@ fn no_reload_costs_a_packet_or_a_counter() {
 
         // One point less.
         watched.take_over(NEAR);
-        watched.wait_for("it says no more of the other point", |m| m.values(UP, &[("point", "far")]).is_empty());
+        watched
+            .wait_for("it says no more of the other point", |m| m.values(UP, &[("point", "far")]).is_empty());
         let far = watched.metrics().count(PACKETS, &[("point", "far")]);
         watched.take_over(&format!("{NEAR}{FAR}{PATH}"));
         watched.wait_for("the other point counts on", |m| m.count(PACKETS, &[("point", "far")]) > far + 500);
@@ -111,7 +112,8 @@ fn no_reload_costs_a_packet_or_a_counter() {
         talk.hang_up();
         let sent = kernel_count("left", "tx_packets");
         watched.wait_for("every packet is counted", |m| m.count(PACKETS, &[("point", "near")]) == sent);
-        watched.wait_for("and as media", |m| m.count("hopmark_rtp_packets_total", &[("point", "near")]) == sent);
+        watched
+            .wait_for("and as media", |m| m.count("hopmark_rtp_packets_total", &[("point", "near")]) == sent);
         let metrics = watched.metrics();
         assert_eq!(metrics.count("hopmark_rtp_lost_packets_total", &[]), 0, "{}", metrics.with_values());
         assert_eq!(metrics.count("hopmark_segment_lost_packets_total", &[]), 0, "{}", metrics.with_values());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::cable::Sender;
-use super::{Stream, Udp};
+use super::{Random, Stream, Udp};
 
 /// How calls are.
 #[derive(Debug, Clone)]
@@ -60,9 +60,11 @@ impl Calls {
                     return;
                 }
                 for stream in &streams {
+                    let flow = stream.flow.dscp(self.dscp);
+                    let payload = spoken(stream, i);
                     for (sender, hop) in &senders {
                         // An interface that is down or gone takes nothing.
-                        match sender.try_send(&stream.dscp(self.dscp).ttl(60 - hop).frame(i).1) {
+                        match sender.try_send(&flow.ttl(60 - hop).frame(&payload)) {
                             Ok(_) | Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV | Errno::ENOBUFS) => {}
                             Err(error) => panic!("sending: {error}"),
                         }
@@ -73,6 +75,16 @@ impl Calls {
         });
         Talk { stop, packets, thread: Some(thread) }
     }
+}
+
+/// The i-th packet of a stream from RTP on. No two streams say the same.
+fn spoken(stream: &Stream, i: u32) -> Vec<u8> {
+    let mut packet = stream.payload(i);
+    let mut said = Random::new(u64::from(stream.ssrc) << 32 | u64::from(i));
+    for octet in packet.iter_mut().skip(12) {
+        *octet = said.u8();
+    }
+    packet
 }
 
 /// Calls that go on until they are hung up.
