@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_silence_that_the_point_itself_explains_is_no_second_gap() {
-        let gap = |point, from, to, evidence| TapGap {
+        let gap = |point, from: i64, to: i64, evidence| TapGap {
             point: PointId(point),
             from: Timestamp(from * 1_000_000),
             to: Timestamp(to * 1_000_000),
