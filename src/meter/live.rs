@@ -9,6 +9,12 @@ use crate::terms::Timestamp;
 pub struct Walk(usize);
 
 impl Meter {
+    /// Other points hear the same streams from now on, so that hops are compared. Streams that run already are
+    /// compared as far as they were sampled.
+    pub fn compare(&mut self) {
+        self.limits.has_other_points = true;
+    }
+
     /// Time goes on, though no packet may have come.
     pub fn advance(&mut self, now: Timestamp, paths: &PathTable) {
         self.flush(paths);

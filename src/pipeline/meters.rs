@@ -36,6 +36,14 @@ impl Meters {
         Self { newest_samples, ..self }
     }
 
+    /// Other points hear the same streams from now on.
+    pub(super) fn compare(&mut self) {
+        self.has_other_points = true;
+        for meter in &mut self.all {
+            meter.compare();
+        }
+    }
+
     /// Decodes a frame and counts what it carries. Per frame.
     #[inline]
     pub(super) fn take(&mut self, frame: &Frame<'_>, decoder: &mut Decoder) -> Result<(), Undecoded> {

@@ -93,6 +93,8 @@ pub struct PointFigures {
     pub is_up: bool,
     /// Whether it was ever open.
     pub has_been_up: bool,
+    /// Whether it is not listened to any more; what it counted stays counted.
+    pub is_gone: bool,
     /// Where the times of frames come from. Now.
     pub time_source: Option<&'static str>,
     /// Capture time of the last frame, in seconds since 1970.

@@ -21,7 +21,7 @@ use super::run::hopmark;
 use super::served::Answer;
 
 /// The longest that anything is waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The address where a configuration of a test listens, unless it says otherwise.
 pub(crate) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9847);

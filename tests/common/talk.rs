@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::cable::Sender;
-use super::{Stream, Udp};
+use super::{Random, Stream, Udp};
 
 /// How calls are.
 #[derive(Debug, Clone)]
@@ -17,10 +17,10 @@ pub(crate) struct Calls {
     pub(crate) count: u8,
     /// Numbers its hosts: other talks have other ones.
     pub(crate) site: u8,
-    /// Time from one packet of a stream to the next.
-    pub(crate) interval: Duration,
     /// The codepoint that they carry.
     pub(crate) dscp: u8,
+    /// Time from one packet of a stream to the next.
+    pub(crate) interval: Duration,
     /// Where they are heard, in the order of the path. Each hop lowers the TTL.
     pub(crate) cables: Vec<&'static str>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Calls {
 impl Calls {
     /// Ten calls of G.711 on these cables.
     pub(crate) fn on(cables: &[&'static str]) -> Self {
-        Self { count: 10, site: 0, interval: Duration::from_millis(20), dscp: 46, cables: cables.to_vec() }
+        Self { count: 10, site: 0, dscp: 46, interval: Duration::from_millis(20), cables: cables.to_vec() }
     }
 
     fn streams(&self) -> Vec<Stream> {
@@ -37,10 +37,7 @@ impl Calls {
             // No two calls have a host in common, so that what they share is the tap.
             let far = format!("198.51.{}.{}:{}", 100 + self.site, n + 1, 40_000 + 2 * u16::from(n));
             let ssrc = 0x5150_0000 + u32::from(self.site) * 0x1_0000 + u32::from(n) * 0x100;
-            let forward = Stream::g711(Udp::new(&near, &far))
-                .dscp(self.dscp)
-                .ssrc(ssrc)
-                .sequence(1000 + 77 * u16::from(n));
+            let forward = Stream::g711(Udp::new(&near, &far)).ssrc(ssrc).sequence(1000 + 77 * u16::from(n));
             let reverse = Stream { flow: forward.flow.reversed(), ..forward }.ssrc(ssrc + 1).sequence(9000);
             [forward, reverse]
         };
@@ -63,9 +60,11 @@ impl Calls {
                     return;
                 }
                 for stream in &streams {
+                    let flow = stream.flow.dscp(self.dscp);
+                    let payload = spoken(stream, i);
                     for (sender, hop) in &senders {
                         // An interface that is down or gone takes nothing.
-                        match sender.try_send(&stream.ttl(60 - hop).frame(i).1) {
+                        match sender.try_send(&flow.ttl(60 - hop).frame(&payload)) {
                             Ok(_) | Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV | Errno::ENOBUFS) => {}
                             Err(error) => panic!("sending: {error}"),
                         }
@@ -76,6 +75,16 @@ impl Calls {
         });
         Talk { stop, packets, thread: Some(thread) }
     }
+}
+
+/// The i-th packet of a stream from RTP on. No two streams say the same.
+fn spoken(stream: &Stream, i: u32) -> Vec<u8> {
+    let mut packet = stream.payload(i);
+    let mut said = Random::new(u64::from(stream.ssrc) << 32 | u64::from(i));
+    for octet in packet.iter_mut().skip(12) {
+        *octet = said.u8();
+    }
+    packet
 }
 
 /// Calls that go on until they are hung up.

@@ -142,6 +142,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     notifier.is_stopping();
     tracing::info!("stopping");
     live.stop(PATIENCE);
+    for point in &status.picture().figures.points {
+        let dropped: u64 = point.dropped.iter().map(|(_, frames)| frames).sum();
+        tracing::info!(point = point.name, packets = point.packets, dropped, "heard in all");
+    }
     stop.stop();
     let _ = serving.join();
     drop(locked);

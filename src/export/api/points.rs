@@ -106,7 +106,7 @@ fn moment(seconds: f64) -> crate::terms::Timestamp {
 pub(in crate::export) fn points(status: &Status, query: &str) -> Result<Answer, Problem> {
     Query::read(query, &[])?;
     let picture = status.picture();
-    let points = picture.figures.points.iter().enumerate();
+    let points = picture.figures.points.iter().enumerate().filter(|(_, figures)| !figures.is_gone);
     Ok(Answer::json(&Points {
         at: picture.at.map(Text),
         points: points.map(|(number, figures)| Point::of(number, figures, &picture)).collect(),

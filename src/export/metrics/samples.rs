@@ -88,7 +88,7 @@ pub(super) fn by_reason(
 }
 
 pub(super) fn time_source(source: &Source<'_>, writer: &mut Writer<'_>) {
-    for point in &source.figures.points {
+    for point in source.figures.points.iter().filter(|point| !point.is_gone) {
         if let Some(times) = point.time_source {
             writer.number(&[point.name.as_str().into(), times.into()], 1);
         }
@@ -96,7 +96,7 @@ pub(super) fn time_source(source: &Source<'_>, writer: &mut Writer<'_>) {
 }
 
 pub(super) fn last_packet(source: &Source<'_>, writer: &mut Writer<'_>) {
-    for point in &source.figures.points {
+    for point in source.figures.points.iter().filter(|point| !point.is_gone) {
         if let Some(seconds) = point.last_packet_seconds {
             writer.real(&[point.name.as_str().into()], seconds);
         }

@@ -14,8 +14,6 @@ pub(super) struct Cut {
     pub(super) packed: Vec<Packed>,
     /// Whether the observer has ended.
     pub(super) is_last: bool,
-    /// Tells an observer from one that had its number before: counters begin anew.
-    pub(super) generation: u64,
     /// By point of the observer.
     pub(super) figures: Vec<PointFigures>,
 }

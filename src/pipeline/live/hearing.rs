@@ -1,7 +1,6 @@
 //! What a live observer has heard, handed over at each interval.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::LivePoint;
 use super::cut::Cut;
@@ -15,7 +14,7 @@ use crate::pipeline::interfaces::Interfaces;
 use crate::pipeline::meters::Meters;
 use crate::pipeline::observer::tunnel_gaps;
 use crate::pipeline::points::Points;
-use crate::pipeline::{BATCH, local_point};
+use crate::pipeline::{BATCH, MAX_POINTS, local_point};
 use crate::policy::Policy;
 use crate::status::PointFigures;
 use crate::terms::{Frame, PointId, Timestamp};
@@ -55,11 +54,7 @@ pub(super) struct Hearing {
     /// When the source was first open: what an interface was sent before was heard by nobody here.
     opened: Option<Timestamp>,
     last_frame: Option<Timestamp>,
-    generation: u64,
 }
-
-/// Observers that were ever made.
-static GENERATIONS: AtomicU64 = AtomicU64::new(0);
 
 struct Walking {
     at: Timestamp,
@@ -73,13 +68,13 @@ const MOST_ENDED: usize = 1 << 16;
 
 impl Hearing {
     pub(super) fn new(
-        (number, room, has_others): (usize, usize, bool),
+        (number, has_others): (usize, bool),
         point: LivePoint,
         (interval_ns, keep_ns): (i64, i64),
         policy: &Arc<Policy>,
         seed: u64,
     ) -> Self {
-        let points = Points::new(point.name.clone(), super::PointsBy::Name, policy, room);
+        let points = Points::new(point.name.clone(), super::PointsBy::Name, policy, MAX_POINTS);
         let meters = Meters::new(points, (number, has_others), Arc::clone(policy), seed)
             .with_newest_samples(NEWEST_SAMPLES);
         Self {
@@ -101,8 +96,17 @@ impl Hearing {
             first: None,
             opened: None,
             last_frame: None,
-            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// Other observers hear the same streams.
+    pub(super) fn compare(&mut self) {
+        self.meters.compare();
+    }
+
+    /// The last frame that was heard is of this moment or later.
+    pub(super) fn has_heard(&self, moment: Timestamp) -> bool {
+        self.last_frame.is_some_and(|last| last >= moment)
     }
 
     /// A tap is open from now on.
@@ -245,7 +249,6 @@ impl Hearing {
         Cut {
             at,
             is_last: false,
-            generation: self.generation,
             figures: self.figures(&points),
             done: Done {
                 observer: self.number,

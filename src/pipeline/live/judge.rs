@@ -25,8 +25,9 @@ const OTHERS: Duration = Duration::from_millis(150);
 pub(super) enum Order {
     /// By which policy to judge from now on.
     Judge(Arc<Policy>),
-    /// Which observers there are: the others are forgotten.
-    Expect(BTreeSet<usize>),
+    /// Which observers there are from now on. Those that are gone have handed over their last, and their numbers are
+    /// free.
+    Expect { observers: BTreeSet<usize>, gone: Vec<usize> },
 }
 
 /// Judges what observers hand over, and publishes it.
@@ -72,14 +73,17 @@ impl Judge {
             select! {
                 recv(inbox) -> cut => {
                     let Ok(cut) = cut else { return };
+                    // An observer is announced before it starts.
+                    while let Ok(order) = orders.try_recv() {
+                        self.obey(order, inbox);
+                    }
                     self.take(cut);
                     waits_until.get_or_insert_with(|| Instant::now() + OTHERS);
                 }
-                recv(orders) -> order => match order {
-                    Ok(Order::Judge(policy)) => self.policy = policy,
-                    Ok(Order::Expect(observers)) => self.expect(&observers),
-                    Err(_) => return,
-                },
+                recv(orders) -> order => {
+                    let Ok(order) = order else { return };
+                    self.obey(order, inbox);
+                }
                 default(rest) => {}
             }
             let is_due = waits_until.is_some_and(|until| Instant::now() >= until);
@@ -113,11 +117,24 @@ impl Judge {
         self.latest.insert(observer, cut);
     }
 
-    /// Observers that are not named any more have ended: their last figures are taken over once.
-    fn expect(&mut self, observers: &BTreeSet<usize>) {
-        if self.latest.keys().any(|known| !observers.contains(known)) {
+    fn obey(&mut self, order: Order, inbox: &Receiver<Cut>) {
+        match order {
+            Order::Judge(policy) => self.policy = policy,
+            Order::Expect { observers, gone } => self.expect(&observers, &gone, inbox),
+        }
+    }
+
+    /// Observers that are gone have ended: their last figures are taken over once, and then stay.
+    fn expect(&mut self, observers: &BTreeSet<usize>, gone: &[usize], inbox: &Receiver<Cut>) {
+        if !gone.is_empty() {
+            while let Ok(cut) = inbox.try_recv() {
+                self.take(cut);
+            }
+            self.fresh.clear();
             self.look();
-            self.latest.retain(|known, _| observers.contains(known));
+            for cut in gone.iter().filter_map(|observer| self.latest.remove(observer)) {
+                self.ledger.keep(cut.figures.iter(), &cut.done.counters);
+            }
         }
         // One that ended on its own before this was said is not waited for.
         let has_ended = |observer: &usize| self.latest.get(observer).is_some_and(|cut| cut.is_last);
@@ -139,8 +156,7 @@ impl Judge {
         }
         let material = gather(done, records, self.ledger.point_names());
         let at = self.latest.values().map(|cut| cut.at).max().unwrap_or(Timestamp(0));
-        let figures =
-            self.latest.values().flat_map(|cut| cut.figures.iter().map(|one| (cut.generation, one)));
+        let figures = self.latest.values().flat_map(|cut| &cut.figures);
         self.ledger.begin(at, &material, figures, &self.policy);
         let ledger = &mut self.ledger;
         let outcome =

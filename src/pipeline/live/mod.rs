@@ -15,9 +15,10 @@ mod opened;
 mod proof;
 mod tap;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use crate::policy::Policy;
 use crate::status::Status;
 
-use super::{MAX_POINTS, PointsBy, named, random_seed};
+use super::{PointsBy, named, random_seed};
 use cut::Cut;
 use judge::{Judge, Order};
 use keeper::{Keeper, Task};
@@ -75,6 +76,8 @@ pub struct Live {
     tasks: Sender<Task>,
     lost: Sender<String>,
     asked: proof::Asked,
+    /// Whether there are several observers, or ever were.
+    has_others: Arc<AtomicBool>,
     /// Whether every observer has ended, and what they had was judged.
     is_idle: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -141,17 +144,15 @@ impl Live {
             tasks,
             lost,
             asked,
+            has_others: Arc::new(AtomicBool::new(observers > 1)),
             is_idle,
             stop,
             state: Mutex::new(state),
         };
         let mut state = live.state();
         for point in points {
-            let listener =
-                live.listen(point, &state, observers > 1, (MAX_POINTS / observers.max(1)).max(1))?;
-            state.listeners.push(listener);
+            live.listen(point, &mut state)?;
         }
-        live.tell_judge(&state);
         drop(state);
         Ok(live)
     }
@@ -161,15 +162,10 @@ impl Live {
     }
 
     /// Starts the observers of a point.
-    fn listen(
-        &self,
-        point: &LivePoint,
-        state: &State,
-        has_others: bool,
-        room: usize,
-    ) -> io::Result<Listener> {
+    fn listen(&self, point: &LivePoint, state: &mut State) -> io::Result<()> {
         let taken = |n: &usize| state.listeners.iter().any(|listener| listener.numbers.contains(n));
         let numbers: Vec<usize> = (0..).filter(|n| !taken(n)).take(point.taps.max(1)).collect();
+        self.tell_judge(state, &numbers, Vec::new());
         let stop = Arc::new(AtomicBool::new(false));
         let (mut threads, mut inlets) = (Vec::new(), Vec::new());
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,8 +180,7 @@ impl Live {
                 number,
                 is_first: part == 0,
                 point: point.clone(),
-                room,
-                has_others,
+                has_others: Arc::clone(&self.has_others),
                 options: self.options.clone(),
                 policy: Arc::clone(&state.policy),
                 seed: self.seed,
@@ -198,12 +193,18 @@ impl Live {
             threads.push(named("observer").spawn(move || observer.run())?);
         }
         let _ = self.tasks.send(Task::Keep(point.clone(), inlets));
-        Ok(Listener { point: point.clone(), numbers, stop, threads })
+        state.listeners.push(Listener { point: point.clone(), numbers, stop, threads });
+        Ok(())
     }
 
-    fn tell_judge(&self, state: &State) {
-        let all = state.listeners.iter().flat_map(|listener| listener.numbers.iter().copied()).collect();
-        let _ = self.orders.send(Order::Expect(all));
+    /// Tells the judge of the observers that there are, with those that are about to start.
+    fn tell_judge(&self, state: &State, more: &[usize], gone: Vec<usize>) {
+        let known = state.listeners.iter().flat_map(|listener| &listener.numbers);
+        let observers: BTreeSet<usize> = known.chain(more).copied().collect();
+        if observers.len() > 1 {
+            self.has_others.store(true, Ordering::Relaxed);
+        }
+        let _ = self.orders.send(Order::Expect { observers, gone });
     }
 
     /// Goes on by another policy, and with other points. Points that are as they were hear every packet; those that
@@ -225,20 +226,20 @@ impl Live {
             .into_iter()
             .partition(|one| points.contains(&one.point) && !is_changed(&one.point));
         state.listeners = stay;
-        for listener in go {
+        for listener in &go {
             let _ = self.tasks.send(Task::Leave(listener.point.name.clone()));
             listener.stop.store(true, Ordering::Relaxed);
-            for thread in listener.threads {
-                let _ = thread.join();
-            }
         }
+        let gone = go.iter().flat_map(|listener| listener.numbers.iter().copied()).collect();
+        for thread in go.into_iter().flat_map(|listener| listener.threads) {
+            let _ = thread.join();
+        }
+        self.tell_judge(&state, &[], gone);
         for point in points {
             if !state.listeners.iter().any(|listener| listener.point == *point) {
-                let listener = self.listen(point, &state, true, 1)?;
-                state.listeners.push(listener);
+                self.listen(point, &mut state)?;
             }
         }
-        self.tell_judge(&state);
         Ok(())
     }
 
@@ -248,10 +249,14 @@ impl Live {
         self.is_idle.load(Ordering::Acquire)
     }
 
-    /// Whether a thread has died that should run.
+    /// Whether a thread has died that should run. Who changes points just now is not waited for.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        let state = self.state();
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
         let has_died = |listener: &Listener| {
             !listener.point.is_file && listener.threads.iter().any(JoinHandle::is_finished)
         };

@@ -23,9 +23,8 @@ pub(super) struct Observer {
     /// Whether it is the first of those that share a source.
     pub(super) is_first: bool,
     pub(super) point: LivePoint,
-    /// How many points it may have.
-    pub(super) room: usize,
-    pub(super) has_others: bool,
+    /// Set when there are others.
+    pub(super) has_others: Arc<AtomicBool>,
     pub(super) options: LiveOptions,
     pub(super) policy: Arc<Policy>,
     pub(super) seed: u64,
@@ -44,9 +43,10 @@ const LATE_NS: i64 = 200_000_000;
 impl Observer {
     /// Listens until it is told to stop, or the file is over.
     pub(super) fn run(self) {
+        let mut has_others = self.has_others.load(Ordering::Relaxed);
         let ns = |d: Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
         let mut hearing = Hearing::new(
-            (self.number, self.room, self.has_others),
+            (self.number, has_others),
             self.point.clone(),
             (ns(self.options.interval), ns(self.options.keep_ended)),
             &self.policy,
@@ -64,7 +64,14 @@ impl Observer {
         let mut lost_at: Option<Timestamp> = None;
         let mut waiting: Option<Cut> = None;
         while !self.stop.load(Ordering::Relaxed) {
+            if !has_others && self.has_others.load(Ordering::Relaxed) {
+                has_others = true;
+                hearing.compare();
+            }
             if let Ok(fresh) = self.taps.try_recv() {
+                if let Some(old) = &mut tap {
+                    hearing.counted.set(old.counters());
+                }
                 hearing.open(wall_clock());
                 if let Some(lost) = lost_at.take() {
                     hearing.gaps.add(lost, wall_clock(), None, TapEvidence::SourceDown);
@@ -111,6 +118,7 @@ impl Observer {
             self.hand_over(&mut hearing, &interfaces, tap.is_some() && lost_at.is_none(), &mut waiting);
         }
         if let Some(tap) = &mut tap {
+            self.drain(tap, &mut hearing, &mut interfaces, &mut numbers);
             hearing.counted.set(tap.counters());
         }
         let mut cut = hearing.last_cut(&interfaces);
@@ -138,6 +146,24 @@ impl Observer {
             }
             hearing.take(frame);
         })
+    }
+
+    /// Takes in what had come to an interface before now, and is not handed over yet.
+    fn drain(
+        &self,
+        tap: &mut Tap,
+        hearing: &mut Hearing,
+        interfaces: &mut Interfaces,
+        numbers: &mut Vec<u16>,
+    ) {
+        let now = wall_clock();
+        while !self.point.is_file && !hearing.has_heard(now) {
+            let Ok(progress) = self.listen(tap, hearing, interfaces, numbers) else { return };
+            let most = if progress == Progress::Busy { 2 * LATE_NS } else { LATE_NS };
+            if wall_clock().nanos_since(now) >= most {
+                return;
+            }
+        }
     }
 
     /// Waits for a tap.

@@ -11,6 +11,7 @@ mod segment;
 mod stun;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use stun::StunLedger;
 
 use super::LiveOptions;
 use super::proof::Reporter;
-use crate::meter::HopRecord;
+use crate::meter::{HopRecord, MeterCounters};
 use crate::policy::Policy;
 use crate::status::{Figures, PointFigures, Status, StreamId, StreamStatus};
 use crate::terms::{PointId, Timestamp};
@@ -46,8 +47,10 @@ pub(super) struct Ledger {
     before: Option<Timestamp>,
     /// Entries of streams that were not heard for so long are forgotten.
     forget_ns: i64,
-    /// By point: which observer counts, and what others had counted before it.
-    before_points: Vec<(u64, PointFigures)>,
+    /// By point: what observers had counted that are gone.
+    before_points: HashMap<usize, PointFigures>,
+    /// What their meters had counted.
+    before_meters: MeterCounters,
     /// Up to when gaps were counted, by point and evidence.
     gaps_until: HashMap<(u16, &'static str), Timestamp>,
 }
@@ -67,7 +70,8 @@ impl Ledger {
             at: Timestamp(0),
             before: None,
             forget_ns: timeout.saturating_mul(2),
-            before_points: Vec::new(),
+            before_points: HashMap::new(),
+            before_meters: MeterCounters::default(),
             gaps_until: HashMap::new(),
         }
     }
@@ -82,7 +86,7 @@ impl Ledger {
         &mut self,
         at: Timestamp,
         material: &Material,
-        points: impl Iterator<Item = (u64, &'a PointFigures)>,
+        points: impl Iterator<Item = &'a PointFigures>,
         policy: &Policy,
     ) {
         self.before = (self.figures.intervals > 0).then_some(self.at);
@@ -99,41 +103,49 @@ impl Ledger {
         }
         self.take_over_points(points);
         self.stun.add(&material.stun, &mut self.figures);
-        self.figures.refused = refused(&material.counters);
+        let mut meters = self.before_meters;
+        meters.add(&material.counters);
+        self.figures.refused = refused(&meters);
     }
 
     /// Observers count from their start themselves. Those that share a point are added up; those that took the place of
     /// others count on from where these were.
-    fn take_over_points<'a>(&mut self, points: impl Iterator<Item = (u64, &'a PointFigures)>) {
-        let mut fresh: Vec<(u64, PointFigures)> = Vec::new();
-        for (generation, one) in points {
-            match fresh.iter_mut().find(|(_, known)| known.name == one.name) {
-                Some((oldest, known)) => {
-                    *oldest = generation.min(*oldest);
-                    known.add(one);
-                }
-                None => fresh.push((generation, one.clone())),
-            }
+    fn take_over_points<'a>(&mut self, points: impl Iterator<Item = &'a PointFigures>) {
+        for slot in &mut self.figures.points {
+            (slot.is_up, slot.is_gone) = (false, true);
         }
-        for (generation, one) in fresh {
+        for one in summed(points) {
             let place = usize::from(self.labels.number(&one.name));
             while self.figures.points.len() <= place {
                 self.figures.points.push(PointFigures::default());
-                self.before_points.push((generation, PointFigures::default()));
             }
-            let slots = self.figures.points.get_mut(place).zip(self.before_points.get_mut(place));
-            let Some((slot, (known, before))) = slots else { continue };
-            if *known != generation {
-                (*known, *before) = (generation, slot.clone());
-            }
+            let Some(slot) = self.figures.points.get_mut(place) else { continue };
             let stun_round_trip = std::mem::take(&mut slot.stun_round_trip);
+            let (is_up, has_been_up) = (one.is_up, one.has_been_up);
             *slot = PointFigures { stun_round_trip, ..one };
-            if !before.name.is_empty() {
-                let (is_up, has_been_up) = (slot.is_up, slot.has_been_up);
+            if let Some(before) = self.before_points.get(&place) {
                 slot.add(before);
                 (slot.is_up, slot.has_been_up) = (is_up, has_been_up);
             }
         }
+    }
+
+    /// Observers have ended and are named no more: what they counted stays counted.
+    pub(super) fn keep<'a>(
+        &mut self,
+        points: impl Iterator<Item = &'a PointFigures>,
+        meters: &MeterCounters,
+    ) {
+        for one in points {
+            let place = usize::from(self.labels.number(&one.name));
+            match self.before_points.entry(place) {
+                Entry::Occupied(mut known) => known.get_mut().add(one),
+                Entry::Vacant(free) => {
+                    free.insert(one.clone());
+                }
+            }
+        }
+        self.before_meters.add(meters);
     }
 
     /// Takes in one stream as it is judged now.
@@ -292,8 +304,20 @@ impl Ledger {
     }
 }
 
+/// One for each point: those of observers that share one are added up.
+fn summed<'a>(points: impl Iterator<Item = &'a PointFigures>) -> Vec<PointFigures> {
+    let mut sums: Vec<PointFigures> = Vec::new();
+    for one in points {
+        match sums.iter_mut().find(|known| known.name == one.name) {
+            Some(known) => known.add(one),
+            None => sums.push(one.clone()),
+        }
+    }
+    sums
+}
+
 /// What the meters dropped or refused, by what it was.
-fn refused(counters: &crate::meter::MeterCounters) -> Vec<(&'static str, u64)> {
+fn refused(counters: &MeterCounters) -> Vec<(&'static str, u64)> {
     vec![
         ("unconfirmed-rtp", counters.unconfirmed_rtp_packets),
         ("candidates-evicted", counters.candidates_evicted),
