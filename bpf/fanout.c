@@ -40,7 +40,7 @@ int fanout(struct __sk_buff *skb) {
     if (skb->pkt_type == PACKET_OUTGOING) {
         at.next = AT_ETHERNET;
     }
-    walk(skb, &at, GOES_ON, is_excluded);
+    walk(skb, &at);
     // The innermost that were found count, also where the walk ended in what it does not follow.
     if (at.address_words == 1) {
         return load(skb, at.addresses, b, 8) ? mix(mix_address(b, 1) + mix_address(b + 4, 1)) : 0;

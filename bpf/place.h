@@ -34,40 +34,30 @@ struct place {
     // Where the addresses of the innermost IP header stand so far, and how many words each has: 0, 1 or 4.
     u32 addresses;
     u32 address_words;
+    // How many octets of UDP and its payload could be read: 8 or 16.
+    u16 transport_kept;
     // The innermost UDP header with as much of its payload as tells what it is, or as much of a TCP header. What stands
     // before it is here too where that is Ethernet and a plain IPv4 header, so that one reading gets all.
     struct {
         u8 before[14 + 20];
         u8 transport[16];
     } headers;
-    // How many octets of UDP and its payload could be read: 8 or 16.
-    u32 transport_kept;
 };
-
-// Longer than any packet. Offsets are cut to it, which the kernel's check needs: else it would follow every length
-// that headers can add up to.
-#define FURTHEST 0x3FFFF
 
 ALWAYS_INLINE u32 be16(const u8 *at) { return (u32)at[0] << 8 | at[1]; }
 
 ALWAYS_INLINE u32 be32(const u8 *at) { return be16(at) << 16 | be16(at + 2); }
 
-// Always 0, which the kernel cannot know. What it knows of a number it follows apart from all other numbers, over all
-// headers that come after: too many ways for its check. So numbers that say how to go on are hidden from it.
-static volatile u32 zero;
-
-ALWAYS_INLINE u32 hidden(u32 number) { return number | zero; }
-
-ALWAYS_INLINE void advance(struct place *at, u32 octets) { at->offset = (at->offset + octets) & FURTHEST; }
+ALWAYS_INLINE void advance(struct place *at, u32 octets) { at->offset += octets; }
 
 ALWAYS_INLINE enum outcome on(struct place *at, enum next next, u32 octets) {
     advance(at, octets);
-    at->next = hidden(next);
+    at->next = next;
     return GOES_ON;
 }
 
 ALWAYS_INLINE enum outcome on_type(struct place *at, u32 kind, u32 octets) {
-    at->kind = hidden(kind);
+    at->kind = kind;
     return on(at, AT_TYPE, octets);
 }
 
