@@ -78,13 +78,13 @@ ALWAYS_INLINE enum outcome by_udp_length(const u8 *udp) {
 
 ALWAYS_INLINE enum outcome udp(struct __sk_buff *skb, struct place *at) {
     at->transport_kept = 16;
-    if (!load(skb, at->offset, at->headers.transport, 16)) {
+    if (!load(skb, at->offset, at->transport, 16)) {
         at->transport_kept = 8;
-        if (!load(skb, at->offset, at->headers.transport, 8)) {
+        if (!load(skb, at->offset, at->transport, 8)) {
             return UNKNOWN;
         }
     }
-    return by_udp_length(at->headers.transport);
+    return by_udp_length(at->transport);
 }
 
 // What a protocol number names.
@@ -93,7 +93,7 @@ ALWAYS_INLINE enum outcome protocol(struct __sk_buff *skb, struct place *at) {
     case PROTOCOL_UDP:
         return udp(skb, at);
     case PROTOCOL_TCP: // ports and the header's length
-        return load(skb, at->offset, at->headers.transport, 14) ? TCP : UNKNOWN;
+        return load(skb, at->offset, at->transport, 14) ? TCP : UNKNOWN;
     case 4:
     case 94:
         return on_type(at, ETHERTYPE_IPV4, 0);

@@ -50,13 +50,11 @@ static long (*const bpf_skb_load_bytes)(const struct __sk_buff *skb, u32 offset,
 #define SETTING(type, name, value) const volatile type name = value
 #define SETTINGS(type, name, entries) const volatile type name[entries] = {0}
 
-// The address of a member, made where it is asked for. Clang would join several such places to one that adds this or
-// that number to a pointer, which the kernel refuses without CAP_PERFMON.
-#define ADDRESS(member)                                                                                                \
-    ({                                                                                                                 \
-        __typeof__(&(member)) address = &(member);                                                                     \
+// Clang would join several additions to one that adds this or that number to a pointer, which the kernel refuses
+// without CAP_PERFMON: so each address is made where it stands.
+#define ADD(counter, number)                                                                                           \
+    do {                                                                                                               \
+        __typeof__(&(counter)) address = &(counter);                                                                   \
         __asm__ volatile("" : "+r"(address));                                                                          \
-        address;                                                                                                       \
-    })
-
-#define ADD(counter, number) __sync_fetch_and_add(&(counter), number)
+        __sync_fetch_and_add(address, number);                                                                         \
+    } while (0)

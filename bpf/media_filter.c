@@ -78,27 +78,27 @@ ALWAYS_INLINE u32 octets_of_datagram(struct __sk_buff *skb, u32 offset, const u8
     return load(skb, offset, rtp, sizeof rtp) ? octets_of_rtp(skb, offset, rtp[0], rtp[1]) : WHOLE;
 }
 
-// Octets to keep of a frame, 0 for none.
-ALWAYS_INLINE u32 octets_of_frame(struct __sk_buff *skb, struct counters *counters) {
-    struct place at;
-    u32 offset = sizeof at.headers.before;
+// Octets to keep of a frame, 0 for none, and how the walk over its headers ended.
+ALWAYS_INLINE u32 octets_of_frame(struct __sk_buff *skb, enum outcome *outcome) {
+    struct frame frame;
+    struct place *at = &frame.at;
+    const u8 *tcp = at->transport;
+    u32 offset = sizeof frame.link + sizeof at->ipv4;
     u32 is_numbered = 0;
     // As much of the header that ended the walk as the decoder reads to say why.
     u32 header = 8;
-    u64 *reason;
-    const u8 *tcp = at.headers.transport;
-    enum outcome outcome = plain(skb, &at);
-    if (outcome == GOES_ON) {
-        outcome = walk(skb, &at);
-        offset = at.offset;
-        is_numbered = at.is_numbered;
-        if (outcome == UDP && at.transport_kept < 16) {
+    *outcome = plain(skb, &frame, 1, 0);
+    if (*outcome == GOES_ON) {
+        *outcome = walk(skb, at);
+        offset = at->offset;
+        is_numbered = at->is_numbered;
+        if (*outcome == UDP && at->transport_kept < 16) {
             return WHOLE;
         }
     }
-    switch (outcome) {
+    switch (*outcome) {
     case UDP:
-        return octets_of_datagram(skb, offset + 8, at.headers.transport);
+        return octets_of_datagram(skb, offset + 8, at->transport);
     case LATER_FRAGMENT:
         return offset + PAYLOAD_OCTETS;
     case TCP:
@@ -106,40 +106,49 @@ ALWAYS_INLINE u32 octets_of_frame(struct __sk_buff *skb, struct counters *counte
             return WHOLE;
         }
         header = tcp[12] >> 4 < 5 ? 20 : (tcp[12] >> 4) * 4;
-        reason = ADDRESS(counters->tcp);
         break;
     case EXCLUDED_PORT:
-        reason = ADDRESS(counters->excluded_port);
-        break;
     case NOT_IP:
-        reason = ADDRESS(counters->not_ip);
-        break;
     case OTHER_PROTOCOL:
-        reason = ADDRESS(counters->other_protocol);
         break;
     default:
         return WHOLE;
     }
-    if (is_numbered) {
-        return offset + header;
+    return is_numbered ? offset + header : 0;
+}
+
+// Counts a frame that is not kept, by what the walk found.
+ALWAYS_INLINE void count_dropped(struct counters *counters, enum outcome outcome) {
+    switch (outcome) {
+    case TCP:
+        ADD(counters->tcp, 1);
+        break;
+    case EXCLUDED_PORT:
+        ADD(counters->excluded_port, 1);
+        break;
+    case NOT_IP:
+        ADD(counters->not_ip, 1);
+        break;
+    default:
+        ADD(counters->other_protocol, 1);
     }
-    ADD(*reason, 1);
-    return 0;
 }
 
 SECTION("socket")
 int media_filter(struct __sk_buff *skb) {
+    enum outcome outcome;
+    u32 octets = octets_of_frame(skb, &outcome);
     u32 slot = bpf_get_smp_processor_id() % SLOTS;
     struct counters *counters = ARRAY_AT(COUNTERS, slot);
     if (!counters) {
         return WHOLE;
     }
     ADD(counters->seen, 1);
-    u32 octets = octets_of_frame(skb, counters);
-    if (octets == 0 || octets >= skb->len) {
-        return octets;
+    if (octets == 0) {
+        count_dropped(counters, outcome);
+        return 0;
     }
-    if (KEEP_WHOLE) {
+    if (octets >= skb->len || KEEP_WHOLE) {
         return WHOLE;
     }
     ADD(counters->snapped, 1);

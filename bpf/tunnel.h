@@ -105,7 +105,7 @@ ALWAYS_INLINE enum outcome vxlan(struct place *at, const u8 *b) {
 ALWAYS_INLINE enum outcome geneve(struct place *at, const u8 *b) {
     u32 kind = be16(b + 2);
     u32 octets = 8 + (b[0] & 0x3F) * 4;
-    if (b[0] >> 6 != 0 || (b[1] & 0x3F) != 0 || b[7] != 0 || octets > udp_payload(at->headers.transport)) {
+    if (b[0] >> 6 != 0 || (b[1] & 0x3F) != 0 || b[7] != 0 || octets > udp_payload(at->transport)) {
         return UDP;
     }
     switch (kind) {
@@ -123,7 +123,7 @@ ALWAYS_INLINE enum outcome geneve(struct place *at, const u8 *b) {
 // User packets without extension headers; those are left to the decoder.
 ALWAYS_INLINE enum outcome gtpu(struct __sk_buff *skb, struct place *at, const u8 *b) {
     u8 c[4];
-    if (b[0] >> 3 != 6 || b[1] != 255 || be16(b + 2) + 8 > udp_payload(at->headers.transport)) {
+    if (b[0] >> 3 != 6 || b[1] != 255 || be16(b + 2) + 8 > udp_payload(at->transport)) {
         return UDP;
     }
     u32 octets = 16;
@@ -167,7 +167,7 @@ ALWAYS_INLINE int may_be_tunnel(const u8 *udp) {
 
 // What the datagram at the place carries, where a port suggests a tunnel and the header proves it.
 ALWAYS_INLINE enum outcome udp_tunnel(struct __sk_buff *skb, struct place *at) {
-    const u8 *udp = at->headers.transport;
+    const u8 *udp = at->transport;
     const u8 *b = udp + 8;
     // What is read of it always has room for both; a tunnel with less holds nothing.
     if (at->transport_kept < 16 || !may_be_tunnel(udp)) {

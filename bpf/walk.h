@@ -4,8 +4,8 @@
 #pragma once
 #include "ip.h"
 
-// Headers that are followed.
-#define DEEPEST 16
+// After so many a frame is too deep.
+#define MOST_STEPS 16
 
 // Whether a UDP header is to be looked at no further. Each program says for itself.
 ALWAYS_INLINE int is_excluded(const u8 *udp);
@@ -63,67 +63,81 @@ ALWAYS_INLINE enum outcome ip(struct __sk_buff *skb, struct place *at) {
     }
 }
 
-ALWAYS_INLINE enum outcome header(struct __sk_buff *skb, struct place *at) {
-    switch (at->next) {
-    case AT_TYPE:
-        return type(skb, at);
-    case AT_PROTOCOL:
-        return protocol(skb, at);
-    case AT_ETHERNET:
-        return ethernet(skb, at);
-    case AT_IP:
-        return ip(skb, at);
-    case AT_MPLS:
-        return mpls(skb, at);
-    default:
-        return ppp(skb, at);
+// Headers in the order in which they most often follow each other, each kind once at most: so most frames take a step
+// or two.
+ALWAYS_INLINE enum outcome headers(struct __sk_buff *skb, struct place *at) {
+    enum outcome outcome = GOES_ON;
+    if (at->next == AT_PPP) {
+        outcome = ppp(skb, at);
     }
+    if (outcome == GOES_ON && at->next == AT_MPLS) {
+        outcome = mpls(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_ETHERNET) {
+        outcome = ethernet(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_IP) {
+        outcome = ip(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_TYPE) {
+        outcome = type(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_PROTOCOL) {
+        outcome = protocol(skb, at);
+    }
+    return outcome;
 }
 
-// One header, and of UDP what it says of its payload. Ways through a packet add up here, and do not multiply: without
-// CAP_PERFMON the kernel's check also follows those that only a processor that guesses would take.
+// It is checked apart, knowing nothing of the place. What the kernel knows of a number it follows apart from all other
+// numbers, over all that comes after, and without CAP_PERFMON it also follows ways that only a processor that guesses
+// would take: too many, if it were one with the walk.
 CHECKED_APART enum outcome step(struct __sk_buff *skb, struct place *at) {
     if (!at) {
         return UNKNOWN;
     }
-    enum outcome outcome = header(skb, at);
+    enum outcome outcome = headers(skb, at);
     if (outcome != UDP) {
         return outcome;
     }
-    return is_excluded(at->headers.transport) ? EXCLUDED_PORT : udp_tunnel(skb, at);
+    return is_excluded(at->transport) ? EXCLUDED_PORT : udp_tunnel(skb, at);
 }
 
+// Goes on from the place. The guesses go round and round a loop, which therefore must be none.
 ALWAYS_INLINE enum outcome walk(struct __sk_buff *skb, struct place *at) {
-    for (int headers = 0; headers < DEEPEST; headers++) {
-        enum outcome outcome = step(skb, at);
-        if (outcome != GOES_ON) {
-            return outcome;
+    enum outcome outcome = GOES_ON;
+#pragma clang loop unroll(full)
+    for (int steps = 0; steps < MOST_STEPS; steps++) {
+        if (outcome == GOES_ON) {
+            outcome = step(skb, at);
         }
     }
-    return UNKNOWN;
+    return outcome == GOES_ON ? UNKNOWN : outcome;
 }
 
-// The commonest frame in one reading: Ethernet, and IPv4 without options that is no fragment, with TCP, or UDP that is
-// no tunnel. Then only the headers of the place are set. Else it is where the walk goes on: from the link, so also for
-// a frame that ends within its first headers, or from UDP.
-ALWAYS_INLINE enum outcome plain(struct __sk_buff *skb, struct place *at) {
-    const u8 *ip = at->headers.before + 14;
-    const u8 *udp = at->headers.transport;
-    int is_plain = load(skb, 0, &at->headers, sizeof at->headers) && be16(ip - 2) == ETHERTYPE_IPV4 && ip[0] == 0x45 &&
-                   (be16(ip + 6) & 0x3FFF) == 0;
-    if (is_plain && ip[9] == PROTOCOL_TCP) {
+// The commonest frame in one reading: IPv4 without options that is no fragment, with TCP, or UDP that is no tunnel. Its
+// headers stand where they were read. Of any other frame the place is where the walk goes on: from the beginning, so
+// also where it ends within these headers, or from UDP.
+ALWAYS_INLINE enum outcome plain(struct __sk_buff *skb, struct frame *frame, int has_link, u32 kind) {
+    struct place *at = &frame->at;
+    u32 link = has_link ? sizeof frame->link : 0;
+    int is_plain = has_link ? load(skb, 0, frame, sizeof *frame) : load(skb, 0, at, sizeof *at);
+    is_plain = is_plain && (has_link ? be16(frame->link + 12) : kind) == ETHERTYPE_IPV4 && at->ipv4[0] == 0x45 &&
+               (be16(at->ipv4 + 6) & 0x3FFF) == 0;
+    if (is_plain && at->ipv4[9] == PROTOCOL_TCP) {
         return TCP;
     }
-    is_plain = is_plain && ip[9] == PROTOCOL_UDP;
-    if (is_plain && !may_be_tunnel(udp)) {
-        return by_udp_length(udp) == UDP && is_excluded(udp) ? EXCLUDED_PORT : by_udp_length(udp);
+    is_plain = is_plain && at->ipv4[9] == PROTOCOL_UDP;
+    if (is_plain && !may_be_tunnel(at->transport)) {
+        enum outcome outcome = by_udp_length(at->transport);
+        return outcome == UDP && is_excluded(at->transport) ? EXCLUDED_PORT : outcome;
     }
-    *at = (struct place){
-        .offset = is_plain ? sizeof at->headers.before : 0,
-        .next = is_plain ? AT_PROTOCOL : AT_ETHERNET,
-        .kind = PROTOCOL_UDP,
-        .addresses = 14 + 12,
-        .address_words = is_plain,
-    };
+    at->offset = is_plain ? link + sizeof at->ipv4 : 0;
+    at->next = is_plain ? AT_PROTOCOL : has_link ? AT_ETHERNET : AT_TYPE;
+    at->kind = is_plain ? PROTOCOL_UDP : kind;
+    at->is_ipv6 = 0;
+    at->is_numbered = 0;
+    at->addresses = link + 12;
+    at->address_words = is_plain;
+    at->transport_kept = 0;
     return GOES_ON;
 }

@@ -26,7 +26,6 @@ struct __sk_buff {
 #define ARRAY_AT(name, index) ((index) < sizeof(name) / sizeof(name[0]) ? (void *)&name[index] : NULL)
 #define SETTING(type, name, value) static type name = value
 #define SETTINGS(type, name, entries) static type name[entries]
-#define ADDRESS(member) &(member)
 #define ADD(counter, number) (counter) += (number)
 
 static inline u32 bpf_get_smp_processor_id(void) { return 65; }
