@@ -39,7 +39,7 @@ const MOST_LOOKED_AT: u64 = 50_000;
 #[test]
 fn three_capabilities_are_enough_for_both_programs() {
     if env::var_os(IS_CHILD).is_some() {
-        give_up_all_but(CAPABILITIES.into());
+        give_up_all_but(&CAPABILITIES.into());
         both_programs_load_and_work();
         return;
     }
@@ -58,7 +58,7 @@ fn three_capabilities_are_enough_for_both_programs() {
 }
 
 /// All threads become another user's; this one keeps the capabilities.
-fn give_up_all_but(kept: CapsHashSet) {
+fn give_up_all_but(kept: &CapsHashSet) {
     caps::securebits::set_keepcaps(true).unwrap();
     for capability in caps::all() {
         if !kept.contains(&capability) && caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) {
@@ -68,10 +68,10 @@ fn give_up_all_but(kept: CapsHashSet) {
     setgroups(&[]).unwrap();
     setresgid(Gid::from_raw(NOBODY), Gid::from_raw(NOBODY), Gid::from_raw(NOBODY)).unwrap();
     setresuid(Uid::from_raw(NOBODY), Uid::from_raw(NOBODY), Uid::from_raw(NOBODY)).unwrap();
-    caps::set(None, CapSet::Permitted, &kept).unwrap();
-    caps::set(None, CapSet::Effective, &kept).unwrap();
-    assert_eq!(caps::read(None, CapSet::Permitted).unwrap(), kept);
-    assert_eq!(caps::read(None, CapSet::Effective).unwrap(), kept);
+    caps::set(None, CapSet::Permitted, kept).unwrap();
+    caps::set(None, CapSet::Effective, kept).unwrap();
+    assert_eq!(caps::read(None, CapSet::Permitted).unwrap(), *kept);
+    assert_eq!(caps::read(None, CapSet::Effective).unwrap(), *kept);
     assert_eq!(geteuid().as_raw(), NOBODY);
 }
 

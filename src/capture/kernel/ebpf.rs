@@ -48,13 +48,13 @@ impl EbpfError {
     }
 }
 
-/// What the kernel's check says of a program that it refuses, which it says last, before what it counted.
+/// What the kernel says of a program that it refuses: the reason, which stands among lines of source and figures.
 fn said(log: &str) -> String {
-    let is_figure = |line: &&str| {
-        ["verification time", "stack depth", "processed", "mark_precise"].iter().any(|w| line.starts_with(w))
+    let is_reason = |line: &&str| {
+        ![";", "verification time", "stack depth", "processed"].iter().any(|w| line.starts_with(w))
     };
-    let last = log.lines().map(str::trim).filter(|line| !line.is_empty() && !is_figure(line)).next_back();
-    match last {
+    let reason = log.lines().map(str::trim).filter(|line| !line.is_empty()).find(is_reason);
+    match reason {
         Some(words) => format!("the program could not be loaded: {}", words.trim_end_matches('.')),
         None => "the program could not be loaded".to_owned(),
     }
@@ -155,9 +155,16 @@ mod tests {
 
     #[test]
     fn of_a_program_that_is_refused_the_kernel_says_why() {
-        let log = "The sequence of 8193 jumps is too complex.\nverification time 59 usec\nstack depth 88+0\n\
-                   processed 25787 insns (limit 1000000) max_states_per_insn 4\n";
-        assert_eq!(said(log), "the program could not be loaded: The sequence of 8193 jumps is too complex");
-        assert_eq!(said(""), "the program could not be loaded");
+        let figures = "verification time 59 usec\nstack depth 88+0\nprocessed 25787 insns (limit 1000000)\n";
+        let because = "the program could not be loaded: ";
+        for (log, reason) in [
+            ("The sequence of 8193 jumps is too complex.\n", "The sequence of 8193 jumps is too complex"),
+            (";  @ walk.h:109\ninfinite loop at insn 338\ncur state: R0=0\n", "infinite loop at insn 338"),
+        ] {
+            assert_eq!(said(&[log, figures].concat()), [because, reason].concat());
+        }
+        for log in ["", figures] {
+            assert_eq!(said(log), "the program could not be loaded");
+        }
     }
 }
