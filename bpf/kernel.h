@@ -12,6 +12,8 @@ typedef unsigned long long u64;
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 // A function that the kernel checks once and apart from what calls it, knowing nothing of what its arguments point to.
 #define CHECKED_APART __attribute__((noinline))
+// A loop that is none when the kernel checks it; else clang says that it could not.
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #define SECTION(name) __attribute__((section(name), used))
 // None of the helpers below asks for a program under the GPL.
 #define LICENSE(text) const char licence_of_program[] SECTION("license") = text

@@ -105,8 +105,7 @@ CHECKED_APART enum outcome step(struct __sk_buff *skb, struct place *at) {
 // Goes on from the place. The guesses go round and round a loop, which therefore must be none.
 ALWAYS_INLINE enum outcome walk(struct __sk_buff *skb, struct place *at) {
     enum outcome outcome = GOES_ON;
-#pragma clang loop unroll(full)
-    for (int steps = 0; steps < MOST_STEPS; steps++) {
+    UNROLLED for (int steps = 0; steps < MOST_STEPS; steps++) {
         if (outcome == GOES_ON) {
             outcome = step(skb, at);
         }

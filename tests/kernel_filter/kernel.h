@@ -10,6 +10,7 @@ typedef unsigned long long u64;
 
 #define ALWAYS_INLINE static inline
 #define CHECKED_APART static
+#define UNROLLED
 #define SECTION(name)
 #define LICENSE(text) extern const char licence_of_program[]
 
