@@ -1,4 +1,4 @@
-//! While an interface is away nothing is blamed on the network, and before and after it every packet is counted.
+//! An interface that goes away and comes back makes no wrong figure.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be read has failed")]
 #![allow(clippy::indexing_slicing, reason = "an answer without its keys has failed")]

@@ -1,4 +1,4 @@
-//! Whoever captures has no right at any time, also after an interface went away and came back.
+//! Whoever captures has no right, also after an interface came back.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be read has failed")]
 

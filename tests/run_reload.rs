@@ -1,4 +1,4 @@
-//! A configuration that is broken, mended and changed under load costs no packet and no counter.
+//! No reload costs a packet or a counter, right or wrong.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be read has failed")]
 #![allow(clippy::indexing_slicing, reason = "an answer without its keys has failed")]

@@ -1,4 +1,4 @@
-//! Where nothing comes any more time goes on: the mirror is dead, and streams end.
+//! Where nothing comes any more time goes on.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be read has failed")]
 

@@ -1,4 +1,6 @@
-//! Calls in both directions that are heard on cables, paced as phones do it.
+//! Calls that are heard on cables, paced as phones do it.
+
+#![allow(clippy::disallowed_methods, reason = "programs and senders are waited for by this machine's clock")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

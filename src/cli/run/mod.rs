@@ -142,10 +142,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     notifier.is_stopping();
     tracing::info!("stopping");
     live.stop(PATIENCE);
-    for point in &status.picture().figures.points {
-        let dropped: u64 = point.dropped.iter().map(|(_, frames)| frames).sum();
-        tracing::info!(point = point.name, packets = point.packets, dropped, "heard in all");
-    }
+    say_what_was_heard(&status);
     stop.stop();
     let _ = serving.join();
     drop(locked);
@@ -163,6 +160,14 @@ const OPENER_ENDED: &str = "the opener has ended: what is open stays open, but n
 const BEAT: Duration = Duration::from_secs(1);
 /// How long the last records are waited for.
 const PATIENCE: Duration = Duration::from_millis(1200);
+
+/// The last figures: nobody will scrape them.
+fn say_what_was_heard(status: &Status) {
+    for point in &status.picture().figures.points {
+        let dropped: u64 = point.dropped.iter().map(|(_, frames)| frames).sum();
+        tracing::info!(point = point.name, packets = point.packets, dropped, "heard in all");
+    }
+}
 
 /// Listens where metrics are asked for, and reads who may ask.
 fn serve(args: &RunArgs, appliance: &Appliance, running: &Arc<Running>) -> anyhow::Result<Server> {

@@ -155,9 +155,7 @@ pub(super) const FAMILIES: &[Family] = &[
         unit: "",
         help: "Whether the point hears at all: 1 while its interface is there and up, or its file is not over.",
         labels: &["point"],
-        samples: |source, writer| {
-            samples::of_points(source, writer, |point| (!point.is_gone).then(|| u64::from(point.is_up)))
-        },
+        samples: samples::up,
     },
     Family {
         name: "hopmark_capture_packets_total",

@@ -12,6 +12,8 @@ pub(super) struct Cut {
     pub(super) at: Timestamp,
     pub(super) done: Done,
     pub(super) packed: Vec<Packed>,
+    /// Streams that have ended since the cut before.
+    pub(super) ended: Vec<Packed>,
     /// Whether the observer has ended.
     pub(super) is_last: bool,
     /// By point of the observer.

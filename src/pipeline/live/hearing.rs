@@ -182,11 +182,12 @@ impl Hearing {
             self.walking = Some(walking);
             return None;
         }
+        walking.packed.push(self.outbox.take());
         for record in self.ended.drain(..) {
             self.outbox.add(&record);
         }
-        walking.packed.push(self.outbox.take());
-        Some(self.cut(walking.at, walking.packed, interfaces))
+        let ended = vec![self.outbox.take()];
+        Some(self.cut(walking.at, (walking.packed, ended), interfaces))
     }
 
     /// The copy at once, whole.
@@ -214,7 +215,12 @@ impl Hearing {
         cut
     }
 
-    fn cut(&self, at: Timestamp, packed: Vec<Packed>, interfaces: &Interfaces) -> Cut {
+    fn cut(
+        &self,
+        at: Timestamp,
+        (packed, ended): (Vec<Packed>, Vec<Packed>),
+        interfaces: &Interfaces,
+    ) -> Cut {
         let points = self.meters.points.names(interfaces);
         let count = points.len();
         let mut counters = MeterCounters::default();
@@ -262,6 +268,7 @@ impl Hearing {
                 counters,
             },
             packed,
+            ended,
         }
     }
 

@@ -103,17 +103,17 @@ impl Judge {
         }
     }
 
-    fn take(&mut self, cut: Cut) {
+    fn take(&mut self, mut cut: Cut) {
         let observer = cut.done.observer;
-        if self.fresh.contains(&observer) {
+        if !self.fresh.insert(observer)
+            && let Some(unseen) = self.latest.remove(&observer)
+        {
             // Streams that have ended are in no other cut.
-            self.fresh.clear();
-            self.look();
+            cut.ended.extend(unseen.ended);
         }
         if cut.is_last {
             self.running.remove(&observer);
         }
-        self.fresh.insert(observer);
         self.latest.insert(observer, cut);
     }
 
@@ -149,7 +149,7 @@ impl Judge {
         let mut records = Records::default();
         let mut done = Vec::with_capacity(self.latest.len());
         for cut in self.latest.values() {
-            for packed in &cut.packed {
+            for packed in cut.packed.iter().chain(&cut.ended) {
                 records.add(cut.done.observer, packed);
             }
             done.push(cut.done.clone());

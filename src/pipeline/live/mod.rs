@@ -150,9 +150,7 @@ impl Live {
             state: Mutex::new(state),
         };
         let mut state = live.state();
-        for point in points {
-            live.listen(point, &mut state)?;
-        }
+        live.listen(&points.iter().collect::<Vec<_>>(), Vec::new(), &mut state)?;
         drop(state);
         Ok(live)
     }
@@ -161,11 +159,31 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Starts the observers of these points; the judge knows of all of them before the first one starts. The numbers
+    /// of those that are gone are free.
+    fn listen(&self, points: &[&LivePoint], gone: Vec<usize>, state: &mut State) -> io::Result<()> {
+        let known = state.listeners.iter().flat_map(|listener| listener.numbers.iter().copied());
+        let mut observers: BTreeSet<usize> = known.collect();
+        let mut allotted = Vec::with_capacity(points.len());
+        for point in points {
+            let free = (0..).filter(|number| !observers.contains(number));
+            let numbers: Vec<usize> = free.take(point.taps.max(1)).collect();
+            observers.extend(&numbers);
+            allotted.push(numbers);
+        }
+        if observers.len() > 1 {
+            self.has_others.store(true, Ordering::Relaxed);
+        }
+        let _ = self.orders.send(Order::Expect { observers, gone });
+        for (point, numbers) in points.iter().zip(allotted) {
+            let listener = self.observe(point, numbers, state)?;
+            state.listeners.push(listener);
+        }
+        Ok(())
+    }
+
     /// Starts the observers of a point.
-    fn listen(&self, point: &LivePoint, state: &mut State) -> io::Result<()> {
-        let taken = |n: &usize| state.listeners.iter().any(|listener| listener.numbers.contains(n));
-        let numbers: Vec<usize> = (0..).filter(|n| !taken(n)).take(point.taps.max(1)).collect();
-        self.tell_judge(state, &numbers, Vec::new());
+    fn observe(&self, point: &LivePoint, numbers: Vec<usize>, state: &State) -> io::Result<Listener> {
         let stop = Arc::new(AtomicBool::new(false));
         let (mut threads, mut inlets) = (Vec::new(), Vec::new());
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,16 +215,6 @@ impl Live {
         Ok(())
     }
 
-    /// Tells the judge of the observers that there are, with those that are about to start.
-    fn tell_judge(&self, state: &State, more: &[usize], gone: Vec<usize>) {
-        let known = state.listeners.iter().flat_map(|listener| &listener.numbers);
-        let observers: BTreeSet<usize> = known.chain(more).copied().collect();
-        if observers.len() > 1 {
-            self.has_others.store(true, Ordering::Relaxed);
-        }
-        let _ = self.orders.send(Order::Expect { observers, gone });
-    }
-
     /// Goes on by another policy, and with other points. Points that are as they were hear every packet; those that
     /// are changed, by `is_changed` or in themselves, are closed and opened anew.
     ///
@@ -234,13 +242,9 @@ impl Live {
         for thread in go.into_iter().flat_map(|listener| listener.threads) {
             let _ = thread.join();
         }
-        self.tell_judge(&state, &[], gone);
-        for point in points {
-            if !state.listeners.iter().any(|listener| listener.point == *point) {
-                self.listen(point, &mut state)?;
-            }
-        }
-        Ok(())
+        let is_new = |point: &&LivePoint| !state.listeners.iter().any(|listener| listener.point == **point);
+        let new: Vec<&LivePoint> = points.iter().filter(is_new).collect();
+        self.listen(&new, gone, &mut state)
     }
 
     /// Whether every source has come to its end, and everything was judged.
