@@ -211,8 +211,7 @@ impl Live {
             threads.push(named("observer").spawn(move || observer.run())?);
         }
         let _ = self.tasks.send(Task::Keep(point.clone(), inlets));
-        state.listeners.push(Listener { point: point.clone(), numbers, stop, threads });
-        Ok(())
+        Ok(Listener { point: point.clone(), numbers, stop, threads })
     }
 
     /// Goes on by another policy, and with other points. Points that are as they were hear every packet; those that
