@@ -31,22 +31,30 @@ ALWAYS_INLINE u32 mix_address(const u8 *address, u32 words) {
     return mixed;
 }
 
+// Two addresses, the same whichever comes first.
+ALWAYS_INLINE u32 mix_addresses(const u8 *addresses, u32 words) {
+    return mix(mix_address(addresses, words) + mix_address(addresses + words * 4, words));
+}
+
 SECTION("socket")
 int fanout(struct __sk_buff *skb) {
+    struct frame frame;
+    struct place *at = &frame.at;
+    u8 b[32];
     // Of a packet that arrives, the kernel has read the link already, and has taken the outer tag off. One that leaves
     // begins with the link.
-    struct place at = {.next = AT_TYPE, .kind = swap16(skb->protocol)};
-    u8 b[32];
-    if (skb->pkt_type == PACKET_OUTGOING) {
-        at.next = AT_ETHERNET;
+    enum outcome outcome = skb->pkt_type == PACKET_OUTGOING ? plain(skb, &frame, 1, 0)
+                                                            : plain(skb, &frame, 0, swap16(skb->protocol));
+    if (outcome != GOES_ON) {
+        return mix_addresses(at->ipv4 + 12, 1);
     }
-    walk(skb, &at, GOES_ON, is_excluded);
+    walk(skb, at);
     // The innermost that were found count, also where the walk ended in what it does not follow.
-    if (at.address_words == 1) {
-        return load(skb, at.addresses, b, 8) ? mix(mix_address(b, 1) + mix_address(b + 4, 1)) : 0;
+    if (at->address_words == 1) {
+        return load(skb, at->addresses, b, 8) ? mix_addresses(b, 1) : 0;
     }
-    if (at.address_words == 4) {
-        return load(skb, at.addresses, b, 32) ? mix(mix_address(b, 4) + mix_address(b + 16, 4)) : 0;
+    if (at->address_words == 4) {
+        return load(skb, at->addresses, b, 32) ? mix_addresses(b, 4) : 0;
     }
     return 0;
 }

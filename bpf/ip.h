@@ -31,8 +31,8 @@ ALWAYS_INLINE enum outcome ipv4(struct __sk_buff *skb, struct place *at) {
         return UNKNOWN;
     }
     at->addresses = at->offset + 12;
-    at->address_words = hidden(1);
-    at->is_ipv6 = hidden(0);
+    at->address_words = 1;
+    at->is_ipv6 = 0;
     at->kind = b[9];
     on(at, AT_PROTOCOL, (b[0] & 0xF) * 4);
     return be16(b + 6) & 0x1FFF ? later_fragment(b[9]) : GOES_ON;
@@ -44,8 +44,8 @@ ALWAYS_INLINE enum outcome ipv6(struct __sk_buff *skb, struct place *at) {
         return UNKNOWN;
     }
     at->addresses = at->offset + 8;
-    at->address_words = hidden(4);
-    at->is_ipv6 = hidden(1);
+    at->address_words = 4;
+    at->is_ipv6 = 1;
     at->kind = b[6];
     return on(at, AT_PROTOCOL, 40);
 }
@@ -70,21 +70,21 @@ ALWAYS_INLINE enum outcome extension(struct __sk_buff *skb, struct place *at) {
     return GOES_ON;
 }
 
-ALWAYS_INLINE enum outcome udp_by_length(const struct place *at) {
+ALWAYS_INLINE enum outcome by_udp_length(const u8 *udp) {
     // 0 is a jumbogram or segmentation offload.
-    u32 octets = be16(at->headers.transport + 4);
+    u32 octets = be16(udp + 4);
     return octets != 0 && octets < 8 ? UNKNOWN : UDP;
 }
 
 ALWAYS_INLINE enum outcome udp(struct __sk_buff *skb, struct place *at) {
     at->transport_kept = 16;
-    if (!load(skb, at->offset, at->headers.transport, 16)) {
+    if (!load(skb, at->offset, at->transport, 16)) {
         at->transport_kept = 8;
-        if (!load(skb, at->offset, at->headers.transport, 8)) {
+        if (!load(skb, at->offset, at->transport, 8)) {
             return UNKNOWN;
         }
     }
-    return udp_by_length(at);
+    return by_udp_length(at->transport);
 }
 
 // What a protocol number names.
@@ -93,7 +93,7 @@ ALWAYS_INLINE enum outcome protocol(struct __sk_buff *skb, struct place *at) {
     case PROTOCOL_UDP:
         return udp(skb, at);
     case PROTOCOL_TCP: // ports and the header's length
-        return load(skb, at->offset, at->headers.transport, 14) ? TCP : UNKNOWN;
+        return load(skb, at->offset, at->transport, 14) ? TCP : UNKNOWN;
     case 4:
     case 94:
         return on_type(at, ETHERTYPE_IPV4, 0);

@@ -10,6 +10,10 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+// A function that the kernel checks once and apart from what calls it, knowing nothing of what its arguments point to.
+#define CHECKED_APART __attribute__((noinline))
+// A loop that is none when the kernel checks it; else clang says that it could not.
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #define SECTION(name) __attribute__((section(name), used))
 // None of the helpers below asks for a program under the GPL.
 #define LICENSE(text) const char licence_of_program[] SECTION("license") = text
@@ -44,7 +48,15 @@ static long (*const bpf_skb_load_bytes)(const struct __sk_buff *skb, u32 offset,
 #define ARRAY_AT(name, index) bpf_map_lookup_elem(&name, &(index))
 
 // A value that the loader sets before the program is checked, so that the check and the compiler of the kernel take
-// it for a constant.
+// it for a constant; and many of them, 0 unless set.
 #define SETTING(type, name, value) const volatile type name = value
+#define SETTINGS(type, name, entries) const volatile type name[entries] = {0}
 
-#define ADD(counter, number) __sync_fetch_and_add(&(counter), number)
+// Clang would join several additions to one that adds this or that number to a pointer, which the kernel refuses
+// without CAP_PERFMON: so each address is made where it stands.
+#define ADD(counter, number)                                                                                           \
+    do {                                                                                                               \
+        __typeof__(&(counter)) address = &(counter);                                                                   \
+        __asm__ volatile("" : "+r"(address));                                                                          \
+        __sync_fetch_and_add(address, number);                                                                         \
+    } while (0)

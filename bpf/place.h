@@ -23,51 +23,51 @@ enum outcome {
     UNKNOWN,        // cut, malformed, or not followed: only the decoder can tell
 };
 
+// All of 16 bits, so that there is no padding, which nobody would set: offsets stay far below 64 KiB, as the longest
+// header has some 2 KiB, and the walk ends after some.
 struct place {
-    u32 offset;
-    u32 next;
-    u32 kind;
-    // Whether it is under an IPv6 header, so that extension headers may follow.
-    u32 is_ipv6;
-    // Whether a mirror's tunnel numbers its frames: then each must be seen, or its numbers have holes.
-    u32 is_numbered;
-    // Where the addresses of the innermost IP header stand so far, and how many words each has: 0, 1 or 4.
-    u32 addresses;
-    u32 address_words;
-    // The innermost UDP header with as much of its payload as tells what it is, or as much of a TCP header. What stands
-    // before it is here too where that is Ethernet and a plain IPv4 header, so that one reading gets all.
-    struct {
-        u8 before[14 + 20];
-        u8 transport[16];
-    } headers;
-    // How many octets of UDP and its payload could be read: 8 or 16.
-    u32 transport_kept;
+    union {
+        struct {
+            u16 offset;
+            u16 next;
+            u16 kind;
+            // Whether it is under an IPv6 header, so that extension headers may follow.
+            u16 is_ipv6;
+            // Whether a mirror's tunnel numbers its frames: then each must be seen, or its numbers have holes.
+            u16 is_numbered;
+            // Where the addresses of the innermost IP header stand so far, and how many words each has: 0, 1 or 4.
+            u16 addresses;
+            u16 address_words;
+            // How many octets of UDP and its payload could be read: 8 or 16.
+            u16 transport_kept;
+        };
+        // Before the walk begins: a plain IPv4 header, so that one reading gets all.
+        u8 ipv4[20];
+    };
+    // The innermost UDP header with as much of its payload as tells what it is, or as much of a TCP header.
+    u8 transport[16];
 };
 
-// Longer than any packet. Offsets are cut to it, which the kernel's check needs: else it would follow every length
-// that headers can add up to.
-#define FURTHEST 0x3FFFF
+// The beginning of a frame.
+struct frame {
+    u8 link[14];
+    struct place at;
+};
 
 ALWAYS_INLINE u32 be16(const u8 *at) { return (u32)at[0] << 8 | at[1]; }
 
 ALWAYS_INLINE u32 be32(const u8 *at) { return be16(at) << 16 | be16(at + 2); }
 
-// Always 0, which the kernel cannot know. What it knows of a number it follows apart from all other numbers, over all
-// headers that come after: too many ways for its check. So numbers that say how to go on are hidden from it.
-static volatile u32 zero;
-
-ALWAYS_INLINE u32 hidden(u32 number) { return number | zero; }
-
-ALWAYS_INLINE void advance(struct place *at, u32 octets) { at->offset = (at->offset + octets) & FURTHEST; }
+ALWAYS_INLINE void advance(struct place *at, u32 octets) { at->offset += octets; }
 
 ALWAYS_INLINE enum outcome on(struct place *at, enum next next, u32 octets) {
     advance(at, octets);
-    at->next = hidden(next);
+    at->next = next;
     return GOES_ON;
 }
 
 ALWAYS_INLINE enum outcome on_type(struct place *at, u32 kind, u32 octets) {
-    at->kind = hidden(kind);
+    at->kind = kind;
     return on(at, AT_TYPE, octets);
 }
 

@@ -17,7 +17,7 @@ ALWAYS_INLINE enum outcome erspan(struct __sk_buff *skb, struct place *at, int h
     if (!load(skb, at->offset, b, 4)) {
         return UNKNOWN;
     }
-    at->is_numbered |= hidden(has_sequence);
+    at->is_numbered |= has_sequence;
     if (b[0] >> 4 == 1) {
         return on(at, AT_ETHERNET, 8);
     }
@@ -105,7 +105,7 @@ ALWAYS_INLINE enum outcome vxlan(struct place *at, const u8 *b) {
 ALWAYS_INLINE enum outcome geneve(struct place *at, const u8 *b) {
     u32 kind = be16(b + 2);
     u32 octets = 8 + (b[0] & 0x3F) * 4;
-    if (b[0] >> 6 != 0 || (b[1] & 0x3F) != 0 || b[7] != 0 || octets > udp_payload(at->headers.transport)) {
+    if (b[0] >> 6 != 0 || (b[1] & 0x3F) != 0 || b[7] != 0 || octets > udp_payload(at->transport)) {
         return UDP;
     }
     switch (kind) {
@@ -123,7 +123,7 @@ ALWAYS_INLINE enum outcome geneve(struct place *at, const u8 *b) {
 // User packets without extension headers; those are left to the decoder.
 ALWAYS_INLINE enum outcome gtpu(struct __sk_buff *skb, struct place *at, const u8 *b) {
     u8 c[4];
-    if (b[0] >> 3 != 6 || b[1] != 255 || be16(b + 2) + 8 > udp_payload(at->headers.transport)) {
+    if (b[0] >> 3 != 6 || b[1] != 255 || be16(b + 2) + 8 > udp_payload(at->transport)) {
         return UDP;
     }
     u32 octets = 16;
@@ -147,25 +147,37 @@ ALWAYS_INLINE enum outcome tzsp(struct place *at, const u8 *b) {
     return b[0] == 1 && b[1] <= 1 && be16(b + 2) == 1 && b[4] == 1 ? on(at, AT_ETHERNET, 13) : UDP;
 }
 
+#define VXLAN 4789
+#define VXLAN_OF_LINUX 8472
+#define VXLAN_WITH_PROTOCOL 4790
+#define GENEVE 6081
+#define GTPU 2152
+#define TZSP 37008
+
+// Whether a port suggests a tunnel, and the first octets do not deny it: none begins like RTP, except VXLAN with a
+// group policy, and STUN on such a port is STUN.
+ALWAYS_INLINE int may_be_tunnel(const u8 *udp) {
+    const u8 *b = udp + 8;
+    if ((b[0] >> 6 == 2 && b[0] != 0x88) || be32(b + 4) == 0x2112A442) {
+        return 0;
+    }
+    return has_port(udp, VXLAN) || has_port(udp, VXLAN_OF_LINUX) || has_port(udp, VXLAN_WITH_PROTOCOL) ||
+           has_port(udp, GENEVE) || has_port(udp, GTPU) || has_port(udp, TZSP);
+}
+
 // What the datagram at the place carries, where a port suggests a tunnel and the header proves it.
 ALWAYS_INLINE enum outcome udp_tunnel(struct __sk_buff *skb, struct place *at) {
-    const u8 *b = at->headers.transport + 8;
+    const u8 *udp = at->transport;
+    const u8 *b = udp + 8;
     // What is read of it always has room for both; a tunnel with less holds nothing.
-    if (at->transport_kept < 16) {
+    if (at->transport_kept < 16 || !may_be_tunnel(udp)) {
         return UDP;
     }
-    // No tunnel begins like RTP, except VXLAN with a group policy. STUN on such a port is STUN.
-    if ((b[0] >> 6 == 2 && b[0] != 0x88) || be32(b + 4) == 0x2112A442) {
-        return UDP;
-    }
-    if (has_port(at->headers.transport, 4789) || has_port(at->headers.transport, 8472) || has_port(at->headers.transport, 4790)) {
+    if (has_port(udp, VXLAN) || has_port(udp, VXLAN_OF_LINUX) || has_port(udp, VXLAN_WITH_PROTOCOL)) {
         return vxlan(at, b);
     }
-    if (has_port(at->headers.transport, 6081)) {
+    if (has_port(udp, GENEVE)) {
         return geneve(at, b);
     }
-    if (has_port(at->headers.transport, 2152)) {
-        return gtpu(skb, at, b);
-    }
-    return has_port(at->headers.transport, 37008) ? tzsp(at, b) : UDP;
+    return has_port(udp, GTPU) ? gtpu(skb, at, b) : tzsp(at, b);
 }

@@ -4,8 +4,11 @@
 #pragma once
 #include "ip.h"
 
-// Headers that are followed; the kernel looks at every way through them when it loads the program.
-#define DEEPEST 16
+// After so many a frame is too deep.
+#define MOST_STEPS 16
+
+// Whether a UDP header is to be looked at no further. Each program says for itself.
+ALWAYS_INLINE int is_excluded(const u8 *udp);
 
 ALWAYS_INLINE enum outcome type(struct __sk_buff *skb, struct place *at) {
     u32 kind = at->kind;
@@ -60,52 +63,80 @@ ALWAYS_INLINE enum outcome ip(struct __sk_buff *skb, struct place *at) {
     }
 }
 
-ALWAYS_INLINE enum outcome step(struct __sk_buff *skb, struct place *at) {
-    switch (at->next) {
-    case AT_TYPE:
-        return type(skb, at);
-    case AT_PROTOCOL:
-        return protocol(skb, at);
-    case AT_ETHERNET:
-        return ethernet(skb, at);
-    case AT_IP:
-        return ip(skb, at);
-    case AT_MPLS:
-        return mpls(skb, at);
-    default:
-        return ppp(skb, at);
+// Headers in the order in which they most often follow each other, each kind once at most: so most frames take a step
+// or two.
+ALWAYS_INLINE enum outcome headers(struct __sk_buff *skb, struct place *at) {
+    enum outcome outcome = GOES_ON;
+    if (at->next == AT_PPP) {
+        outcome = ppp(skb, at);
     }
+    if (outcome == GOES_ON && at->next == AT_MPLS) {
+        outcome = mpls(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_ETHERNET) {
+        outcome = ethernet(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_IP) {
+        outcome = ip(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_TYPE) {
+        outcome = type(skb, at);
+    }
+    if (outcome == GOES_ON && at->next == AT_PROTOCOL) {
+        outcome = protocol(skb, at);
+    }
+    return outcome;
 }
 
-// The commonest frame in one reading: Ethernet, and IPv4 without options that is no fragment. Anything else goes on
-// from the link, and so does a frame that ends within its first headers.
-ALWAYS_INLINE enum outcome plain(struct __sk_buff *skb, struct place *at) {
-    const u8 *ip = at->headers.before + 14;
-    if (!load(skb, 0, &at->headers, sizeof at->headers) || be16(ip - 2) != ETHERTYPE_IPV4 || ip[0] != 0x45 ||
-        (be16(ip + 6) & 0x3FFF) != 0 || (ip[9] != PROTOCOL_UDP && ip[9] != PROTOCOL_TCP)) {
-        return GOES_ON;
+// It is checked apart, knowing nothing of the place. What the kernel knows of a number it follows apart from all other
+// numbers, over all that comes after, and without CAP_PERFMON it also follows ways that only a processor that guesses
+// would take: too many, if it were one with the walk.
+CHECKED_APART enum outcome step(struct __sk_buff *skb, struct place *at) {
+    if (!at) {
+        return UNKNOWN;
     }
-    at->offset = sizeof at->headers.before;
-    at->addresses = 14 + 12;
-    at->address_words = 1;
-    at->transport_kept = 16;
-    return ip[9] == PROTOCOL_TCP ? TCP : udp_by_length(at);
+    enum outcome outcome = headers(skb, at);
+    if (outcome != UDP) {
+        return outcome;
+    }
+    return is_excluded(at->transport) ? EXCLUDED_PORT : udp_tunnel(skb, at);
 }
 
-// Goes on from what was found so far. `is_excluded` says of a UDP header whether it is to be looked at no further.
-ALWAYS_INLINE enum outcome walk(struct __sk_buff *skb, struct place *at, enum outcome outcome,
-                                int (*is_excluded)(const u8 *udp)) {
-    for (int headers = 0; headers < DEEPEST; headers++) {
-        if (outcome == UDP) {
-            if (is_excluded(at->headers.transport)) {
-                return EXCLUDED_PORT;
-            }
-            outcome = udp_tunnel(skb, at);
+// Goes on from the place. The guesses go round and round a loop, which therefore must be none.
+ALWAYS_INLINE enum outcome walk(struct __sk_buff *skb, struct place *at) {
+    enum outcome outcome = GOES_ON;
+    UNROLLED for (int steps = 0; steps < MOST_STEPS; steps++) {
+        if (outcome == GOES_ON) {
+            outcome = step(skb, at);
         }
-        if (outcome != GOES_ON) {
-            return outcome;
-        }
-        outcome = step(skb, at);
     }
-    return UNKNOWN;
+    return outcome == GOES_ON ? UNKNOWN : outcome;
+}
+
+// The commonest frame in one reading: IPv4 without options that is no fragment, with TCP, or UDP that is no tunnel. Its
+// headers stand where they were read. Of any other frame the place is where the walk goes on: from the beginning, so
+// also where it ends within these headers, or from UDP.
+ALWAYS_INLINE enum outcome plain(struct __sk_buff *skb, struct frame *frame, int has_link, u32 kind) {
+    struct place *at = &frame->at;
+    u32 link = has_link ? sizeof frame->link : 0;
+    int is_plain = has_link ? load(skb, 0, frame, sizeof *frame) : load(skb, 0, at, sizeof *at);
+    is_plain = is_plain && (has_link ? be16(frame->link + 12) : kind) == ETHERTYPE_IPV4 && at->ipv4[0] == 0x45 &&
+               (be16(at->ipv4 + 6) & 0x3FFF) == 0;
+    if (is_plain && at->ipv4[9] == PROTOCOL_TCP) {
+        return TCP;
+    }
+    is_plain = is_plain && at->ipv4[9] == PROTOCOL_UDP;
+    if (is_plain && !may_be_tunnel(at->transport)) {
+        enum outcome outcome = by_udp_length(at->transport);
+        return outcome == UDP && is_excluded(at->transport) ? EXCLUDED_PORT : outcome;
+    }
+    at->offset = is_plain ? link + sizeof at->ipv4 : 0;
+    at->next = is_plain ? AT_PROTOCOL : has_link ? AT_ETHERNET : AT_TYPE;
+    at->kind = is_plain ? PROTOCOL_UDP : kind;
+    at->is_ipv6 = 0;
+    at->is_numbered = 0;
+    at->addresses = link + 12;
+    at->address_words = is_plain;
+    at->transport_kept = 0;
+    return GOES_ON;
 }

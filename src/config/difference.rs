@@ -160,14 +160,14 @@ mod tests {
             [
                 "listen.address was 127.0.0.1:9847, is [::1]:9000 from the next start on",
                 "run.user was not set, is hopmark from the next start on",
-                "run.interval was 1s, is 2s",
+                "run.interval was 1s, is 2s from the next start on",
             ]
         );
         assert_eq!(
             said("[capture]\nblocks = 8\n[evidence]\ndirectory = \"/e\"\n", "[log]\nlevel = \"debug\"\n"),
             [
                 "capture.blocks was 8, is 64; every ring is opened anew",
-                "log.level was info, is debug",
+                "log.level was info, is debug from the next start on",
                 "evidence was on, is not set from the next start on",
             ]
         );

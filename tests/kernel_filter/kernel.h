@@ -9,6 +9,8 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 
 #define ALWAYS_INLINE static inline
+#define CHECKED_APART static
+#define UNROLLED
 #define SECTION(name)
 #define LICENSE(text) extern const char licence_of_program[]
 
@@ -24,6 +26,7 @@ struct __sk_buff {
 #define ARRAY(name, value_type, entries, flags) static value_type name[entries]
 #define ARRAY_AT(name, index) ((index) < sizeof(name) / sizeof(name[0]) ? (void *)&name[index] : NULL)
 #define SETTING(type, name, value) static type name = value
+#define SETTINGS(type, name, entries) static type name[entries]
 #define ADD(counter, number) (counter) += (number)
 
 static inline u32 bpf_get_smp_processor_id(void) { return 65; }

@@ -5,9 +5,9 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, OwnedFd};
 
-use aya::maps::{Array, Map};
+use aya::maps::Map;
 use aya::programs::{ProgramError, SocketFilter};
-use aya::{Ebpf, EbpfLoader};
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 
 use super::options::FilterOptions;
 
@@ -29,13 +29,13 @@ pub enum EbpfError {
 }
 
 impl EbpfError {
-    /// The error with its causes, without the many lines that the kernel may have to say of a program.
+    /// The error with its causes.
     fn refused(error: &(dyn Error + 'static)) -> Self {
         let mut told = Vec::new();
         let mut next: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(error) = next {
             let text = match error.downcast_ref::<ProgramError>() {
-                Some(ProgramError::LoadError { .. }) => "the program could not be loaded".to_owned(),
+                Some(ProgramError::LoadError { verifier_log, .. }) => said(&verifier_log.to_string()),
                 _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
             };
             // Some errors tell their cause in their own text.
@@ -45,6 +45,18 @@ impl EbpfError {
             next = error.source();
         }
         Self::Refused(told.join(": "))
+    }
+}
+
+/// What the kernel says of a program that it refuses: the reason, which stands among lines of source and figures.
+fn said(log: &str) -> String {
+    let is_reason = |line: &&str| {
+        ![";", "verification time", "stack depth", "processed"].iter().any(|w| line.starts_with(w))
+    };
+    let reason = log.lines().map(str::trim).filter(|line| !line.is_empty()).find(is_reason);
+    match reason {
+        Some(words) => format!("the program could not be loaded: {}", words.trim_end_matches('.')),
+        None => "the program could not be loaded".to_owned(),
     }
 }
 
@@ -65,13 +77,15 @@ impl MediaFilter {
     pub(super) fn load(options: &FilterOptions) -> Result<Self, EbpfError> {
         let payload_octets = u32::from(options.payload_octets);
         let keep_whole = u32::from(options.whole);
-        let mut object = EbpfLoader::new()
+        let excluded = port_words(&options.excluded_udp_ports);
+        let relays = port_words(&options.relay_tcp_ports);
+        let mut object = loader()
             .override_global("PAYLOAD_OCTETS", &payload_octets, true)
             .override_global("KEEP_WHOLE", &keep_whole, true)
+            .override_global("EXCLUDED_UDP", excluded.as_slice(), true)
+            .override_global("RELAY_TCP", relays.as_slice(), true)
             .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/media_filter.o")))
             .map_err(|error| EbpfError::refused(&error))?;
-        set_ports(&mut object, "EXCLUDED_UDP", &options.excluded_udp_ports)?;
-        set_ports(&mut object, "RELAY_TCP", &options.relay_tcp_ports)?;
         let program = load_program(&mut object, "media_filter")?;
         let Some(Map::Array(counters)) = object.map("COUNTERS") else {
             return Err(EbpfError::Missing("COUNTERS"));
@@ -82,9 +96,18 @@ impl MediaFilter {
 
 /// The fan-out program in the kernel.
 pub(super) fn fanout() -> Result<OwnedFd, EbpfError> {
-    let mut object = Ebpf::load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/fanout.o")))
+    let mut object = loader()
+        .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/fanout.o")))
         .map_err(|error| EbpfError::refused(&error))?;
     load_program(&mut object, "fanout")
+}
+
+/// Of a program that is refused the kernel is asked once more, to say why: in words and a few figures, not for each
+/// instruction that it looked at, which takes seconds.
+fn loader<'a>() -> EbpfLoader<'a> {
+    let mut loader = EbpfLoader::new();
+    loader.verifier_log_level(VerifierLogLevel::STATS);
+    loader
 }
 
 fn load_program(object: &mut Ebpf, name: &'static str) -> Result<OwnedFd, EbpfError> {
@@ -94,15 +117,6 @@ fn load_program(object: &mut Ebpf, name: &'static str) -> Result<OwnedFd, EbpfEr
     program.load().map_err(|error| EbpfError::refused(&error))?;
     let loaded = program.fd().map_err(|error| EbpfError::refused(&error))?;
     Ok(loaded.as_fd().try_clone_to_owned()?)
-}
-
-fn set_ports(object: &mut Ebpf, name: &'static str, ranges: &[RangeInclusive<u16>]) -> Result<(), EbpfError> {
-    let map = object.map_mut(name).ok_or(EbpfError::Missing(name))?;
-    let mut map: Array<_, u64> = map.try_into().map_err(|error| EbpfError::refused(&error))?;
-    for (word, index) in port_words(ranges).into_iter().zip(0..).filter(|(word, _)| *word != 0) {
-        map.set(index, word, 0).map_err(|error| EbpfError::refused(&error))?;
-    }
-    Ok(())
 }
 
 /// A bit for each port of the ranges, the lowest port in the lowest bit of the first word.
@@ -131,11 +145,26 @@ mod tests {
     #[test]
     fn an_error_is_told_with_its_causes_on_one_line() {
         let denied = io::Error::from_raw_os_error(libc::EPERM);
-        let error = aya::maps::MapError::CreateError { name: "EXCLUDED_UDP".to_owned(), io_error: denied };
+        let error = aya::maps::MapError::CreateError { name: "COUNTERS".to_owned(), io_error: denied };
         assert_eq!(
             EbpfError::refused(&error).to_string(),
-            "the kernel does not take it: failed to create map `EXCLUDED_UDP`: \
+            "the kernel does not take it: failed to create map `COUNTERS`: \
              Operation not permitted (os error 1)"
         );
+    }
+
+    #[test]
+    fn of_a_program_that_is_refused_the_kernel_says_why() {
+        let figures = "verification time 59 usec\nstack depth 88+0\nprocessed 25787 insns (limit 1000000)\n";
+        let because = "the program could not be loaded: ";
+        for (log, reason) in [
+            ("The sequence of 8193 jumps is too complex.\n", "The sequence of 8193 jumps is too complex"),
+            (";  @ walk.h:109\ninfinite loop at insn 338\ncur state: R0=0\n", "infinite loop at insn 338"),
+        ] {
+            assert_eq!(said(&[log, figures].concat()), [because, reason].concat());
+        }
+        for log in ["", figures] {
+            assert_eq!(said(log), "the program could not be loaded");
+        }
     }
 }

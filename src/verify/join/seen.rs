@@ -123,7 +123,7 @@ fn through_later(hops: &[HopRecord], all: &[Seen], k: usize, bases: &mut [Option
 /// after it ended, was neither lost nor missed. `numbers` are those of the hop, `others` those seen on the other side,
 /// `other` the first and last moment of the other's capture.
 pub(super) fn recorded(
-    hop: &HopRecord,
+    (hop, seen): (&HopRecord, &Seen),
     there: &HopRecord,
     other: Option<(Timestamp, Timestamp)>,
     numbers: &Intervals,
@@ -140,7 +140,19 @@ pub(super) fn recorded(
     let was_there =
         late <= LATE_NS || (late <= LATE_NS + LONGEST_WAY_NS && late <= LATE_NS + way(hop, there, clock));
     let stayed = at(hop.last) <= end.0.saturating_add(LATE_NS);
-    (if was_there { lowest } else { first.max(lowest) }, if stayed { highest } else { last.min(highest) })
+    // What passed well before the other's capture ended would be in it: at a point that listens on, a stream that no
+    // longer arrives is lost from then on.
+    let settled = || seen.number_at(hop, |t| at(t).saturating_add(LONGEST_WAY_NS) <= end.0);
+    let start = if was_there { lowest } else { first.max(lowest) };
+    (start, if stayed { highest } else { settled().map_or(last, |number| last.max(number)).min(highest) })
+}
+
+impl Seen {
+    /// The number behind the last packet of a hop that was sampled at a moment that is wanted.
+    fn number_at(&self, hop: &HopRecord, is_wanted: impl Fn(Timestamp) -> bool) -> Option<i64> {
+        let sample = hop.samples.iter().rev().find(|sample| is_wanted(sample.arrival))?;
+        Some(self.bases.get(usize::from(sample.part))? + i64::from(sample.sequence) + 1)
+    }
 }
 
 /// How long the fastest packet took from one hop to another.

@@ -164,13 +164,13 @@ impl Way<'_> {
         let end = self.end_of_numbers(to.end);
         let later = later.reach(to.end, self.seen);
         let gone = a.without(&b);
-        let (start, stop) = self.recorded(before, &a, after, &b);
+        let (start, stop) = self.recorded(at - 1, &a, after, &b);
         let missing = gone.without(later);
         let lost = missing.within(start, stop);
         // What a later tap would have heard was lost somewhere on the way there.
-        let elsewhere = self.missed_behind(&missing.without(&lost), before, &a, to.end..end).count();
+        let elsewhere = self.missed_behind(&missing.without(&lost), at - 1, &a, to.end..end).count();
         let unseen_after = gone.and(later).within(start, stop).count();
-        let (start, stop) = self.recorded(after, &b, before, &a);
+        let (start, stop) = self.recorded(at, &b, before, &a);
         let unseen_before = b.without(&a).within(start, stop).count();
         let is_incomplete = self.hops(from.start..to.end).any(|(_, seen)| seen.is_incomplete);
         let Losses { certain, suspect, evidence } = self.losses(&lost, before, to.start..end);
@@ -221,22 +221,18 @@ impl Way<'_> {
     }
 
     /// The numbers of a hop for which another one's point was recording.
-    fn recorded(
-        &self,
-        hop: &HopRecord,
-        numbers: &Intervals,
-        other: &HopRecord,
-        others: &Intervals,
-    ) -> (i64, i64) {
+    fn recorded(&self, hop: usize, numbers: &Intervals, other: &HopRecord, others: &Intervals) -> (i64, i64) {
+        let both = self.hops.get(hop).zip(self.seen.get(hop));
+        let Some((hop, seen)) = both else { return (i64::MIN, i64::MAX) };
         let clock = self.clocks.between(hop.point, other.point);
-        recorded(hop, other, self.taps.span(other.point), numbers, others, &clock)
+        recorded((hop, seen), other, self.taps.span(other.point), numbers, others, &clock)
     }
 
     /// Of what no hop behind saw, that for which any of these was recording.
     fn missed_behind(
         &self,
         missing: &Intervals,
-        before: &HopRecord,
+        before: usize,
         numbers: &Intervals,
         hops: std::ops::Range<usize>,
     ) -> Intervals {
