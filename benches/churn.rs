@@ -1,8 +1,9 @@
 //! A day of calls that come and go, fed to `hopmark run`.
 //!
-//! `./dev bench` calls this with the program. Packet time runs as fast as the program takes it. Results go to standard
-//! output, `benches/churn.md` and `target/bench/churn.json`; it fails where memory grows, series stay, or a count is not exact.
-//! With `--hours N`, the first N hours of the day alone, and nothing is written.
+//! `./dev bench` calls this with the program. Packet time runs as fast as the program takes it. A table goes to standard
+//! output and `benches/churn.md`, all figures as JSON to standard output; it fails where memory grows, series stay, or a
+//! count is not exact. With `--hours N` only so many hours, with `--profile day` or `full-table` only one of the two,
+//! and no table is kept.
 
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 #![allow(
@@ -38,34 +39,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let is_bench = arguments.iter().any(|argument| argument == "--bench");
     arguments.retain(|argument| argument != "--bench");
-    let (hopmark, hours) = match arguments.as_slice() {
-        [hopmark] if is_bench => (Path::new(hopmark), None),
-        [hopmark, flag, hours] if is_bench && flag == "--hours" => {
-            (Path::new(hopmark), Some(hours.parse::<i64>()?))
+    let [hopmark, flags @ ..] = arguments.as_slice() else { return Ok(()) };
+    if !is_bench {
+        return Ok(());
+    }
+    let mut profiles = vec![Profile::day(), Profile::full_table()];
+    for flag in flags.chunks(2) {
+        match flag {
+            [name, hours] if name == "--hours" => {
+                let hours = hours.parse()?;
+                profiles = profiles.into_iter().map(|profile| profile.hours(hours)).collect();
+            }
+            [name, wanted] if name == "--profile" => profiles.retain(|profile| profile.name == wanted),
+            _ => return Err(format!("{}: give --hours N or --profile NAME", flag.join(" ")).into()),
         }
-        _ => return Ok(()),
-    };
-    let part = |profile: Profile| match hours {
-        Some(hours) => profile.hours(hours),
-        None => profile,
-    };
+    }
     let mut text = String::from(
         "# Churn\n\n\
          Written by `./dev bench`: `hopmark run` with a table of 50,000 streams, fed through its standard input, on packet\n\
          time. Each line has the most of its hour.\n",
     );
     let (mut wrongs, mut all) = (Vec::new(), Vec::new());
-    for profile in [part(Profile::day()), part(Profile::full_table())] {
-        let outcome = soak(hopmark, &profile);
+    for profile in profiles {
+        let outcome = soak(Path::new(hopmark), &profile);
         let found = outcome.wrongs();
-        text.push_str(&format!("\n## {}\n\n{}", profile.title, outcome.table(HOUR)));
+        let part = format!("\n## {}\n\n{}", profile.title, outcome.table(HOUR));
+        println!("{part}");
+        text.push_str(&part);
         wrongs.extend(found.into_iter().map(|wrong| format!("{}: {wrong}", profile.name)));
         all.push(outcome.json());
     }
-    println!("{text}");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     println!("{}", serde_json::to_string(&all)?);
-    if hours.is_none() {
+    if flags.is_empty() {
         fs::write(root.join("benches/churn.md"), text)?;
     }
     if wrongs.is_empty() { Ok(()) } else { Err(wrongs.join("\n").into()) }

@@ -47,6 +47,7 @@ pub use record::{
 use records::Paths;
 pub use samples::Sample;
 use samples::Sampling;
+pub(crate) use stun::FORGET_AFTER;
 use stun::Transactions;
 use table::Table;
 pub use tunnel::{TunnelCount, TunnelGap, TunnelRecord, Tunnels};

@@ -35,7 +35,7 @@ const CONSENT_NS: std::ops::RangeInclusive<i64> = 3_900_000_000..=6_100_000_000;
 /// At the end of a capture a request younger than this may still have been answered.
 const STILL_OPEN_NS: i64 = 500_000_000;
 /// A pair that was quiet for this many times as long as a transaction may take is forgotten, while a meter runs.
-const FORGET_AFTER: i64 = 10;
+pub(crate) const FORGET_AFTER: i64 = 10;
 /// Newest round trips of one record, for its percentile.
 const MOST_SAMPLES: usize = 512;
 

@@ -1,7 +1,7 @@
 //! What is known now: written by the judge, read by everybody else.
 //!
-//! The judge publishes one picture of everything after each interval, and keeps two shared tables: where a stream
-//! stands in that picture, and the findings since the start. Readers never make the judge or an observer wait.
+//! The judge publishes one picture of everything after each interval, and keeps a shared table of the findings since the
+//! start. Readers never make the judge or an observer wait.
 
 mod evidence;
 mod figures;
@@ -28,8 +28,6 @@ use crate::verify::Outcome;
 #[derive(Debug, Default)]
 pub struct Status {
     picture: RwLock<Arc<Picture>>,
-    /// Where each stream stands in [`Picture::streams`].
-    pub places: DashMap<StreamId, u32>,
     /// Findings since the start, as many as are kept.
     pub findings: DashMap<FindingId, FindingStatus>,
     /// Findings that were dropped because there was no room.
@@ -81,23 +79,11 @@ impl Status {
     /// Puts a new picture in the place of the last one.
     pub fn publish(&self, picture: Picture) {
         let picture = Arc::new(picture);
-        let before = std::mem::replace(
+        // What was there goes when nobody waits for the lock.
+        let _before = std::mem::replace(
             &mut *self.picture.write().unwrap_or_else(PoisonError::into_inner),
             Arc::clone(&picture),
         );
-        for (number, stream) in (0_u32..).zip(&picture.streams) {
-            self.places.insert(stream.id, number);
-        }
-        let is_gone = |id: &StreamId| {
-            self.places
-                .get(id)
-                .is_none_or(|place| picture.streams.get(*place as usize).is_none_or(|s| s.id != *id))
-        };
-        for id in before.streams.iter().map(|stream| stream.id) {
-            if is_gone(&id) {
-                self.places.remove(&id);
-            }
-        }
         // Once ready it stays so: an interface that goes down later is a figure of its own.
         if picture.figures.points.iter().all(|point| point.has_been_up) {
             self.is_ready.store(true, Ordering::Release);

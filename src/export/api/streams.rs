@@ -211,13 +211,8 @@ pub(in crate::export) fn stream(status: &Status, name: &str, query: &str) -> Res
         || Problem::new(StatusCode::NOT_FOUND, format!("no stream \"{name}\" runs, or ran shortly before"));
     let id: StreamId = name.parse().map_err(|_| not_found())?;
     let picture = status.picture();
-    let is_it = |number: &u32| picture.streams.get(*number as usize).is_some_and(|stream| stream.id == id);
-    let noted = status.places.get(&id).map(|place| *place);
-    // What is noted may be of the picture after this one.
-    let number =
-        noted.filter(is_it).or_else(|| (0..).zip(&picture.streams).find(|s| s.1.id == id).map(|s| s.0));
-    let number = number.ok_or_else(not_found)?;
-    let about = picture.streams.get(number as usize).ok_or_else(not_found)?;
+    let (number, about) =
+        (0..).zip(&picture.streams).find(|(_, stream)| stream.id == id).ok_or_else(not_found)?;
     let (options, names) = (Options::default(), Names(&picture.streams));
     let ends = [about.source, about.destination];
     let between = |a, b| ends == [a, b] || ends == [b, a];

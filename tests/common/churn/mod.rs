@@ -79,15 +79,15 @@ impl Profile {
         Self { streams, seconds: hours * 3600, ..self }
     }
 
-    /// More streams at once than the table holds, four times an hour.
+    /// More streams at once than the table holds, twice an hour.
     pub(crate) const fn full_table() -> Self {
         Self {
-            name: "full table",
-            title: "A full table: 60,000 streams more within 10 s, four times an hour",
+            name: "full-table",
+            title: "A full table: 60,000 streams more within 10 s, twice an hour",
             seed: 25,
             streams: 100_000,
             seconds: 4 * 3600,
-            burst: Some(Burst { every: 900, streams: 60_000, within: 10 }),
+            burst: Some(Burst { every: 1800, streams: 60_000, within: 10 }),
             lasting: 10,
             table: 50_000,
             look: 300,

@@ -128,7 +128,7 @@ impl Stream {
         Self {
             source,
             destination,
-            vlan: call.pick(&[None, Some(100), Some(101), Some(102)]),
+            vlan: (call.below(8) == 0).then_some(100),
             ssrc: random.u32(),
             start,
             sequence: random.u16(),

@@ -1,40 +1,56 @@
 //! Findings since the start: when each was opened, and whether it stands.
 
-use std::collections::{HashMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
+
 use super::label::Labels;
+use super::{HashMap, HopPoints};
 use crate::evidence::EvidenceRequest;
 use crate::pipeline::live::proof::Reporter;
 use crate::status::{Figures, FindingId, FindingStatus, Status, StreamStatus};
-use crate::terms::{Direction, Dscp, PointId, Timestamp};
-use crate::verify::{Finding, FindingKind, Outcome, Place};
+use crate::terms::{Direction, Dscp, Timestamp};
+use crate::verify::{Finding, FindingKind, Outcome, Place, Severity};
 
 /// Opens, follows and closes findings.
 pub(super) struct Findings {
     most: usize,
-    /// Open ones, with the interval that named them last.
-    open: HashMap<FindingId, u64>,
+    open: HashMap<FindingId, Open>,
     /// Named once: what is named again in the next interval is opened. A stream that just began looks like much.
     named: HashMap<FindingId, u64>,
     /// All that are kept, the oldest first.
     kept: VecDeque<FindingId>,
     /// Who keeps packets for findings.
     reporter: Option<Reporter>,
+    hasher: foldhash::fast::RandomState,
+}
+
+/// One that stands.
+struct Open {
+    /// The interval that named it last.
+    round: u64,
+    kind: FindingKind,
+    severity: Severity,
+    /// What was told of it, as a hash: most findings are what they were an interval ago.
+    told: u64,
 }
 
 /// What makes a finding another one.
-type Subject<'a> = (FindingKind, Option<u64>, &'a [String], Option<Direction>, Option<Dscp>, Option<Dscp>);
+type Subject<'a> =
+    (FindingKind, Option<u64>, &'a [Cow<'a, str>], Option<Direction>, Option<Dscp>, Option<Dscp>);
 
 impl Findings {
     pub(super) fn new(most: usize, reporter: Option<Reporter>) -> Self {
         Self {
             most: most.max(1),
-            open: HashMap::new(),
-            named: HashMap::new(),
+            open: HashMap::default(),
+            named: HashMap::default(),
             kept: VecDeque::new(),
             reporter,
+            hasher: foldhash::fast::RandomState::default(),
         }
     }
 
@@ -42,7 +58,7 @@ impl Findings {
     pub(super) fn update(
         &mut self,
         outcome: &Outcome,
-        streams: &[StreamStatus],
+        (streams, hop_points): (&[StreamStatus], &[HopPoints]),
         labels: &Labels,
         at: Timestamp,
         status: &Status,
@@ -50,12 +66,31 @@ impl Findings {
     ) {
         let round = figures.intervals;
         for finding in &outcome.findings {
-            let (id, fresh) = describe(finding, outcome, streams, labels, at);
-            if let Some(last) = self.open.get_mut(&id) {
-                *last = round;
+            let stream = finding.stream.and_then(|number| streams.get(number as usize));
+            let at_hops = finding.stream.and_then(|number| hop_points.get(number as usize));
+            let points = points_of(finding, at_hops.map_or(&[][..], |points| points), labels);
+            let subject: Subject<'_> = (
+                finding.kind,
+                stream.map(|stream| stream.id.0),
+                &points,
+                finding.direction,
+                finding.from,
+                finding.to,
+            );
+            let id = FindingId(BuildHasherDefault::<DefaultHasher>::default().hash_one(subject));
+            let told = self.hasher.hash_one((
+                (finding.severity as u8, finding.packets, finding.first, finding.last),
+                (&finding.message, finding.advice, stream.map(|stream| stream.note.class)),
+            ));
+            if let Some(open) = self.open.get_mut(&id) {
+                open.round = round;
+                if open.told == told {
+                    continue;
+                }
+                (open.told, open.severity) = (told, finding.severity);
                 if let Some(mut known) = status.findings.get_mut(&id) {
                     let opened = known.opened;
-                    *known = FindingStatus { opened, ..fresh };
+                    *known = described(finding, outcome, stream, &points, opened);
                 }
                 continue;
             }
@@ -65,23 +100,24 @@ impl Findings {
                 continue;
             }
             self.named.remove(&id);
-            self.open.insert(id, round);
+            self.open.insert(id, Open { round, kind: finding.kind, severity: finding.severity, told });
             *figures.findings.entry((finding.kind, finding.severity)).or_default() += 1;
             tracing::info!(
                 kind = finding.kind.as_str(),
                 severity = finding.severity.as_str(),
-                points = fresh.points.join(" to "),
+                points = points.join(" to "),
                 "finding: {}",
-                fresh.message
+                finding.message
             );
+            let fresh = described(finding, outcome, stream, &points, at);
             self.keep_packets(finding, &fresh, outcome);
             if status.findings.insert(id, fresh).is_none() {
                 self.kept.push_back(id);
             }
         }
         self.named.retain(|_, last| *last == round);
-        self.open.retain(|id, last| {
-            let stands = *last == round;
+        self.open.retain(|id, open| {
+            let stands = open.round == round;
             if !stands && let Some(mut known) = status.findings.get_mut(id) {
                 known.is_open = false;
             }
@@ -94,10 +130,8 @@ impl Findings {
             status.findings_dropped.fetch_add(1, Ordering::Relaxed);
         }
         figures.findings_open.clear();
-        for id in self.open.keys() {
-            if let Some(known) = status.findings.get(id) {
-                *figures.findings_open.entry((known.kind, known.severity)).or_default() += 1;
-            }
+        for open in self.open.values() {
+            *figures.findings_open.entry((open.kind, open.severity)).or_default() += 1;
         }
     }
 }
@@ -120,41 +154,36 @@ impl Findings {
     }
 }
 
+/// The names of the points that a finding is about.
+fn points_of<'a>(finding: &Finding, hops: &[u16], labels: &'a Labels) -> SmallVec<[Cow<'a, str>; 2]> {
+    let hop = |place: u16| {
+        let point = *hops.get(usize::from(place))?;
+        let before = hops.iter().take(usize::from(place)).filter(|other| **other == point).count();
+        let name = labels.name(point);
+        // As the labels of segments say it.
+        Some(if before == 0 { Cow::Borrowed(name) } else { format!("{name}/{}", before + 1).into() })
+    };
+    match finding.place {
+        Place::Everywhere => SmallVec::new(),
+        Place::Point(point) => [Cow::Borrowed(labels.name(point.0))].into_iter().collect(),
+        Place::Between(from, to) => [from, to].into_iter().filter_map(hop).collect(),
+    }
+}
+
 /// A finding with names for numbers.
-fn describe(
+fn described(
     finding: &Finding,
     outcome: &Outcome,
-    streams: &[StreamStatus],
-    labels: &Labels,
-    at: Timestamp,
-) -> (FindingId, FindingStatus) {
-    let stream = finding.stream.and_then(|number| streams.get(number as usize));
-    let name = |point: PointId| labels.name(point.0).to_owned();
-    let (points, is_between) = match finding.place {
-        Place::Everywhere => (Vec::new(), false),
-        Place::Point(point) => (vec![name(point)], false),
-        Place::Between(from, to) => {
-            let judged = finding.stream.and_then(|number| outcome.streams.get(number));
-            let hops = judged.as_ref().map_or(&[][..], |stream| &stream.record.hops);
-            let hop = |place: u16| {
-                let point = hops.get(usize::from(place))?.point;
-                let before = hops.iter().take(usize::from(place)).filter(|hop| hop.point == point).count();
-                // As the labels of segments say it.
-                Some(if before == 0 { name(point) } else { format!("{}/{}", name(point), before + 1) })
-            };
-            ([from, to].into_iter().filter_map(hop).collect(), true)
-        }
-    };
+    stream: Option<&StreamStatus>,
+    points: &[Cow<'_, str>],
+    opened: Timestamp,
+) -> FindingStatus {
     let class = stream.and_then(|stream| outcome.classes.get(usize::from(stream.note.class?)));
-    let id = stream.map(|stream| stream.id);
-    let subject: Subject<'_> =
-        (finding.kind, id.map(|id| id.0), &points, finding.direction, finding.from, finding.to);
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let status = FindingStatus {
+    FindingStatus {
         kind: finding.kind,
         severity: finding.severity,
-        stream: id,
-        is_between,
+        stream: stream.map(|stream| stream.id),
+        is_between: matches!(finding.place, Place::Between(..)),
         direction: finding.direction,
         class: class.cloned(),
         from: finding.from,
@@ -162,11 +191,10 @@ fn describe(
         packets: finding.packets,
         first: finding.first,
         last: finding.last,
-        opened: at,
+        opened,
         is_open: true,
         message: finding.message.clone(),
         advice: finding.advice,
-        points: points.clone(),
-    };
-    (FindingId(hasher.hash_one(subject)), status)
+        points: points.iter().map(|name| name.clone().into_owned()).collect(),
+    }
 }

@@ -10,7 +10,6 @@ mod peak;
 mod segment;
 mod stun;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
@@ -20,15 +19,22 @@ use hop::{HopEntry, ViewKey};
 use label::Labels;
 use peak::Peaks;
 use segment::SegmentEntry;
+use smallvec::SmallVec;
 use stun::StunLedger;
 
 use super::LiveOptions;
 use super::proof::Reporter;
-use crate::meter::{HopRecord, MeterCounters};
+use crate::meter::{FORGET_AFTER, HopRecord, MeterCounters};
 use crate::policy::Policy;
 use crate::status::{Figures, PointFigures, Status, StreamId, StreamStatus};
 use crate::terms::{PointId, Timestamp};
 use crate::verify::{JudgedStream, Material, Note, Outcome, WorstMarking};
+
+/// Looked up for each stream in each interval; who sends cannot choose keys that collide.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
+/// The point of each hop of a stream.
+type HopPoints = SmallVec<[u16; 2]>;
 
 /// A stream that was not heard for so long does not run at the moment.
 const RUNNING_NS: i64 = 10_000_000_000;
@@ -43,10 +49,14 @@ pub(super) struct Ledger {
     peaks: Peaks,
     findings: Findings,
     streams: Vec<StreamStatus>,
+    /// By stream.
+    hop_points: Vec<HopPoints>,
     at: Timestamp,
     before: Option<Timestamp>,
     /// Entries of streams that were not heard for so long are forgotten.
     forget_ns: i64,
+    /// The same of pairs that speak STUN: a meter knows them for half as long.
+    forget_stun_ns: i64,
     /// By point: what observers had counted that are gone.
     before_points: HashMap<usize, PointFigures>,
     /// What their meters had counted.
@@ -57,22 +67,25 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(options: &LiveOptions, policy: &Policy, reporter: Option<Reporter>) -> Self {
-        let timeout = i64::try_from(policy.limits.stream_timeout.as_nanos()).unwrap_or(i64::MAX / 4);
+        let ns = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX / 4);
+        let (timeout, stun_timeout) = (ns(policy.limits.stream_timeout), ns(policy.limits.stun_timeout));
         Self {
             figures: Figures::default(),
             labels: Labels::default(),
-            hops: HashMap::new(),
-            segments: HashMap::new(),
+            hops: HashMap::default(),
+            segments: HashMap::default(),
             stun: StunLedger::default(),
             peaks: Peaks::default(),
             findings: Findings::new(options.keep_findings, reporter),
             streams: Vec::new(),
+            hop_points: Vec::new(),
             at: Timestamp(0),
             before: None,
             forget_ns: timeout.saturating_mul(2),
-            before_points: HashMap::new(),
+            forget_stun_ns: stun_timeout.saturating_mul(2 * FORGET_AFTER),
+            before_points: HashMap::default(),
             before_meters: MeterCounters::default(),
-            gaps_until: HashMap::new(),
+            gaps_until: HashMap::default(),
         }
     }
 
@@ -92,6 +105,7 @@ impl Ledger {
         self.before = (self.figures.intervals > 0).then_some(self.at);
         self.at = at;
         self.streams.clear();
+        self.hop_points.clear();
         for name in &material.points {
             self.labels.number(name);
         }
@@ -239,8 +253,10 @@ impl Ledger {
         // Numbers are places.
         while self.streams.len() < number as usize {
             self.streams.push(status.clone());
+            self.hop_points.push(HopPoints::new());
         }
         self.streams.push(status);
+        self.hop_points.push(views.iter().map(|(_, (point, _))| *point).collect());
     }
 
     /// A name that the same packets give again.
@@ -264,7 +280,8 @@ impl Ledger {
         self.count_gaps(outcome);
         let elapsed = self.before.map_or(0, |before| self.at.nanos_since(before));
         self.peaks.close(self.at, elapsed, &mut self.figures);
-        self.findings.update(outcome, &self.streams, &self.labels, self.at, status, &mut self.figures);
+        let streams = (&*self.streams, &*self.hop_points);
+        self.findings.update(outcome, streams, &self.labels, self.at, status, &mut self.figures);
         self.figures.intervals += 1;
         self.figures.judge_seconds += spent.as_secs_f64();
         self.forget();
@@ -273,7 +290,7 @@ impl Ledger {
 
     /// Points that missed frames in this interval, as far as that is known. A gap that goes on counts each time.
     fn count_gaps(&mut self, outcome: &Outcome) {
-        let mut ends: HashMap<(u16, &'static str), Timestamp> = HashMap::new();
+        let mut ends: HashMap<(u16, &'static str), Timestamp> = HashMap::default();
         for gap in outcome.gaps.iter().filter(|gap| gap.from < self.at) {
             let end = ends.entry((gap.point.0, gap.evidence.as_str())).or_insert(Timestamp(i64::MIN));
             *end = gap.to.min(self.at).max(*end);
@@ -297,10 +314,16 @@ impl Ledger {
         let (hops, segments) = (&mut self.hops, &mut self.segments);
         hops.retain(|_, entry| entry.last.0 >= limit);
         segments.retain(|(from, to), _| hops.contains_key(from) || hops.contains_key(to));
-        if hops.capacity() > 4 * hops.len().max(1024) {
-            hops.shrink_to_fit();
-            segments.shrink_to_fit();
-        }
+        shrink(hops);
+        shrink(segments);
+        self.stun.forget(Timestamp(self.at.0.saturating_sub(self.forget_stun_ns)));
+    }
+}
+
+/// Gives memory back of which most is not needed any more.
+fn shrink<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > 4 * map.len().max(1024) {
+        map.shrink_to_fit();
     }
 }
 
