@@ -185,15 +185,16 @@ fn heard_with(keys: &'static str, check: fn(&Appliance, &Sent, u64)) {
             check(&appliance, sent, frames);
             // What came later would have been too much.
             let metrics = appliance.metrics();
-            assert_eq!(
-                metrics.count("hopmark_rtp_packets_total", &point),
-                sent.media,
-                "{}",
-                sent.wrapping.name
-            );
-            assert_eq!(metrics.count("hopmark_streams_started_total", &point), 4, "{}", sent.wrapping.name);
-            assert_eq!(metrics.count("hopmark_rtp_lost_packets_total", &point), 0, "{}", sent.wrapping.name);
-            assert_eq!(metrics.count("hopmark_capture_dropped_total", &point), 0, "{}", sent.wrapping.name);
+            let wanted = [
+                ("hopmark_rtp_packets_total", sent.media),
+                ("hopmark_streams_started_total", 4),
+                ("hopmark_rtp_lost_packets_total", 0),
+                ("hopmark_capture_dropped_total", 0),
+            ];
+            for (name, count) in wanted {
+                let said = metrics.with_values();
+                assert_eq!(metrics.count(name, &point), count, "{}: {name}\n{said}", sent.wrapping.name);
+            }
         }
     });
 }
