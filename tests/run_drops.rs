@@ -80,8 +80,9 @@ fn what_a_flood_drives_out_is_counted_and_suspect() {
         let lost = metrics.count("hopmark_segment_lost_packets_total", &[]);
         let suspect = metrics.count("hopmark_segment_suspect_packets_total", &[]);
         assert_eq!(lost, 0, "{}", metrics.with_values());
-        // At both ends of a stream there is nothing behind what is missing, so that it is not known to be.
-        assert!(suspect > 0 && suspect <= heard(&near) - heard(&far), "{suspect}: {}", metrics.with_values());
+        // The near ring may have missed a few as well, and these are in no comparison.
+        assert!(suspect > 0 && suspect <= packets - heard(&far), "{suspect}: {}", metrics.with_values());
+        assert!(heard(&near) <= packets, "{}", metrics.with_values());
         let drops = [("point", "far"), ("reason", "drop-count")];
         assert!(metrics.count("hopmark_suspect_intervals_total", &drops) > 0, "{}", metrics.with_values());
         for kind in ["segment-loss", "loss", "burst-loss"] {
