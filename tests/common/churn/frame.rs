@@ -1,4 +1,4 @@
-//! Frames as a mirror hands them over: headers, and the first octets of what is in them.
+//! Frames as a mirror hands them over: headers, and a little more.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

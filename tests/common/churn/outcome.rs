@@ -194,7 +194,6 @@ impl Outcome {
             "intervals": self.total("hopmark_intervals_total"),
             "wrongs": self.wrongs(),
             "samples": self.samples.iter().map(sample).collect::<Vec<_>>(),
-            "last": self.last.series,
         })
     }
 }
