@@ -1,8 +1,5 @@
 //! Calls that come and go leave nothing behind but exact counts.
 
-#![allow(clippy::cast_precision_loss, reason = "figures for a message")]
-#![allow(clippy::disallowed_methods, reason = "how long scrapes take is measured")]
-
 mod common;
 
 use std::path::Path;

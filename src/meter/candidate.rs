@@ -195,7 +195,7 @@ impl Candidates {
         self.index.insert_unique(wanted, Slot { tag: tag(wanted), place: slot }, rehash);
         self.queue.push_back((slot, self.births));
         // Slots that were released stay in the queue until they reach its head: keep it in proportion.
-        if self.queue.len() > 2 * self.bound + 1024 {
+        if self.queue.len() > 2 * (self.slots.len() - self.free.len()) + 1024 {
             let slots = &self.slots;
             self.queue.retain(|&(i, born)| slots.get(i as usize).is_some_and(|c| c.born == born));
         }
@@ -325,6 +325,16 @@ mod tests {
         }
         candidates.close();
         assert_eq!((candidates.take_given_up().len(), candidates.evicted), (24, 15));
+    }
+
+    #[test]
+    fn candidates_that_came_and_went_take_no_room() {
+        let mut candidates = Candidates::new(200_000);
+        for n in 0..20_000 {
+            let proven = (1..6).find_map(|i| add(&mut candidates, key(n), packet(i)));
+            assert_eq!(proven, Some(5));
+        }
+        assert!(candidates.queue.len() < 2000, "{}", candidates.queue.len());
     }
 
     #[test]

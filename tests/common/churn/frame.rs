@@ -1,4 +1,4 @@
-//! Frames as a mirror hands them over: headers, and the first octets of what is in them.
+//! Frames as a mirror hands them over: headers, and a little more.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -59,7 +59,7 @@ pub(super) fn record(out: &mut Vec<u8>, at: i64, headers: &Headers, payload: &[u
     out.extend_from_slice(&headers.destination.port().to_be_bytes());
     out.extend_from_slice(&((8 + length) as u16).to_be_bytes());
     // The end of the payload is not there to be summed up: none over IPv4, anything over IPv6.
-    let checksum = if headers.source.is_ipv4() { 0_u16 } else { 1 };
+    let checksum = u16::from(headers.source.is_ipv6());
     out.extend_from_slice(&checksum.to_be_bytes());
     out.extend_from_slice(kept);
 }

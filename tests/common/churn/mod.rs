@@ -4,6 +4,9 @@
 //! the built `hopmark run` while its memory is read and its metrics are scraped. Nothing of it is kept: whoever makes
 //! the traffic must not be what grows.
 
+#![allow(clippy::disallowed_methods, reason = "how long it takes is measured")]
+#![allow(clippy::cast_precision_loss, reason = "figures for a table")]
+
 mod frame;
 mod http;
 mod outcome;
@@ -90,7 +93,7 @@ impl Profile {
             burst: Some(Burst { every: 1800, streams: 60_000, within: 10 }),
             lasting: 10,
             table: 50_000,
-            look: 300,
+            look: 60,
             settled: 3600,
             late_series: 0,
         }

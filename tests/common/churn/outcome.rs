@@ -65,11 +65,7 @@ impl Outcome {
     /// Everything that is not as it must be, in a sentence each.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         let mut wrongs = Vec::new();
-        let mut must = |is_so: bool, what: String| {
-            if !is_so {
-                wrongs.push(what)
-            }
-        };
+        let mut must = |is_so: bool, what: String| wrongs.extend((!is_so).then_some(what));
         let Made { frames, streams, packets, lost, requests, unanswered } = self.made;
         let expected = [packets[0] + lost[0], packets[1] + lost[1]];
         let by_hop = |family, hop| self.last.sum(family, &[("hop", hop)]);
@@ -194,7 +190,6 @@ impl Outcome {
             "intervals": self.total("hopmark_intervals_total"),
             "wrongs": self.wrongs(),
             "samples": self.samples.iter().map(sample).collect::<Vec<_>>(),
-            "last": self.last.series,
         })
     }
 }

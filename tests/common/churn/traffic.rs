@@ -104,7 +104,7 @@ impl Traffic {
         let burst = self.profile.burst?;
         let (round, begun) = self.next_of_burst;
         let begins = (round * burst.every + burst.every / 2) * SECOND;
-        let turn = begins + burst.within * SECOND / burst.streams as i64 * begun as i64;
+        let turn = begins + burst.within * SECOND / burst.streams.cast_signed() * begun.cast_signed();
         (turn < self.profile.seconds * SECOND - LATE).then_some(turn)
     }
 
@@ -160,12 +160,11 @@ impl Traffic {
         let Some(Reverse((at, slot))) = self.running.pop() else { return };
         let Some(stream) = &mut self.slots[slot as usize] else { return };
         let wrote = stream.write(EPOCH + at, out);
-        match stream.due() {
-            Some(due) => self.running.push(Reverse((due, slot))),
-            None => {
-                self.slots[slot as usize] = None;
-                self.free.push(slot);
-            }
+        if let Some(due) = stream.due() {
+            self.running.push(Reverse((due, slot)));
+        } else {
+            self.slots[slot as usize] = None;
+            self.free.push(slot);
         }
         let made = &mut self.made;
         made.frames += 1;
