@@ -1,6 +1,7 @@
 //! A live run counts over its intervals what a replay counts at once.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a report that lacks a key has failed")]
+#![allow(clippy::disallowed_methods, reason = "how long is waited is of this machine's time")]
 
 mod common;
 

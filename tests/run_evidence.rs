@@ -1,4 +1,4 @@
-//! Packets of bad streams are kept while it runs, and a full disk stops nothing.
+//! Packets of bad streams are kept live, and a full disk stops nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be read has failed")]
 #![allow(clippy::indexing_slicing, reason = "a report without its keys has failed")]
