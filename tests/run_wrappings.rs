@@ -1,4 +1,4 @@
-//! Media is heard in whatever it is wrapped, among ten times as much else.
+//! Media is heard in whatever wraps it, among ten times as much else.
 //!
 //! `hopmark synth` makes the calls, `tcpreplay` sends them. Needs root, for a namespace of its own, and tcpreplay;
 //! without, the tests say so and prove nothing.

@@ -1,4 +1,4 @@
-//! Frames that the sender sends: calls of G.711, and what else a link carries.
+//! Frames that the bench sends: media, and what is none.
 
 /// Octets of a frame of a call: Ethernet, IPv4, UDP, RTP and 20 ms of G.711.
 pub(crate) const CALL_OCTETS: usize = 214;
