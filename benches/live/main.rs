@@ -1,4 +1,4 @@
-//! `hopmark run` and tcpdump on one end of a cable, in turn, at full speed.
+//! `hopmark run` and tcpdump on one cable, in turn, at full speed.
 //!
 //!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N]
 //!

@@ -1,4 +1,4 @@
-//! Two network namespaces and the cable between them, and who runs on which processor.
+//! Two namespaces, the cable between them, and who runs where.
 //!
 //! The namespaces have no names: they vanish with the processes that are in them.
 

@@ -1,4 +1,4 @@
-//! The sender: a process in a network namespace of its own, told by its standard input what to send.
+//! The sender: a process in a namespace of its own, told what to send.
 //!
 //! One packet socket that goes past the queueing discipline, and one system call for each batch: as fast as frames go
 //! into a veth pair without a program in the kernel.
