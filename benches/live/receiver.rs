@@ -1,4 +1,4 @@
-//! What is common to those who receive: when they are ready, and what they used.
+//! What those who receive have in common: ready, and what they used.
 
 use std::error::Error;
 use std::fs;

@@ -1,4 +1,4 @@
-//! `tcpdump -w /dev/null` as a receiver: what it counted, by its closing lines.
+//! tcpdump as a receiver: what it counted, by its closing lines.
 
 use std::error::Error;
 use std::fs::File;
