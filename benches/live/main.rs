@@ -1,6 +1,6 @@
 //! `hopmark run` and tcpdump on one cable, in turn, at full speed.
 //!
-//!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N]
+//!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N] [--background none|tcp|udp]
 //!
 //! Needs root, for two network namespaces; `./dev bench` calls it where it may. A run in which the program did not account
 //! for every packet that was sent ends the bench. Results go to standard output as a table and as JSON, and, where they are
@@ -46,11 +46,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("two network namespaces are needed: run it as root".into());
     }
     let (mut packets, mut pairs, mut streams) = USUAL;
+    let mut backgrounds = vec![Background::None, Background::Tcp, Background::Udp];
     for option in options.chunks(2) {
         match option {
             [name, value] if name == "--packets" => packets = value.parse()?,
             [name, value] if name == "--pairs" => pairs = value.parse()?,
             [name, value] if name == "--streams" => streams = value.parse()?,
+            [name, value] if name == "--background" => {
+                backgrounds = vec![Background::named(value).ok_or("no such background")?];
+            }
             other => return Err(format!("not known: {}", other.join(" ")).into()),
         }
     }
@@ -58,7 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sender = network::build()?;
     let folder = tempfile::tempdir()?;
     let mut results = Results { about, packets, streams, pairs, rows: Vec::new() };
-    for background in [Background::None, Background::Tcp, Background::Udp] {
+    let is_usual = (packets, pairs, streams, backgrounds.len()) == (USUAL.0, USUAL.1, USUAL.2, 3);
+    for background in backgrounds {
         // With background fewer packets say as much: it is a share that matters.
         let packets = if background == Background::None { packets } else { packets / 4 };
         let load = Load { packets, streams, background };
@@ -67,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(sender);
     let table = results.table();
     println!("{table}\n{}", serde_json::to_string_pretty(&results)?);
-    if (packets, pairs, streams) == USUAL {
+    if is_usual {
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/live.md"), table)?;
     }
     let broken = results.broken();

@@ -10,9 +10,15 @@ pub struct Walk(usize);
 
 impl Meter {
     /// Other points hear the same streams from now on, so that hops are compared. Streams that run already are
-    /// compared as far as they were sampled.
+    /// sampled from now on.
     pub fn compare(&mut self) {
         self.limits.has_other_points = true;
+        let sampling = self.sampling();
+        for place in (0..self.table.places()).filter_map(|place| u32::try_from(place).ok()) {
+            if let Some(hot) = self.table.hot(place) {
+                hot.sample_from_now(sampling);
+            }
+        }
     }
 
     /// Time goes on, though no packet may have come.
@@ -48,7 +54,7 @@ impl Meter {
     ) -> Option<Walk> {
         self.flush(paths);
         let end = from.0.saturating_add(places).min(self.table.places());
-        let is_compared = self.limits.has_other_points || !self.is_crowd;
+        let is_compared = self.is_compared();
         for place in from.0..end {
             let Ok(first) = u32::try_from(place) else { return None };
             let is_recent = self.table.arrival_at(first).is_some() && self.table.is_first_hop(first);

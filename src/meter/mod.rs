@@ -264,12 +264,18 @@ impl Meter {
         self.most_streams = self.most_streams.max(streams);
         self.is_crowd = Sampling::is_crowd(self.most_streams);
         self.choice = Choice::of_point(self.most_streams, has_other_points);
-        let sampling = if self.is_crowd && !has_other_points {
-            Sampling::none(samples_per_second)
-        } else {
+        let sampling = if self.is_compared() {
             Sampling::of_hops(streams, has_other_points, samples_per_second)
+        } else {
+            Sampling::none(samples_per_second)
         };
         sampling.with_newest(self.limits.newest_samples)
+    }
+
+    /// Whether streams with one hop are kept in the detail that a comparison with others takes. At the only point there
+    /// is nothing to compare them with until another hop turns up, and from then on a run that goes on samples them.
+    const fn is_compared(&self) -> bool {
+        self.limits.has_other_points || !(self.is_crowd || self.limits.newest_samples > 0)
     }
 
     fn note_first_fragment(&mut self, o: &Observation<'_>, kind: Kind, key: Key) {
@@ -405,7 +411,7 @@ impl Meter {
 
     fn end_stream(&mut self, first: u32, paths: &PathTable) {
         self.decide_contest(first, true, paths);
-        let is_compared = self.limits.has_other_points || !self.is_crowd;
+        let is_compared = self.is_compared();
         let hops = self.table.remove_stream(first);
         if let Some(record) =
             records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths, is_compared)

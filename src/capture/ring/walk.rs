@@ -7,6 +7,7 @@ use std::mem::size_of;
 
 use bytemuck::Pod;
 
+use super::ahead;
 use super::counters::Tally;
 use super::layout::{BlockHeader, FrameHeader};
 use crate::terms::{Frame, LinkType, Timestamp};
@@ -60,6 +61,7 @@ fn give(
     sink: &mut impl FnMut(&Frame<'_>),
 ) -> Option<usize> {
     let header = at::<FrameHeader>(block, place)?;
+    ahead::fetch(block, place, header.next as usize);
     let mac = usize::from(header.mac);
     let kept = header.kept as usize;
     // No sum overflows: `place` is inside the block, `mac` has 16 bits and `kept` 32.

@@ -154,6 +154,7 @@ impl Hot {
     pub(super) const fn sample_from_now(&mut self, sampling: Sampling) {
         if self.level() == NEVER {
             self.set_level(sampling.level);
+            self.set_gate(0);
         }
     }
 
