@@ -3,7 +3,7 @@
 //! A live capture needs capabilities, and a program that parses what strangers send should have none. So it splits
 //! while it still has one thread, in this order:
 //!
-//! 1. [`plan`] says whether there is anything to split, or how to mend that there is not;
+//! 1. [`plan()`] says whether there is anything to split, or how to mend that there is not;
 //! 2. [`OpenerClient::start`] starts the *opener*: this program once more, in a process of its own, which keeps
 //!    `CAP_NET_RAW`, `CAP_NET_ADMIN` and `CAP_BPF`, reads no packet, and hands over open descriptors on request;
 //! 3. [`lock()`] makes this process an ordinary user's without any capability, and takes from it all files and system
