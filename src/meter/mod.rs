@@ -329,8 +329,12 @@ impl Meter {
             Message::Stun(message) => {
                 self.transactions.observe(self.point, o, &message, paths, &mut self.facts);
             }
-            Message::Dtls => self.facts.of_flow_mut(o.flow()).dtls = true,
-            Message::Zrtp => self.facts.of_flow_mut(o.flow()).zrtp = true,
+            Message::Dtls => {
+                self.facts.note(o.flow(), |facts| facts.dtls = true);
+            }
+            Message::Zrtp => {
+                self.facts.note(o.flow(), |facts| facts.zrtp = true);
+            }
             Message::Rtcp(_) => self.note_rtcp(o),
             Message::LaterFragment => self.observe_later_fragment(o, paths),
             Message::Rtp(_) | Message::Other => {}
@@ -340,11 +344,11 @@ impl Meter {
     /// RTCP vouches for RTP on its own ports, and on the ports below them (RFC 3550, section 11).
     fn note_rtcp(&mut self, o: &Observation<'_>) {
         let mut flow = o.flow();
-        self.facts.of_flow_mut(flow).rtcp = true;
+        self.facts.note(flow, |facts| facts.rtcp = true);
         if flow.transport == Transport::Udp && o.source_port % 2 == 1 && o.destination_port % 2 == 1 {
             flow.source.set_port(o.source_port - 1);
             flow.destination.set_port(o.destination_port - 1);
-            self.facts.of_flow_mut(flow).rtcp = true;
+            self.facts.note(flow, |facts| facts.rtcp = true);
         }
     }
 

@@ -92,9 +92,7 @@ impl Transactions {
     ) {
         self.latest = self.latest.max(o.timestamp);
         self.expire(o.timestamp);
-        let learnt = book.of_flow_mut(o.flow());
-        learn(learnt, message);
-        let learnt = *learnt;
+        let learnt = book.note(o.flow(), |facts| learn(facts, message));
         match message.class() {
             Class::Request => self.observe_request(point, o, message, paths.place(o.path)),
             Class::Success | Class::Error => self.observe_response(point, o, message, &learnt),

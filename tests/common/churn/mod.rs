@@ -71,7 +71,7 @@ impl Profile {
             table: 50_000,
             look: 300,
             settled: 3600,
-            late_series: 0,
+            late_series: 20,
         }
     }
 
@@ -95,7 +95,7 @@ impl Profile {
             table: 50_000,
             look: 60,
             settled: 3600,
-            late_series: 0,
+            late_series: 20,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a soak came to, and what must be true of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -36,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) profile: Profile,
     pub(crate) made: Made,
     pub(crate) samples: Vec<Sample>,
+    /// Series that came when everything had settled.
+    pub(super) late_series: BTreeSet<String>,
     /// After everything.
     pub(super) last: Scrape,
     /// Streams that are listed after everything.
@@ -103,9 +106,8 @@ impl Outcome {
         let after = self.samples(true).map(|s| s.memory).max().unwrap_or(u64::MAX);
         let most = before + GROWTH_OCTETS.max((before as f64 * GROWTH) as u64);
         must(after <= most, format!("memory grew from {before} to {after} octets"));
-        let series = |is_settled| self.samples(is_settled).map(|s| s.series).max().unwrap_or(0);
-        let most = series(false) + self.profile.late_series;
-        must(series(true) <= most, format!("{} series grew to {}", series(false), series(true)));
+        let late = &self.late_series;
+        must(late.len() <= self.profile.late_series, format!("{} series came late: {late:?}", late.len()));
         let octets = self.samples.iter().map(|s| s.octets).max().unwrap_or(usize::MAX);
         must(octets < MOST_OCTETS, format!("a scrape of {octets} octets"));
         let took = self.median(|s| s.took);
@@ -189,6 +191,7 @@ impl Outcome {
             "peak_octets": self.peak,
             "intervals": self.total("hopmark_intervals_total"),
             "wrongs": self.wrongs(),
+            "late_series": self.late_series,
             "samples": self.samples.iter().map(sample).collect::<Vec<_>>(),
         })
     }

@@ -1,5 +1,6 @@
 //! Feeds the running program and looks at it meanwhile.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -27,14 +28,14 @@ pub(crate) fn soak(hopmark: &Path, profile: &Profile) -> Outcome {
         let profile = profile.clone();
         std::thread::spawn(move || feed(input, &profile, &marks))
     };
-    let samples = program.watch(&looks);
+    let (samples, late_series) = program.watch(&looks, profile.settled);
     let made = feeder.join().expect("the feeder ends");
     let fed = begun.elapsed();
     let (last, streams) = program.at_the_end();
     let processor = program.processor_seconds();
     let peak = program.memory("VmHWM");
     program.stop();
-    Outcome { profile: profile.clone(), made, samples, last, streams, fed, processor, peak }
+    Outcome { profile: profile.clone(), made, samples, late_series, last, streams, fed, processor, peak }
 }
 
 /// Writes everything; says so whenever the next look is due.
@@ -105,25 +106,27 @@ impl Program {
         Self { child, address, log: Some(log), _folder: folder }
     }
 
-    /// Looks whenever it is told to, until nobody does any more.
-    fn watch(&mut self, looks: &Receiver<i64>) -> Vec<Sample> {
-        let mut samples = Vec::new();
+    /// Looks whenever it is told to, until nobody does any more. Gives series, too, that came late.
+    fn watch(&mut self, looks: &Receiver<i64>, settled: i64) -> (Vec<Sample>, BTreeSet<String>) {
+        let (mut samples, mut early, mut late) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for seconds in looks {
-            if let Some(sample) = self.look(seconds) {
-                samples.push(sample);
-            } else {
+            let Some((sample, names)) = self.look(seconds) else {
                 self.stop();
-            }
+                continue;
+            };
+            samples.push(sample);
+            let known = if seconds <= settled { &mut early } else { &mut late };
+            known.extend(names);
         }
-        samples
+        (samples, late.difference(&early).cloned().collect())
     }
 
-    fn look(&self, seconds: i64) -> Option<Sample> {
+    fn look(&self, seconds: i64) -> Option<(Sample, impl Iterator<Item = String> + use<>)> {
         let memory = self.memory("VmRSS");
         let Scrape { series, octets, took } = Scrape::of(self.address)?;
         let (streams, streams_took) = get(self.address, "/api/v1/streams?per_page=1000")?;
         let page: serde_json::Value = serde_json::from_str(&streams).expect("JSON");
-        Some(Sample {
+        let sample = Sample {
             seconds,
             memory,
             octets,
@@ -131,7 +134,8 @@ impl Program {
             series: series.len(),
             streams: page["total"].as_u64().unwrap_or(0),
             streams_took,
-        })
+        };
+        Some((sample, series.into_keys()))
     }
 
     /// The figures after the last packet, and the streams that are still listed.
