@@ -21,6 +21,7 @@ pub const NARROW: Limits = Limits {
     max_stun_pairs: 4,
     max_addresses: 6,
     has_other_points: false,
+    newest_samples: 0,
     samples_per_second: 2,
     stream_timeout_ns: 60_000_000_000,
     stun_timeout_ns: 39_500_000_000,
