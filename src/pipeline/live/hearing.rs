@@ -124,13 +124,13 @@ impl Hearing {
     /// Takes in one frame. Per frame.
     #[allow(clippy::inline_always, reason = "measured: as a call, all of a packet goes through memory")]
     #[inline(always)]
-    pub(super) fn take(&mut self, frame: &Frame<'_>) {
+    pub(super) fn take(&mut self, frame: Frame<'_>) {
         self.last_frame = Some(frame.timestamp);
-        if !self.meters.take_plain(*frame, &mut self.decoder) && !self.take_any(frame) {
+        if !self.meters.take_plain(frame, &mut self.decoder) && !self.take_any(&frame) {
             return;
         }
         if let Some(headers) = &mut self.headers {
-            headers.push(frame);
+            headers.push(&frame);
         }
     }
 
