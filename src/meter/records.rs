@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::clock::Clocks;
 use super::hop::{Cold, Hot, Tally};
 use super::key::{AddressBook, flow_of};
+use super::table::Hops;
 use super::{Histogram, HopRecord, OtherMarkings, PayloadType, StreamRecord, Way, add};
 use crate::decode::{Layer, Path, PathId, PathTable};
 use crate::terms::{FlowKey, PointId, Ssrc, Timestamp};
@@ -38,7 +39,7 @@ impl Paths {
 /// The record of a stream; `None` for a stream without hops, which is none.
 pub(super) fn stream(
     point: PointId,
-    mut hops: Vec<(Hot, Cold)>,
+    mut hops: Hops,
     clocks: &Clocks,
     book: &AddressBook,
     shared: &mut Paths,

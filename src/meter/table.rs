@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::hop::{Cold, Hot};
 use super::key::{Key, Kind};
@@ -19,6 +20,10 @@ pub(super) struct Table {
     streams: usize,
     removals: u64,
 }
+
+/// A stream's hops, taken out of the table or copied. Most streams have one: no allocation, which would have to be
+/// aligned as [`Hot`] is, for each stream that ends.
+pub(super) type Hops = SmallVec<[(Hot, Cold); 1]>;
 
 /// What the index holds of a stream. With a part of the hash, most look-ups need not touch the stream to miss it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,8 +146,8 @@ impl Table {
     }
 
     /// Takes a stream out, with all its hops.
-    pub(super) fn remove_stream(&mut self, first: u32) -> Vec<(Hot, Cold)> {
-        let mut hops = Vec::with_capacity(1);
+    pub(super) fn remove_stream(&mut self, first: u32) -> Hops {
+        let mut hops = Hops::new();
         let mut next = Some(first);
         while let Some(i) = next {
             let Some((hot, cold)) = self.hop(i) else { break };
@@ -172,7 +177,7 @@ impl Table {
     }
 
     /// Copies of a stream's hops, in order of appearance.
-    pub(super) fn copy_stream(&self, first: u32) -> Vec<(Hot, Cold)> {
+    pub(super) fn copy_stream(&self, first: u32) -> Hops {
         let hop = |i: u32| Some((self.hots.get(i as usize)?.clone(), self.colds.get(i)?.clone()));
         self.chain(first).filter_map(hop).collect()
     }
