@@ -25,6 +25,8 @@ const MOST_IN_A_CROWD: usize = 32;
 const HELD_IN_A_CROWD: usize = 8;
 /// A candidate with more doubt than this has failed too often for a long look.
 const TRUSTED_DOUBT: u8 = 2;
+/// Free slots, fewer of which are let be.
+const MANY_FREE: usize = 4096;
 /// Doubts beyond this many change nothing.
 const MOST_DOUBT: u8 = 16;
 
@@ -37,6 +39,14 @@ struct Candidate {
     doubt: u8,
     /// Tells this use of the slot from an earlier one in the queue.
     born: u32,
+}
+
+impl Candidate {
+    /// The candidate, out of its slot.
+    fn take(&mut self) -> Self {
+        let (held, fragments) = (std::mem::take(&mut self.held), std::mem::take(&mut self.fragments));
+        Self { held, fragments, born: std::mem::take(&mut self.born), ..*self }
+    }
 }
 
 /// What the index holds of a candidate: its place, and enough of its hash to ask for its memory unseen.
@@ -160,6 +170,9 @@ impl Candidates {
         self.held -= held.len();
         let fragments = std::mem::take(&mut candidate.fragments);
         self.release(slot, &hash);
+        if self.free.len() >= MANY_FREE && self.free.len() / 7 >= self.slots.len() / 8 {
+            self.close_ranks(&hash);
+        }
         Some((held, fragments))
     }
 
@@ -199,6 +212,28 @@ impl Candidates {
             let slots = &self.slots;
             self.queue.retain(|&(i, born)| slots.get(i as usize).is_some_and(|c| c.born == born));
         }
+    }
+
+    /// Moves those that are left of many into memory of their own, and gives the rest back: in a capture that begins with
+    /// many streams at once, more memory would lie idle than its streams take.
+    fn close_ranks(&mut self, hash: &impl Fn(&Key) -> u64) {
+        let taken = self.slots.len() - self.free.len();
+        let mut slots = std::mem::replace(&mut self.slots, Vec::with_capacity(taken));
+        self.free = Vec::new();
+        self.index = HashTable::with_capacity(taken);
+        let mut queue = VecDeque::with_capacity(taken);
+        for (place, born) in std::mem::take(&mut self.queue) {
+            let Some(old) = slots.get_mut(place as usize).filter(|old| old.born == born) else { continue };
+            let moved = old.take();
+            let place = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+            let wanted = hash(&moved.key);
+            self.slots.push(moved);
+            let slots = &self.slots;
+            let rehash = |slot: &Slot| slots.get(slot.place as usize).map_or(0, |c| hash(&c.key));
+            self.index.insert_unique(wanted, Slot { tag: tag(wanted), place }, rehash);
+            queue.push_back((place, born));
+        }
+        self.queue = queue;
     }
 
     fn evict_oldest(&mut self, hash: &impl Fn(&Key) -> u64) {
@@ -335,6 +370,34 @@ mod tests {
             assert_eq!(proven, Some(5));
         }
         assert!(candidates.queue.len() < 2000, "{}", candidates.queue.len());
+    }
+
+    #[test]
+    fn those_left_of_many_close_ranks_and_lose_nothing() {
+        let mut candidates = Candidates::new(200_000);
+        let all = 50_000;
+        for n in 0..all {
+            assert_eq!(add(&mut candidates, key(n), packet(1)), None);
+        }
+        // All but every hundredth go on, and become streams.
+        for n in (0..all).filter(|n| n % 100 != 0) {
+            let proven = (2..6).find_map(|i| add(&mut candidates, key(n), packet(i)));
+            assert_eq!(proven, Some(5), "{n}");
+        }
+        assert!(candidates.slots.capacity() < 10_000, "{}", candidates.slots.capacity());
+        assert_eq!(candidates.held, 500);
+        // The oldest is still the first to go, and the rest go on where they were.
+        candidates.bound = candidates.slots.len();
+        let newer = (all..2 * all).find(|&n| {
+            add(&mut candidates, key(n), packet(1));
+            candidates.evicted > 0
+        });
+        assert!(newer.is_some());
+        assert_eq!(candidates.take_given_up().first().map(|(_, key, _)| *key), Some(key(0).1));
+        for n in (100..all).step_by(100) {
+            let proven = (2..6).find_map(|i| add(&mut candidates, key(n), packet(i)));
+            assert_eq!(proven, Some(5), "{n}");
+        }
     }
 
     #[test]
