@@ -12,6 +12,7 @@ use super::hop::Digest;
 use super::key::{Key, Kind};
 use super::prefetch::prefetch;
 use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
+use crate::decode::PathId;
 use crate::terms::RtpTime;
 
 /// The packets of a candidate, in order of arrival.
@@ -92,6 +93,12 @@ impl Candidates {
     /// Keys of all candidates, and of some that were.
     pub(super) fn keys(&self) -> impl Iterator<Item = (Kind, Key)> + '_ {
         self.slots.iter().map(|candidate| (candidate.kind, candidate.key))
+    }
+
+    /// Paths by which packets came that are held.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
+        let held = self.slots.iter().flat_map(|candidate| &candidate.held);
+        held.chain(self.given_up.iter().map(|(_, _, d)| d)).map(|d| d.path)
     }
 
     /// Asks for the memory of the candidate with this hash, if there is one.
@@ -266,7 +273,6 @@ pub(super) const CLOCK_STEP_NS: i64 = 86_400_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::PathId;
     use crate::meter::payload::Print;
     use crate::terms::{Timestamp, TrafficClass};
 

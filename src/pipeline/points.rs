@@ -118,6 +118,11 @@ impl Points {
         }
     }
 
+    /// Numbers of paths may stand for others from now on.
+    pub(super) fn forget_paths(&mut self) {
+        self.by_path.clear();
+    }
+
     #[inline(never)]
     fn look(&mut self, id: PathId, paths: &PathTable) -> usize {
         let Some(path) = paths.path(id) else { return 0 };
