@@ -94,6 +94,14 @@ pub(super) const FAMILIES: &[Family] = &[
         samples: samples::reload_timestamp,
     },
     Family {
+        name: "hopmark_opener_up",
+        kind: Kind::Gauge,
+        unit: "",
+        help: "Whether the process runs that opens interfaces: 1, also where none is needed; or 0 where it has ended, so that an interface that goes cannot be opened again.",
+        labels: &[],
+        samples: samples::opener_up,
+    },
+    Family {
         name: "hopmark_scrapes_total",
         kind: Kind::Counter,
         unit: "scrapes",

@@ -28,6 +28,10 @@ pub(super) fn reload_timestamp(source: &Source<'_>, writer: &mut Writer<'_>) {
     writer.real(&[], source.reload.success_seconds);
 }
 
+pub(super) fn opener_up(source: &Source<'_>, writer: &mut Writer<'_>) {
+    writer.number(&[], u64::from(!source.is_opener_gone));
+}
+
 pub(super) fn scrapes(source: &Source<'_>, writer: &mut Writer<'_>) {
     writer.number(&[], source.counters.scrapes.load(Ordering::Relaxed));
 }
