@@ -145,9 +145,17 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "hopmark_judge_seconds_total",
         kind: Kind::Counter,
         unit: "seconds",
-        help: "Processor time that judging took, in seconds.",
+        help: "Time that judging took, in seconds.",
         labels: &[],
         samples: samples::judge_seconds,
+    },
+    Family {
+        name: "hopmark_judge_last_seconds",
+        kind: Kind::Gauge,
+        unit: "seconds",
+        help: "Time that judging the last interval took, in seconds: where it is longer than an interval, intervals are judged together, and findings come later.",
+        labels: &[],
+        samples: samples::judge_last_seconds,
     },
     Family {
         name: "hopmark_meter_refused_total",

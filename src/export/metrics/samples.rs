@@ -59,6 +59,10 @@ pub(super) fn judge_seconds(source: &Source<'_>, writer: &mut Writer<'_>) {
     writer.real(&[], source.figures.judge_seconds);
 }
 
+pub(super) fn judge_last_seconds(source: &Source<'_>, writer: &mut Writer<'_>) {
+    writer.real(&[], source.figures.judge_last_seconds);
+}
+
 pub(super) fn refused(source: &Source<'_>, writer: &mut Writer<'_>) {
     for (reason, count) in &source.figures.refused {
         writer.number(&[(*reason).into()], *count);
