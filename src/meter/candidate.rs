@@ -233,6 +233,18 @@ impl Candidates {
         }
     }
 
+    /// Gives up those whose last packet came at a time that lies too far back.
+    pub(super) fn give_up_silent(&mut self, is_over: impl Fn(i64) -> bool, hash: impl Fn(&Key) -> u64) {
+        for slot in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let Some(candidate) = self.slots.get(slot as usize) else { return };
+            if candidate.held.last().is_some_and(|last| is_over(last.arrival.0)) {
+                let (kind, key) = (candidate.kind, candidate.key);
+                self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
+                self.release(slot, &hash);
+            }
+        }
+    }
+
     /// Packets that were given up since the last call.
     pub(super) fn take_given_up(&mut self) -> Vec<(Kind, Key, Digest)> {
         std::mem::take(&mut self.given_up)

@@ -37,10 +37,15 @@ impl Meter {
         }
     }
 
-    /// Every path that something here still knows by its number. To be used by [`PathTable::keep_only`], and followed by
+    /// Every path that something here still knows by its number; what may have become a stream and was silent for longer
+    /// than the time-out is given up for it. To be used by [`PathTable::keep_only`], and followed by
     /// [`Self::forget_paths`].
     pub fn paths_in_use(&mut self, paths: &PathTable) -> impl Iterator<Item = PathId> + '_ {
         self.flush(paths);
+        let (table, expiry, timeout) = (&self.table, &self.expiry, self.limits.stream_timeout_ns);
+        self.candidates
+            .give_up_silent(|last_arrival| expiry.is_over(last_arrival, timeout), |key| table.hash(key));
+        self.note_given_up();
         self.table.paths().chain(self.candidates.paths()).chain(self.transactions.places())
     }
 
