@@ -102,8 +102,28 @@ impl Pcap {
     // per frame
     #[inline]
     pub(super) fn locate(&self, window: &mut Window) -> Result<Record, Stop> {
-        let header = window.require_head::<RECORD_HEADER>()?;
-        let mut fields = bytemuck::cast::<_, [u32; 4]>(*header);
+        let record = self.record(*window.require_head::<RECORD_HEADER>()?);
+        if record.captured > size(self.longest) {
+            return Err(self.too_long(window, record.captured));
+        }
+        window.require(record.whole)?;
+        Ok(record)
+    }
+
+    /// The record at the start of these octets, if it is whole and nothing is wrong with it; of all others nothing is
+    /// said.
+    // per frame
+    #[inline]
+    pub(super) fn record_in(&self, octets: &[u8]) -> Option<Record> {
+        let record = self.record(*octets.first_chunk()?);
+        (record.captured <= size(self.longest) && record.whole <= octets.len()).then_some(record)
+    }
+
+    /// What a record's header says.
+    // per frame
+    #[inline]
+    fn record(&self, header: [u8; RECORD_HEADER]) -> Record {
+        let mut fields = bytemuck::cast::<_, [u32; 4]>(header);
         if self.is_swapped {
             fields = fields.map(u32::swap_bytes);
         }
@@ -111,28 +131,23 @@ impl Pcap {
         if captured > wire_len && self.may_swap_lengths {
             (captured, wire_len) = (wire_len, captured);
         }
-        if captured > self.longest {
-            return Err(self.too_long(window, captured));
-        }
-        let whole = self.header + size(captured);
-        window.require(whole)?;
-        Ok(Record {
+        Record {
             // Cannot overflow: both fields have 32 bits.
             timestamp: Timestamp(
                 i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.fraction_nanos,
             ),
             header: self.header,
             captured: size(captured),
-            whole,
+            whole: self.header + size(captured),
             wire_len: wire_len.max(captured),
             link: self.link,
             interface: 0,
             has_time: true,
-        })
+        }
     }
 
     #[cold]
-    fn too_long(&self, window: &Window, captured: u32) -> Stop {
+    fn too_long(&self, window: &Window, captured: usize) -> Stop {
         window.flaw(format!(
             "a frame of {captured} octets is announced, no more than {} are believed",
             self.longest

@@ -69,6 +69,7 @@ impl fmt::Display for Damage {
 }
 
 /// Running figures over the frames read.
+#[derive(Clone, Copy)]
 pub(super) struct Tally {
     pub(super) frames: u64,
     pub(super) octets: u64,

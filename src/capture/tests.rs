@@ -41,6 +41,22 @@ fn read_all(capture: &mut CaptureFile) -> Vec<Kept> {
     frames
 }
 
+/// The same, taken a few at a time from memory where that can be done.
+fn read_all_in_memory(capture: &mut CaptureFile, most: u64) -> Vec<Kept> {
+    let mut frames = Vec::new();
+    loop {
+        let before = frames.len() as u64;
+        let given = capture.give_in_memory(most, |Frame { timestamp, data, wire_len, link, interface }| {
+            frames.push(Kept { timestamp, data: data.to_vec(), wire_len, link, interface });
+        });
+        assert!(given <= most && frames.len() as u64 == before + given);
+        let Some(Frame { timestamp, data, wire_len, link, interface }) = capture.next_frame() else {
+            return frames;
+        };
+        frames.push(Kept { timestamp, data: data.to_vec(), wire_len, link, interface });
+    }
+}
+
 /// All frames of a capture that opens, and the capture at its end.
 pub(super) fn read(octets: &[u8]) -> (Vec<Kept>, CaptureFile) {
     let mut capture = open(octets).unwrap();
@@ -304,6 +320,25 @@ proptest! {
             file = file.enhanced(0, ticks, &data, data.len() as u32 + more, &[]);
         }
         prop_assert_eq!(frames(&file.octets), by_libpcap(&file.octets));
+    }
+
+    /// Whole, cut off, or with an octet that is wrong.
+    #[test]
+    fn frames_are_the_same_in_memory_and_one_by_one(
+        which in 0..samples().len(), cut in 0.0..1.1_f64, wrong in any::<Option<(u16, u8)>>(), most in 0..4_u64
+    ) {
+        let (_, mut octets) = samples().swap_remove(which);
+        octets.truncate((octets.len() as f64 * cut) as usize);
+        if let Some((place, value)) = wrong
+            && let Some(octet) = octets.get_mut(usize::from(place) % 512)
+        {
+            *octet = value;
+        }
+        if let (Ok(mut one), Ok(mut other)) = (open(&octets), open(&octets)) {
+            prop_assert_eq!(read_all(&mut one), read_all_in_memory(&mut other, most));
+            prop_assert_eq!(one.summary(), other.summary());
+            prop_assert_eq!((one.interfaces(), one.gaps()), (other.interfaces(), other.gaps()));
+        }
     }
 
     #[test]

@@ -85,6 +85,12 @@ impl Window {
         self.buffer.get(frame..frame + record.captured).unwrap_or_default()
     }
 
+    /// What is in memory and not yet taken.
+    #[inline]
+    pub(super) fn in_memory(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
     /// Moves past octets that are in memory.
     pub(super) fn pass(&mut self, octets: usize) {
         self.start = self.end.min(self.start + octets);

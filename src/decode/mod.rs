@@ -55,4 +55,5 @@ pub use layers::MirroredFrame;
 pub use observation::{Addresses, Fragment, Message, Observation, RtcpHeader, RtpHeader};
 pub use path::{Layer, Path, PathId, PathTable};
 pub use payload::Payload;
+pub use plain::PlainRtp;
 pub use undecoded::Undecoded;

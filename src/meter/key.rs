@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hashbrown::HashTable;
 
-use crate::decode::{Addresses, Observation};
+use crate::decode::{Addresses, Observation, PlainRtp};
 use crate::terms::{FlowKey, Ssrc, Transport};
 
 /// Source, destination, ports and SSRC, packed so that comparing is two instructions.
@@ -38,6 +38,13 @@ impl Key {
                 | u64::from(o.destination_port) << 32
                 | u64::from(ssrc.0),
         }
+    }
+
+    /// Of an RTP packet over IPv4 and UDP. Per packet.
+    #[inline]
+    pub(super) const fn plain(packet: &PlainRtp<'_>) -> Self {
+        let ports_and_ssrc = (packet.ports() as u64) << 32 | packet.ssrc().0 as u64;
+        Self { addresses: packet.addresses(), ports_and_ssrc }
     }
 
     /// The SSRC.

@@ -101,10 +101,11 @@ impl Choice {
 
     /// The print of a packet, if it is chosen. The same at every point: no secret, no state. Per packet.
     #[inline]
-    pub(super) fn print(self, payload: Payload<'_>) -> Print {
+    pub(super) fn print_of<'a>(self, payload: impl FnOnce() -> Payload<'a>) -> Print {
         if self == Self::NOTHING {
             return Print::NONE;
         }
+        let payload = payload();
         let Some(head) = payload.kept.first_chunk::<FEWEST>() else { return Print::NONE };
         let Some(word) = head.last_chunk() else { return Print::NONE };
         let word = u64::from_le_bytes(*word);
@@ -215,7 +216,7 @@ mod tests {
     }
 
     fn print_of(packet: &[u8], octets: usize) -> Print {
-        Choice(u32::MAX).print(Payload::of_packet(packet, octets))
+        Choice(u32::MAX).print_of(|| Payload::of_packet(packet, octets))
     }
 
     fn noise(n: u64) -> Vec<u8> {
@@ -276,7 +277,7 @@ mod tests {
     fn as_many_are_chosen_as_a_choice_says() {
         for (choice, one_in) in [(Choice::FINE, 4), (Choice::COARSE, 8), (Choice::NOTHING, usize::MAX)] {
             let packets: Vec<_> = (0..4000).map(|n| packet(0x80, &[], &noise(n))).collect();
-            let prints = packets.iter().map(|p| choice.print(Payload::of_packet(p, p.len())));
+            let prints = packets.iter().map(|p| choice.print_of(|| Payload::of_packet(p, p.len())));
             let chosen: Vec<Print> = prints.filter(|p| *p != Print::NONE).collect();
             assert!(chosen.len().abs_diff(4000 / one_in) < 120, "{choice:?}: {}", chosen.len());
             assert!(chosen.iter().all(|p| p.passes(0)));

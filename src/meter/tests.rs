@@ -258,3 +258,37 @@ fn every_path_that_is_held_is_in_use_and_no_other() {
     assert_eq!(used(&mut meter), ways[6..]);
     assert_eq!(meter.table.streams(), 1);
 }
+
+#[test]
+fn the_commonest_packets_count_as_observations_do() {
+    let mut decoder = Decoder::new(1, Options::default());
+    let mut meters = [1, 1].map(|seed| Meter::new(PointId(0), Limits::default(), rate_of, seed));
+    // Two streams, one of them marked anew on the way; a loss, a copy, and payloads that a relay would keep.
+    for number in (0..400_u16).filter(|number| *number != 70).chain([399]) {
+        let client = [10, 0, 0, 1 + u8::from(number % 3 == 0)];
+        let builder = etherparse::PacketBuilder::ethernet2([2; 6], [4; 6])
+            .ipv4(client, [10, 0, 0, 9], 61)
+            .udp(5004, 5006);
+        let header =
+            [&[0x80, 0][..], &number.to_be_bytes(), &(u32::from(number) * 160).to_be_bytes(), &[7; 4]];
+        let payload: Vec<u8> =
+            (0..40_u32).map(|i| (u32::from(number) * 7919 + i * 31).to_be_bytes()[2]).collect();
+        let mut data = Vec::new();
+        builder.write(&mut data, &[&header.concat()[..], &payload].concat()).unwrap();
+        data[15] = if number > 200 { 0 } else { 46 << 2 };
+        let timestamp = Timestamp(i64::from(number) * 20_000_000);
+        let wire_len = u32::try_from(data.len()).unwrap();
+        let frame = Frame { timestamp, data: &data, wire_len, link: LinkType::ETHERNET, interface: 0 };
+        let (packet, path) = decoder.decode_plain(frame).unwrap();
+        meters[0].observe_plain(&packet, path, decoder.paths());
+        let [_, other] = &mut meters;
+        decoder.decode_any(&frame, &mut |o, paths| other.observe(o, paths)).unwrap();
+    }
+    let [plain, any] = meters.map(|meter| {
+        let mut streams = Vec::new();
+        let rest = meter.finish(decoder.paths(), |record| streams.push(record));
+        assert_eq!(streams.len(), 2);
+        format!("{streams:?} {rest:?}")
+    });
+    assert_eq!(plain, any);
+}

@@ -40,10 +40,20 @@ struct Reading {
     interfaces: Vec<u16>,
     /// Interfaces of a pcapng file are announced on the way.
     may_add_interfaces: bool,
-    undecoded: [u64; Undecoded::ALL.len()],
+    undecoded: UndecodedCounts,
     /// Octets that were added to the progress.
     announced: u64,
 }
+
+/// What frames are counted by.
+struct Counting {
+    decoder: Decoder,
+    meters: Meters,
+    tunnels: Tunnels,
+}
+
+/// Frames that were not decoded, by reason.
+type UndecodedCounts = [u64; Undecoded::ALL.len()];
 
 /// Frames between two looks at progress and at streams that have ended.
 const CHORE_INTERVAL: u64 = 1 << 14;
@@ -51,11 +61,13 @@ const CHORE_INTERVAL: u64 = 1 << 14;
 impl Observer {
     /// Reads everything and sends what came of it.
     pub(super) fn run(self, policy: &Arc<Policy>, progress: &Progress, records: &Sender<Message>) {
-        let mut decoder = Decoder::new(self.seed, Options::default());
+        let observer = (self.number, self.has_other_observers);
+        let mut counting = Counting {
+            decoder: Decoder::new(self.seed, Options::default()),
+            meters: Meters::new(self.points, observer, Arc::clone(policy), self.seed),
+            tunnels: Tunnels::new(self.seed),
+        };
         let mut interfaces = Interfaces::default();
-        let mut meters =
-            Meters::new(self.points, (self.number, self.has_other_observers), Arc::clone(policy), self.seed);
-        let mut tunnels = Tunnels::new(self.seed);
         // Which of two frames of one instant comes first must not depend on the order in which files were named.
         let mut files: Vec<_> = self.files.into_iter().enumerate().collect();
         files.sort_by(|(_, (a, _)), (_, (b, _))| a.cmp(b));
@@ -80,8 +92,13 @@ impl Observer {
         let mut outbox = Outbox::new(self.number, policy.limits.max_record_octets, records);
         let mut frames = 0_u64;
         while let Some(next) = next_file(&mut readings) {
+            let is_only = readings.len() == 1;
             let Some(reading) = readings.get_mut(next) else { break };
-            if !reading.take_one(&mut decoder, &mut interfaces, &mut meters, &mut tunnels) {
+            if is_only {
+                let most = CHORE_INTERVAL - 1 - frames % CHORE_INTERVAL;
+                frames += reading.take_in_memory(most, &mut counting);
+            }
+            if !reading.take_one(&mut interfaces, &mut counting) {
                 break;
             }
             frames += 1;
@@ -89,6 +106,7 @@ impl Observer {
                 for reading in &mut readings {
                     reading.announce(progress);
                 }
+                let Counting { decoder, meters, .. } = &mut counting;
                 for meter in &mut meters.all {
                     meter.expire(decoder.paths());
                     for record in meter.take_ended() {
@@ -100,6 +118,7 @@ impl Observer {
         for reading in &mut readings {
             reading.announce(progress);
         }
+        let Counting { decoder, mut meters, tunnels } = counting;
         let _ = meters.at(0);
 
         let points = meters.points;
@@ -203,37 +222,59 @@ fn next_file(readings: &mut [Reading]) -> Option<usize> {
     times.min().map(|(_, i)| i)
 }
 
-impl Reading {
-    /// Takes in the next frame; false at the end of the file. Per frame.
-    #[inline]
-    fn take_one(
+impl Counting {
+    /// Takes in a frame that is not one of the commonest, of the file at a place, which may be an excerpt.
+    #[inline(never)]
+    fn take_any(
         &mut self,
-        decoder: &mut Decoder,
-        interfaces: &mut Interfaces,
-        meters: &mut Meters,
-        tunnels: &mut Tunnels,
-    ) -> bool {
+        frame: &Frame<'_>,
+        (place, is_excerpt): (u16, bool),
+        undecoded: &mut UndecodedCounts,
+    ) {
+        if let Err(reason) = self.meters.take_any(frame, &mut self.decoder) {
+            undecoded[reason as usize] += 1;
+        }
+        // Also of what was mirrored and is no media.
+        if let Some(mirrored) = self.decoder.take_mirrored()
+            && !is_excerpt
+        {
+            self.tunnels.note((self.meters.points.group(frame.interface), place), &mirrored, frame.timestamp);
+        }
+    }
+}
+
+impl Reading {
+    /// Takes in the next frame; false at the end of the file.
+    fn take_one(&mut self, interfaces: &mut Interfaces, counting: &mut Counting) -> bool {
         if self.may_add_interfaces
             && self.file.peek_timestamp().is_some()
             && self.file.interfaces().len() > self.interfaces.len()
         {
             interfaces.learn(&self.file, &mut self.interfaces);
         }
+        // The look ahead has told the section of the next frame.
+        let origin = (u16::try_from(self.place).unwrap_or(u16::MAX), self.file.is_excerpt());
         let Some(frame) = self.file.next_frame() else { return false };
         let interface = self.interfaces.get(usize::from(frame.interface)).copied().unwrap_or(frame.interface);
         let frame = Frame { interface, ..frame };
-        let timestamp = frame.timestamp;
-        if let Err(reason) = meters.take(&frame, decoder) {
-            self.undecoded[reason as usize] += 1;
-        }
-        // Also of what was mirrored and is no media.
-        if let Some(mirrored) = decoder.take_mirrored()
-            && !self.file.is_excerpt()
-        {
-            let place = u16::try_from(self.place).unwrap_or(u16::MAX);
-            tunnels.note((meters.points.group(interface), place), &mirrored, timestamp);
+        if !counting.meters.take_plain(frame, &mut counting.decoder) {
+            counting.take_any(&frame, origin, &mut self.undecoded);
         }
         true
+    }
+
+    /// Takes in what is in memory and easily read, and of that so many frames at most; how many they were.
+    #[inline]
+    fn take_in_memory(&mut self, most: u64, counting: &mut Counting) -> u64 {
+        let Self { file, interfaces, undecoded, place, .. } = self;
+        let origin = (u16::try_from(*place).unwrap_or(u16::MAX), file.is_excerpt());
+        file.give_in_memory(most, |frame| {
+            let interface = interfaces.get(usize::from(frame.interface)).copied().unwrap_or(frame.interface);
+            let frame = Frame { interface, ..frame };
+            if !counting.meters.take_plain(frame, &mut counting.decoder) {
+                counting.take_any(&frame, origin, undecoded);
+            }
+        })
     }
 
     fn announce(&mut self, progress: &Progress) {

@@ -8,7 +8,7 @@ use hopmark::config;
 use hopmark::meter::{CaptureRecord, Limits, MirrorTunnel, TapEvidence, TapGap, TunnelRecord};
 use hopmark::policy::Policy;
 use hopmark::report::{Anonymizer, Options, write_json, write_text};
-use hopmark::terms::PointId;
+use hopmark::terms::{Frame, PointId};
 use hopmark::verify::{Material, Outcome, judge};
 
 use crate::laws;
@@ -62,9 +62,7 @@ fn read(
         assert_eq!(announced, Some(frame.timestamp));
         assert!(frame.wire_len as usize >= frame.data.len());
         frames += 1;
-        for octet in frame.data.iter().chain(&frame.timestamp.0.to_le_bytes()) {
-            sum = sum.wrapping_mul(31).wrapping_add(u64::from(*octet) + 1);
-        }
+        sum = added(sum, &frame);
         listeners[point_of(frame.interface, frames)].hear(&frame, |_, _| ());
     }
     assert!(file.next_frame().is_none(), "the end is the end");
@@ -77,12 +75,36 @@ fn read(
     Ok(Reading { summary, interfaces, heard: listeners.map(Listener::finish), sum })
 }
 
-/// Read at once or by drops, a capture is the same.
+fn added(sum: u64, frame: &Frame<'_>) -> u64 {
+    let time = frame.timestamp.0.to_le_bytes();
+    frame
+        .data
+        .iter()
+        .chain(&time)
+        .fold(sum, |sum, octet| sum.wrapping_mul(31).wrapping_add(u64::from(*octet) + 1))
+}
+
+/// What a capture comes to that is read in stretches.
+fn in_stretches(reader: Box<dyn Read + Send>) -> Option<(Summary, u64)> {
+    let mut file = CaptureFile::from_reader("fuzz", reader).ok()?;
+    let mut sum = 0;
+    loop {
+        file.give_in_memory(5, |frame| sum = added(sum, &frame));
+        match file.next_frame() {
+            Some(frame) => sum = added(sum, &frame),
+            None => return Some((file.summary(), sum)),
+        }
+    }
+}
+
+/// Read at once, by drops or in stretches, a capture is the same.
 pub fn capture(data: &[u8]) {
     let at_once = read(Box::new(Cursor::new(data.to_vec())), NARROW, 7, |_, _| 0);
     let by_drops = read(Box::new(Drops(Cursor::new(data.to_vec()))), NARROW, 7, |_, _| 0);
     let is_whole = |read: &Result<Reading, String>| read.as_ref().is_ok_and(|r| r.summary.damage.is_none());
     let is_zstd = data.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) || data.get(1..4) == Some(&[0x2A, 0x4D, 0x18]);
+    let stretches = in_stretches(Box::new(Cursor::new(data.to_vec())));
+    assert_eq!(stretches, at_once.as_ref().ok().map(|one| (one.summary.clone(), one.sum)));
     match (at_once, by_drops) {
         // How much of a damaged block still comes out depends on how much of it the library saw at once.
         (one, other) if is_zstd && !(is_whole(&one) && is_whole(&other)) => (),

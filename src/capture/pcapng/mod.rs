@@ -7,9 +7,11 @@
 mod clock;
 mod interfaces;
 mod options;
+mod section;
 
 use self::interfaces::{Described, Interfaces, MOST_INTERFACES};
 use self::options::Options;
+use self::section::{SECTION_HEADER_LENGTH, Section};
 use super::error::Refusal;
 use super::gaps::DropGap;
 use super::link;
@@ -42,8 +44,6 @@ const SIMPLE_PACKET: u32 = 3;
 const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 
-/// The shortest section header block.
-const SECTION_HEADER_LENGTH: usize = 28;
 /// Type and total length at the start of a block.
 const BLOCK_HEADER: usize = 8;
 /// The total length at the end of a block.
@@ -112,6 +112,43 @@ impl Pcapng {
                 return Ok(record);
             }
         }
+    }
+
+    /// The frame of the enhanced packet block at the start of these octets, if the block is whole, says nothing more,
+    /// and nothing is wrong with it; of all others nothing is said.
+    // per frame
+    #[inline]
+    pub(super) fn record_in(&mut self, octets: &[u8]) -> Option<Record> {
+        let [kind, length, interface, high, low, captured, wire_len] =
+            self.numbers(*octets.first_chunk::<PACKET_HEADER>()?);
+        let whole = size(length);
+        let room = whole.checked_sub(PACKET_HEADER + TRAILER)?;
+        if kind != ENHANCED_PACKET
+            || length > LONGEST_RECORD
+            || !length.is_multiple_of(4)
+            || size(captured) > room
+            || room - size(captured) >= 4
+        {
+            return None;
+        }
+        let [again] = self.numbers::<TRAILER, 1>(*octets.get(..whole)?.last_chunk()?);
+        if again != length {
+            return None;
+        }
+        let described = self.interfaces.get_mut(interface)?;
+        let timestamp = described.clock.time(high, low);
+        described.last_time = timestamp;
+        self.last_time = timestamp;
+        Some(Record {
+            timestamp,
+            header: PACKET_HEADER,
+            captured: size(captured),
+            whole,
+            wire_len: wire_len.max(captured),
+            link: described.link,
+            interface: described.number,
+            has_time: true,
+        })
     }
 
     /// An enhanced packet block, or an obsolete packet block, which differs in one field only.
@@ -312,36 +349,6 @@ impl Pcapng {
         let known = self.interfaces.described();
         window
             .flaw(format!("a frame of interface {interface}, of which {known} are described in this section"))
-    }
-}
-
-/// The fixed part of a section header block.
-struct Section {
-    is_swapped: bool,
-    length: u32,
-    major: u16,
-    minor: u16,
-}
-
-impl Section {
-    /// `None` where the byte-order magic is wrong.
-    fn read(header: &[u8; SECTION_HEADER_LENGTH]) -> Option<Self> {
-        const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
-        let [_, length, magic, ..]: [u32; 7] = bytemuck::cast(*header);
-        let [_, _, _, _, _, _, major, minor, ..]: [u16; 14] = bytemuck::cast(*header);
-        if magic == BYTE_ORDER_MAGIC {
-            Some(Self { is_swapped: false, length, major, minor })
-        } else if magic.swap_bytes() == BYTE_ORDER_MAGIC {
-            let [major, minor] = [major, minor].map(u16::swap_bytes);
-            Some(Self { is_swapped: true, length: length.swap_bytes(), major, minor })
-        } else {
-            None
-        }
-    }
-
-    /// Version 1.2 was written for a while and is the same as 1.0.
-    const fn is_version_known(&self) -> bool {
-        matches!((self.major, self.minor), (1, 0 | 2))
     }
 }
 

@@ -34,19 +34,21 @@ pub(super) fn walk(
     };
     let frames = u64::from(head.frames);
     let mut place = head.first as usize;
+    let mut counted = *tally;
     while walked < frames {
-        let Some(next) = give(block, place, link, tally, sink) else {
-            tally.damaged_blocks += 1;
+        let Some(next) = give(block, place, link, &mut counted, sink) else {
+            counted.damaged_blocks += 1;
             break;
         };
         walked += 1;
         // Forward by a header at least, so that a block ends whatever its headers say.
         if next < size_of::<FrameHeader>() {
-            tally.damaged_blocks += u64::from(walked < frames);
+            counted.damaged_blocks += u64::from(walked < frames);
             break;
         }
         place += next;
     }
+    *tally = counted;
     walked
 }
 

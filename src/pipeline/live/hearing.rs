@@ -122,20 +122,29 @@ impl Hearing {
     }
 
     /// Takes in one frame. Per frame.
-    #[inline]
-    pub(super) fn take(&mut self, frame: &Frame<'_>) {
+    #[allow(clippy::inline_always, reason = "measured: as a call, all of a packet goes through memory")]
+    #[inline(always)]
+    pub(super) fn take(&mut self, frame: Frame<'_>) {
         self.last_frame = Some(frame.timestamp);
-        match self.meters.take(frame, &mut self.decoder) {
-            Ok(()) => {
-                if let Some(headers) = &mut self.headers {
-                    headers.push(frame);
-                }
-            }
-            Err(reason) => self.undecoded[reason as usize] += 1,
+        if !self.meters.take_plain(frame, &mut self.decoder) && !self.take_any(&frame) {
+            return;
         }
+        if let Some(headers) = &mut self.headers {
+            headers.push(&frame);
+        }
+    }
+
+    /// Takes in a frame that is not one of the commonest; whether it could be decoded.
+    #[inline(never)]
+    fn take_any(&mut self, frame: &Frame<'_>) -> bool {
+        let decoded = self.meters.take_any(frame, &mut self.decoder);
         if let Some(mirrored) = self.decoder.take_mirrored() {
             self.tunnels.note((0, 0), &mirrored, frame.timestamp);
         }
+        if let Err(reason) = decoded {
+            self.undecoded[reason as usize] += 1;
+        }
+        decoded.is_ok()
     }
 
     /// Ends the interval that this moment lies behind; where none was begun, one begins. Gives the boundary that was

@@ -98,6 +98,14 @@ impl TapCounters {
     }
 }
 
+/// What frames are handed to.
+///
+/// A function that is handed over would be called for each frame, as there are several taps: measured.
+pub(super) trait Taker {
+    /// Takes in a frame of one of the interfaces known so far. Per frame.
+    fn take(&mut self, frame: Frame<'_>, interfaces: &Interfaces);
+}
+
 /// Frames of a file between two looks at whether to stop.
 const TURN: usize = 4096;
 
@@ -107,7 +115,7 @@ impl Tap {
         &mut self,
         timeout: Duration,
         (interfaces, numbers): (&mut Interfaces, &mut Vec<u16>),
-        mut take: impl FnMut(&Frame<'_>, &Interfaces),
+        taker: &mut impl Taker,
     ) -> Result<Progress, TapError> {
         match self {
             Self::File(file) => {
@@ -118,16 +126,16 @@ impl Tap {
                     }
                     let Some(frame) = file.next_frame() else { return Ok(Progress::End) };
                     let number = numbers.get(usize::from(frame.interface)).copied();
-                    take(&Frame { interface: number.unwrap_or(frame.interface), ..frame }, interfaces);
+                    taker.take(Frame { interface: number.unwrap_or(frame.interface), ..frame }, interfaces);
                 }
                 Ok(Progress::Busy)
             }
-            Self::Ring(tap) => match tap.ring.read(timeout, |frame| take(frame, interfaces)) {
+            Self::Ring(tap) => match tap.ring.read(timeout, |frame| taker.take(*frame, interfaces)) {
                 Ok(progress) => Ok(Progress::of(progress.was_idle)),
                 Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
                 Err(error) => Err(TapError::Gone(error.to_string())),
             },
-            Self::Libpcap(source) => match source.read(timeout, |frame| take(frame, interfaces)) {
+            Self::Libpcap(source) => match source.read(timeout, |frame| taker.take(*frame, interfaces)) {
                 Ok(progress) => Ok(Progress::of(progress.was_idle)),
                 Err(error) => Err(TapError::Gone(error.to_string())),
             },

@@ -48,7 +48,7 @@ fn hear(hearing: &mut Hearing, packet: &InTunnel, at: i64) {
     let data = packet.octets();
     let wire_len = u32::try_from(data.len()).unwrap();
     let timestamp = Timestamp(at);
-    hearing.take(&Frame { timestamp, data: &data, wire_len, link: LinkType::RAW, interface: 0 });
+    hearing.take(Frame { timestamp, data: &data, wire_len, link: LinkType::RAW, interface: 0 });
 }
 
 fn hearing(policy: Policy, keep_ns: i64) -> Hearing {
