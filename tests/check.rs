@@ -104,3 +104,20 @@ fn an_unknown_profile_is_refused_with_the_nearest() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said, "profile \"lync2013\" does not exist; did you mean \"lync-2013\"?\n");
 }
+
+#[test]
+fn a_wrong_web_configuration_is_found_before_it_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, web) = (folder.path().join("hopmark.toml"), folder.path().join("web.yml"));
+    std::fs::write(&file, format!("[listen]\nweb_config = {:?}\n", web.to_str().unwrap())).unwrap();
+    let check = || check(&["--config", file.to_str().unwrap()]);
+    assert!(check().status.success(), "one that is not there, or not for everybody to read, is not judged");
+    // The files that it names are the service's.
+    std::fs::write(&web, "tls_server_config: {cert_file: server.crt, key_file: server.key}\n").unwrap();
+    assert!(check().status.success());
+    std::fs::write(&web, "basic_auth_users: {anna: secret}\n").unwrap();
+    let refused = check();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("web.yml: basic_auth_users.anna: is no bcrypt hash"), "{said}");
+    assert_eq!(refused.status.code(), Some(2));
+}

@@ -29,8 +29,8 @@ hopmark_config_last_reload_success_timestamp_seconds hopmark_config_last_reload_
 hopmark_decode_undecoded_total hopmark_evidence_bytes_total hopmark_evidence_files_total \
 hopmark_findings_forgotten_total hopmark_findings_open hopmark_findings_total \
 hopmark_http_connections hopmark_http_connections_refused_total hopmark_http_requests_total \
-hopmark_intervals_total hopmark_judge_seconds_total hopmark_marking_packets_total hopmark_meter_refused_total \
-hopmark_peak_bytes_per_second hopmark_rtp_duplicate_packets_total hopmark_rtp_expected_packets_total \
+hopmark_intervals_total hopmark_judge_last_seconds hopmark_judge_seconds_total hopmark_marking_packets_total hopmark_meter_refused_total \
+hopmark_opener_up hopmark_peak_bytes_per_second hopmark_rtp_duplicate_packets_total hopmark_rtp_expected_packets_total \
 hopmark_rtp_jitter_seconds hopmark_rtp_lost_packets_total hopmark_rtp_packets_total \
 hopmark_rtp_reordered_packets_total hopmark_rtp_sequence_resets_total hopmark_scrapes_total \
 hopmark_segment_delay_seconds hopmark_segment_lost_packets_total hopmark_segment_packets_total \
@@ -217,6 +217,7 @@ fn figures_are_those_of_the_picture() {
     assert_eq!(sum("hopmark_capture_dropped_total", "reason=\"ring\""), 6.0);
     assert_eq!(samples["hopmark_capture_up{point=\"edge\"}"], 1.0);
     assert_eq!(sum("hopmark_streams_by_verdict", ""), picture.streams.len() as f64);
+    assert_eq!(samples["hopmark_judge_last_seconds"], 0.25);
     assert!(samples["process_resident_memory_bytes"] > 1e6);
     assert!(sum("hopmark_build_info", env!("CARGO_PKG_VERSION")) == 1.0);
 }

@@ -14,9 +14,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use hopmark::capture::kernel::load_fanout;
 use hopmark::capture::ring::{
-    Fanout, OpenedRing, Ring, RingCounters, RingError, RingOptions, attach_classic, fanout_group, open,
-    open_fanned,
+    Fanout, Heard, OpenedRing, Ring, RingCounters, RingError, RingOptions, Trial, attach_classic,
+    fanout_group, open, open_fanned,
 };
 use hopmark::decode::{Decoder, Layer, Options};
 use hopmark::terms::{Frame, LinkType, Timestamp};
@@ -253,6 +254,28 @@ fn two_rings_together_see_each_packet_once() {
 }
 
 #[test]
+fn a_trial_tells_rings_that_share_from_rings_that_do_not() {
+    in_namespace(|| {
+        let trial = Trial::new().unwrap();
+        let options = RingOptions { promiscuous: false, ..options() };
+        let mut attach = |socket: BorrowedFd<'_>| trial.attach(socket);
+        for program in [None, load_fanout().ok()] {
+            let shared = open_fanned("lo", &options, 3, program, &mut attach).unwrap();
+            let Heard { sent, heard } = trial.run(&shared).unwrap();
+            assert_eq!((sent, heard), (64, 64));
+        }
+        let apart = [0; 2].map(|_| open("lo", &options, &mut attach).unwrap());
+        assert_eq!(trial.run(&apart).unwrap(), Heard { sent: 64, heard: 128 });
+        // What is not of the trial is not counted.
+        let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        other.send_to(&[7; 30], other.local_addr().unwrap()).unwrap();
+        assert_eq!(trial.run(&apart).unwrap().heard, 128);
+        ip("link set lo down");
+        assert!(trial.run(&apart).map_or(true, |nothing| nothing.heard == 0));
+    });
+}
+
+#[test]
 fn a_flow_and_its_answers_come_into_the_same_ring() {
     in_namespace(|| {
         let opened = open_fanned("right", &options(), 2, None, &mut NO_FILTER.clone()).unwrap();
@@ -429,11 +452,15 @@ fn promiscuous_mode_ends_with_the_ring() {
 fn what_the_machine_sends_is_left_out_when_asked() {
     in_namespace(|| {
         let mut all = ring("left", &options());
-        let mut received = ring("left", &RingOptions { ignore_outgoing: true, ..options() });
+        let received_only = RingOptions { ignore_outgoing: true, ..options() };
+        let mut received = ring("left", &received_only);
+        let fanned = open_fanned("left", &received_only, 1, None, &mut NO_FILTER.clone()).unwrap();
+        let mut fanned = Ring::map(fanned.into_iter().next().unwrap()).unwrap();
         Sender::on("left").send(&rtp(1));
         Sender::on("right").send(&rtp(2));
         assert_eq!(datas(&read(&mut all, 2)), [rtp(1), rtp(2)]);
         assert_eq!(datas(&read(&mut received, 1)), [rtp(2)]);
+        assert_eq!(datas(&read(&mut fanned, 1)), [rtp(2)], "also where rings share");
     });
 }
 

@@ -15,6 +15,7 @@ use serde_json::Value;
 const CONFIG: &str = "[[point]]\nname = \"tap\"\ninterface = \"right\"\n";
 const TAP: [(&str, &str); 1] = [("point", "tap")];
 const PACKETS: &str = "hopmark_capture_packets_total";
+const OPENER: &str = "hopmark_opener_up";
 
 /// How many listen to everything on the interface.
 fn promiscuity() -> u64 {
@@ -69,8 +70,10 @@ fn capture_goes_on_without_its_opener_until_it_is_needed() {
         let opener = appliance.opener();
         let talk = Calls::on(&["left"]).start();
         appliance.wait_for("packets are counted", || appliance.metrics().count(PACKETS, &TAP) > 0);
+        assert!(appliance.metrics().all(OPENER, 1.0));
         kill_hard(opener);
         appliance.wait_for("the log says so", || appliance.log().contains("the opener has ended"));
+        appliance.wait_for("so do the metrics", || appliance.metrics().all(OPENER, 0.0));
         let then = appliance.metrics();
         appliance.wait_for("packets are counted on", || {
             appliance.metrics().count(PACKETS, &TAP) > then.count(PACKETS, &TAP) + 1000

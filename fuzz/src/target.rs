@@ -10,7 +10,7 @@ use hopmark::terms::{Frame, PointId, Timestamp};
 
 pub use capture::{capture, report};
 pub use datagram::{rtcp, rtp, stun, tcp, turn};
-pub use text::{anonymize, config};
+pub use text::{anonymize, config, web_config};
 
 use crate::listener::Listener;
 use crate::packet;
@@ -20,7 +20,7 @@ use crate::sequence::Sequence;
 pub type Body = fn(&[u8]);
 
 /// All bodies by the names of their targets.
-pub const ALL: [(&str, Body); 11] = [
+pub const ALL: [(&str, Body); 12] = [
     ("frame", frame),
     ("capture", capture),
     ("rtp", rtp),
@@ -32,6 +32,7 @@ pub const ALL: [(&str, Body); 11] = [
     ("meter_sequence", meter_sequence),
     ("anonymize", anonymize),
     ("report", report),
+    ("web_config", web_config),
 ];
 
 /// Two octets choose link type and snap length, the others are the frame: heard as often as proves a stream.

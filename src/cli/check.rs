@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::load_policy;
 use crate::config::{self, Appliance, Line, Loaded, length_text, own_lines, section_lines};
+use crate::export::check_web_config;
 use crate::policy::{
     Expectation, MeterLimits, PayloadTypeRule, Policy, PortSide, Quantity, Rule, ServiceClass, Setting,
     Thresholds, profile,
@@ -45,6 +46,12 @@ pub enum CheckFormat {
 /// With all that is wrong in the file, or when the output cannot be written.
 pub fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let loaded = load_policy(args.config.as_deref(), args.profile.as_deref())?;
+    // Whoever checks may not be allowed to read it: it is for the service alone.
+    if let Some(file) = &loaded.appliance.listen.web_config
+        && let Ok(text) = std::fs::read_to_string(file)
+    {
+        check_web_config(&text, file)?;
+    }
     let text = match args.format {
         CheckFormat::Text => describe(&loaded),
         CheckFormat::Toml => {

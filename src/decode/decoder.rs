@@ -180,6 +180,11 @@ impl Decoder {
     pub const fn paths(&self) -> &PathTable {
         &self.paths
     }
+
+    /// The same, to give numbers back that nobody uses any more.
+    pub const fn paths_mut(&mut self) -> &mut PathTable {
+        &mut self.paths
+    }
 }
 
 /// What the IP header says; ports, path and message are still to come.

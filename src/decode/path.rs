@@ -180,8 +180,15 @@ impl Path {
 }
 
 /// All distinct paths of one observer. Bounded: 65,535 paths, then [`PathId::OVERFLOW`].
+///
+/// Whoever listens for months asks now and then whether it [has grown](Self::has_grown), and then says which numbers are
+/// still used. Without that no number is ever given twice.
 pub struct PathTable {
     paths: Vec<Path>,
+    /// Numbers that are nobody's any more.
+    free: Vec<u16>,
+    /// Paths that were used when it was last looked through.
+    kept: usize,
     index: HashTable<u16>,
     hasher: foldhash::fast::FixedState,
     /// The last answer for an empty stack, by interface: the common case costs one load.
@@ -191,6 +198,8 @@ pub struct PathTable {
 }
 
 const MAX_PATHS: usize = u16::MAX as usize;
+/// Paths of which it is not worth while to ask who uses them.
+const FEW: usize = 16_384;
 
 impl PathTable {
     /// An empty table. The seed keeps an attacker from choosing layers that collide.
@@ -198,6 +207,8 @@ impl PathTable {
     pub fn new(seed: u64) -> Self {
         Self {
             paths: Vec::new(),
+            free: Vec::new(),
+            kept: 0,
             index: HashTable::new(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             plain: Vec::new(),
@@ -228,7 +239,7 @@ impl PathTable {
     fn find_or_add(&mut self, interface: u16, layers: &[Layer]) -> PathId {
         let id = match self.find(interface, layers) {
             Some(id) => id,
-            None if self.paths.len() >= MAX_PATHS - 1 => {
+            None if self.held() >= MAX_PATHS - 1 => {
                 self.overflowed += 1;
                 return PathId::OVERFLOW;
             }
@@ -269,10 +280,15 @@ impl PathTable {
 
     /// Adds a path; `place` is another path, or none where the path is its own place.
     fn add(&mut self, interface: u16, layers: &[Layer], place: Option<PathId>) -> PathId {
-        let number = u16::try_from(self.paths.len()).unwrap_or(u16::MAX);
+        let new = || u16::try_from(self.paths.len()).unwrap_or(u16::MAX);
+        let number = self.free.pop().unwrap_or_else(new);
         let id = PathId(number);
         let hash = self.hash(interface, layers);
-        self.paths.push(Path { interface, layers: layers.into(), place: place.unwrap_or(id) });
+        let path = Path { interface, layers: layers.into(), place: place.unwrap_or(id) };
+        match self.paths.get_mut(usize::from(number)) {
+            Some(slot) => *slot = path,
+            None => self.paths.push(path),
+        }
         let (paths, hasher) = (&self.paths, &self.hasher);
         self.index.insert_unique(hash, number, |&i| {
             use std::hash::BuildHasher;
@@ -291,6 +307,38 @@ impl PathTable {
     #[must_use]
     pub fn place(&self, id: PathId) -> PathId {
         self.path(id).map_or(PathId::OVERFLOW, |p| p.place)
+    }
+
+    /// How many paths there are.
+    fn held(&self) -> usize {
+        self.paths.len() - self.free.len()
+    }
+
+    /// Whether there are twice as many as were used once, or little room is left.
+    #[must_use]
+    pub fn has_grown(&self) -> bool {
+        self.held() >= (2 * self.kept).clamp(FEW, MAX_PATHS / 8 * 7)
+    }
+
+    /// Forgets every path that is not among these, or the place of one of them. Its number may be given to another: who
+    /// keeps numbers has named them, and who keeps anything by their numbers begins anew.
+    pub fn keep_only(&mut self, used: impl IntoIterator<Item = PathId>) {
+        let mut is_used = vec![false; self.paths.len()];
+        for id in used {
+            for id in [id, self.place(id)] {
+                if let Some(slot) = is_used.get_mut(usize::from(id.0)) {
+                    *slot = true;
+                }
+            }
+        }
+        let is_kept = |number: u16| is_used.get(usize::from(number)).copied().unwrap_or(false);
+        self.index.retain(|number| is_kept(*number));
+        let all = 0..u16::try_from(self.paths.len()).unwrap_or(u16::MAX);
+        // The lowest first.
+        self.free = all.rev().filter(|&number| !is_kept(number)).collect();
+        self.kept = self.held();
+        self.plain.clear();
+        self.last = None;
     }
 
     /// How many frames had a path for which there was no room.
@@ -332,5 +380,42 @@ mod tests {
         assert!(table.overflowed() > 4_000);
         assert_eq!(table.intern(0, &[Layer::Gtpu { teid: 69_999 }]), PathId::OVERFLOW);
         assert_eq!(table.intern(0, &[Layer::Gtpu { teid: 5 }]), PathId(5));
+    }
+
+    #[test]
+    fn paths_that_nobody_uses_make_room() {
+        let mut table = PathTable::new(1);
+        let bare = table.intern(0, &[]);
+        let ids: Vec<PathId> = (0..70_000).map(|teid| table.intern(0, &[Layer::Gtpu { teid }])).collect();
+        let refused = table.overflowed();
+        assert!(table.has_grown());
+        table.keep_only([ids[7], PathId::OVERFLOW]);
+        assert!(!table.has_grown());
+        // The same number for the one that is used; another stack may have got that of one that was not.
+        assert_eq!(table.intern(0, &[Layer::Gtpu { teid: 7 }]), ids[7]);
+        let fresh = table.intern(3, &[]);
+        assert_eq!(fresh, bare);
+        assert_eq!(table.path(fresh).map(|path| path.interface), Some(3));
+        let again = table.intern(0, &[]);
+        assert_eq!(table.path(again).map(|path| (path.interface, path.layers.len())), Some((0, 0)));
+        assert_ne!(again, fresh);
+        for teid in 100_000..165_000 {
+            let id = table.intern(0, &[Layer::Gtpu { teid }]);
+            assert_eq!(table.path(id).map(|path| &*path.layers), Some(&[Layer::Gtpu { teid }][..]));
+            assert_ne!(id, ids[7]);
+        }
+        assert_eq!(table.overflowed(), refused);
+    }
+
+    #[test]
+    fn the_place_of_a_path_that_is_used_stays() {
+        let mut table = PathTable::new(1);
+        let first = table.intern(0, &[Layer::Vlan { vid: 1, pcp: 1 }]);
+        let marked = table.intern(0, &[Layer::Vlan { vid: 7, pcp: 5 }]);
+        let place = table.place(marked);
+        table.keep_only([marked]);
+        assert_eq!(table.intern(0, &[Layer::Vlan { vid: 7, pcp: 0 }]), place);
+        assert_eq!(table.place(marked), place);
+        assert!([first, table.place(first)].contains(&table.intern(0, &[Layer::Vlan { vid: 9, pcp: 0 }])));
     }
 }

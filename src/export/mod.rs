@@ -18,7 +18,7 @@ mod web;
 
 pub use metrics::metrics_reference;
 pub use server::{ServeError, Server, ServerOptions, Stop};
-pub use web::WebConfigError;
+pub use web::{WebConfigError, check_web_config};
 
 /// Method and path of every route that is served.
 #[must_use]

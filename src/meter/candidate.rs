@@ -12,6 +12,7 @@ use super::hop::Digest;
 use super::key::{Key, Kind};
 use super::prefetch::prefetch;
 use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
+use crate::decode::PathId;
 use crate::terms::RtpTime;
 
 /// The packets of a candidate, in order of arrival.
@@ -102,6 +103,12 @@ impl Candidates {
     /// Keys of all candidates, and of some that were.
     pub(super) fn keys(&self) -> impl Iterator<Item = (Kind, Key)> + '_ {
         self.slots.iter().map(|candidate| (candidate.kind, candidate.key))
+    }
+
+    /// Paths by which packets came that are held.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
+        let held = self.slots.iter().flat_map(|candidate| &candidate.held);
+        held.chain(self.given_up.iter().map(|(_, _, d)| d)).map(|d| d.path)
     }
 
     /// Asks for the memory of the candidate with this hash, if there is one.
@@ -261,6 +268,18 @@ impl Candidates {
         }
     }
 
+    /// Gives up those whose last packet came at a time that lies too far back.
+    pub(super) fn give_up_silent(&mut self, is_over: impl Fn(i64) -> bool, hash: impl Fn(&Key) -> u64) {
+        for slot in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let Some(candidate) = self.slots.get(slot as usize) else { return };
+            if candidate.held.last().is_some_and(|last| is_over(last.arrival.0)) {
+                let (kind, key) = (candidate.kind, candidate.key);
+                self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
+                self.release(slot, &hash);
+            }
+        }
+    }
+
     /// Packets that were given up since the last call.
     pub(super) fn take_given_up(&mut self) -> Vec<(Kind, Key, Digest)> {
         std::mem::take(&mut self.given_up)
@@ -301,7 +320,6 @@ pub(super) const CLOCK_STEP_NS: i64 = 86_400_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::PathId;
     use crate::meter::payload::Print;
     use crate::terms::{Timestamp, TrafficClass};
 

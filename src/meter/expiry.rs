@@ -33,7 +33,7 @@ impl Expiry {
 
     /// Whether a stream that was last heard then is over by now. What was heard before the clock was set is given the
     /// time-out anew.
-    fn is_over(&self, last_arrival: i64, timeout_ns: i64) -> bool {
+    pub(super) fn is_over(&self, last_arrival: i64, timeout_ns: i64) -> bool {
         let Some(now) = self.now else { return false };
         let is_past = |moment: i64| now.saturating_sub(moment) > timeout_ns;
         is_past(last_arrival) && self.step.is_none_or(is_past)

@@ -1,7 +1,9 @@
 //! A meter while it runs: streams as they are now, and room for months.
 
 use super::key::{Key, Kind};
+use super::records::Paths;
 use super::{Meter, MeterCounters, PathTable, StreamRecord, StunRecord, records};
+use crate::decode::PathId;
 use crate::terms::Timestamp;
 
 /// How far a walk through the table has come.
@@ -33,6 +35,23 @@ impl Meter {
             let used = self.table.interned_keys().chain(others);
             self.book.keep_only(used.flat_map(Key::numbers));
         }
+    }
+
+    /// Every path that something here still knows by its number; what may have become a stream and was silent for longer
+    /// than the time-out is given up for it. To be used by [`PathTable::keep_only`], and followed by
+    /// [`Self::forget_paths`].
+    pub fn paths_in_use(&mut self, paths: &PathTable) -> impl Iterator<Item = PathId> + '_ {
+        self.flush(paths);
+        let (table, expiry, timeout) = (&self.table, &self.expiry, self.limits.stream_timeout_ns);
+        self.candidates
+            .give_up_silent(|last_arrival| expiry.is_over(last_arrival, timeout), |key| table.hash(key));
+        self.note_given_up();
+        self.table.paths().chain(self.candidates.paths()).chain(self.transactions.places())
+    }
+
+    /// Numbers of paths may stand for others from now on.
+    pub fn forget_paths(&mut self) {
+        self.paths = Paths::default();
     }
 
     /// Ends every stream that was silent for longer than the time-out; [`Self::take_ended`] gives them.

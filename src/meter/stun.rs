@@ -322,6 +322,11 @@ impl Transactions {
         });
     }
 
+    /// Where the requests of open transactions were heard.
+    pub(super) fn places(&self) -> impl Iterator<Item = PathId> + '_ {
+        self.open.values().map(|open| open.place)
+    }
+
     /// Requests so far, and those that were not answered in time.
     pub(super) const fn totals(&self) -> (u64, u64) {
         (self.requests, self.unanswered)

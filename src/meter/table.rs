@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::hop::{Cold, Hot};
 use super::key::{Key, Kind};
 use super::prefetch::prefetch;
+use crate::decode::PathId;
 
 /// Streams and their hops. A stream's first hop stands in the index; its others hang on by `Cold::next`.
 pub(super) struct Table {
@@ -174,6 +175,12 @@ impl Table {
     /// Keys of all streams that are not IPv4 over UDP.
     pub(super) fn interned_keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.interned.iter().filter_map(|slot| Some(self.hots.get(slot.first as usize)?.key))
+    }
+
+    /// Paths by which packets of the streams came, some of them many times.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
+        let colds = self.colds.chunks.iter().flatten();
+        self.hots.iter().map(|hot| hot.path).chain(colds.flat_map(Cold::paths))
     }
 
     /// Copies of a stream's hops, in order of appearance.

@@ -1,8 +1,8 @@
 //! Facts about the meter as a whole: packets in, records out.
 
 use super::*;
-use crate::decode::{Addresses, Layer, PathId, Payload};
-use crate::terms::{RtpTime, Ssrc, TrafficClass};
+use crate::decode::{Addresses, Decoder, Layer, Options, PathId, Payload};
+use crate::terms::{Frame, LinkType, RtpTime, Ssrc, TrafficClass};
 
 /// A packet of one stream: PCMU, EF, 20 ms and 160 ticks a number, as long after the start as the last three
 /// digits of its number say.
@@ -208,10 +208,59 @@ fn parts_and_runs_are_bounded_however_often_a_stream_restarts() {
 }
 
 #[test]
-fn the_commonest_packets_count_as_observations_do() {
-    use crate::decode::{Decoder, Options};
-    use crate::terms::{Frame, LinkType};
+fn every_path_that_is_held_is_in_use_and_no_other() {
+    let mut paths = PathTable::new(1);
+    let ways: Vec<_> = (0..7).map(|teid| paths.intern(0, &[Layer::Gtpu { teid }])).collect();
+    let over = |way: usize, o: Observation<'static>| Observation { path: ways[way], ..o };
+    let mut meter = Meter::new(PointId(0), Limits::default(), rate_of, 1);
+    // Counted, then held until it is known whether the new way is another hop.
+    (0..6).for_each(|n| meter.observe(&over(0, packet(n)), &paths));
+    meter.observe(&over(1, packet(6)), &paths);
+    let other = |n: u16| Observation { source_port: 1000, ..packet(n) };
+    let request = [
+        &[0x45, 0, 0, 48, 0, 1, 0, 0, 63, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2][..],
+        &[0xC3, 0x50, 0x0D, 0x96, 0, 28, 0, 0],
+        &[0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42],
+        &[9; 12],
+    ]
+    .concat();
+    let frame = Frame {
+        timestamp: Timestamp(120_000_000),
+        data: &request,
+        wire_len: 48,
+        link: LinkType::RAW,
+        interface: 0,
+    };
+    let hear = |o: &Observation<'_>, _: &PathTable| {
+        assert!(matches!(o.message, Message::Stun(_)));
+        meter.observe(&Observation { path: ways[2], ..*o }, &paths);
+    };
+    Decoder::new(1, Options::default()).decode(&frame, hear).unwrap();
+    // What may become a stream; the last one still waits for its turn.
+    (0..2).for_each(|n| meter.observe(&over(3 + usize::from(n), other(n)), &paths));
+    let used = |meter: &mut Meter| -> Vec<PathId> {
+        let mut used: Vec<_> = meter.paths_in_use(&paths).filter(|id| *id != PathId::OVERFLOW).collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    };
+    assert_eq!(used(&mut meter), ways[..5]);
+    meter.observe(&over(5, other(2)), &paths);
+    assert_eq!(used(&mut meter), ways[..6]);
+    // After the time-outs none of it is left.
+    meter.advance(Timestamp(100_000_000_000), &paths);
+    meter.end_silent(&paths);
+    assert!(used(&mut meter).is_empty());
+    let counters = meter.counters(&paths);
+    assert_eq!((counters.unconfirmed_rtp_packets, counters.candidates_evicted), (3, 0));
+    // Who comes again is new.
+    (100..106).for_each(|n| meter.observe(&over(6, other(n)), &paths));
+    assert_eq!(used(&mut meter), ways[6..]);
+    assert_eq!(meter.table.streams(), 1);
+}
 
+#[test]
+fn the_commonest_packets_count_as_observations_do() {
     let mut decoder = Decoder::new(1, Options::default());
     let mut meters = [1, 1].map(|seed| Meter::new(PointId(0), Limits::default(), rate_of, seed));
     // Two streams, one of them marked anew on the way; a loss, a copy, and payloads that a relay would keep.

@@ -208,7 +208,7 @@ impl<'a> Outbox<'a> {
     /// Sends what is left; gives the paths that all records name, and how many records there was no room for.
     fn close(mut self) -> (Vec<Arc<Path>>, u64) {
         self.send();
-        (self.packer.into_paths(), self.refused)
+        (self.packer.take_paths(), self.refused)
     }
 }
 

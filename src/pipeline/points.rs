@@ -118,6 +118,11 @@ impl Points {
         }
     }
 
+    /// Numbers of paths may stand for others from now on.
+    pub(super) fn forget_paths(&mut self) {
+        self.by_path.clear();
+    }
+
     #[inline(never)]
     fn look(&mut self, id: PathId, paths: &PathTable) -> usize {
         let Some(path) = paths.path(id) else { return 0 };
@@ -375,5 +380,18 @@ mod tests {
         let names = names(&mut points, &stacks);
         assert_eq!(names.iter().filter(|name| *name == "capture").count(), 70 - 63);
         assert_eq!(points.refused(), 2 * (70 - 63));
+    }
+
+    #[test]
+    fn a_number_that_was_given_to_another_path_is_looked_at_again() {
+        let mut points = Points::new(String::new(), PointsBy::Session, &Policy::default(), 64);
+        let mut paths = PathTable::new(1);
+        let first = paths.intern(0, &erspan(1, 12, None));
+        assert_eq!(points.of_path(first, &paths), 1);
+        paths.keep_only([]);
+        points.forget_paths();
+        let others: Vec<PathId> = (13..15).map(|number| paths.intern(0, &erspan(1, number, None))).collect();
+        assert!(others.contains(&first));
+        assert_eq!(others.iter().map(|id| points.of_path(*id, &paths)).collect::<Vec<_>>(), [2, 3]);
     }
 }

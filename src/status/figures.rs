@@ -35,8 +35,10 @@ pub struct Figures {
     pub series_limited: u64,
     /// Intervals that were judged.
     pub intervals: u64,
-    /// Processor time that judging took, in seconds.
+    /// Time that judging took, in seconds.
     pub judge_seconds: f64,
+    /// Time that judging the last interval took, in seconds. Now.
+    pub judge_last_seconds: f64,
     /// What the meters dropped or refused, by what it was.
     pub refused: Vec<(&'static str, u64)>,
 }

@@ -36,6 +36,8 @@ pub struct Status {
     pub evidence: EvidenceStatus,
     /// Whether everything is open and the first interval was judged.
     pub is_ready: AtomicBool,
+    /// Whether the process has ended that opens interfaces.
+    pub is_opener_gone: AtomicBool,
     reload: RwLock<Reload>,
 }
 

@@ -243,6 +243,7 @@ fn figures(outcome: &Outcome) -> Figures {
         })
         .collect();
     figures.suspect_intervals.insert((0, "drop-count"), 2);
+    figures.judge_last_seconds = 0.25;
     for finding in &outcome.findings {
         *figures.findings.entry((finding.kind, finding.severity)).or_default() += 1;
     }

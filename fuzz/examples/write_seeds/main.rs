@@ -22,6 +22,7 @@ fn main() -> std::io::Result<()> {
         ("turn", messages::turn()),
         ("tcp", messages::tcp()),
         ("config", texts::config()),
+        ("web_config", texts::web_config()),
         ("meter_sequence", messages::sequences()),
         ("anonymize", texts::sentences()),
         ("report", captures::calls()),

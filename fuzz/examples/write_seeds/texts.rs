@@ -46,3 +46,28 @@ pub fn sentences() -> Vec<Seed> {
         ("touching.txt", "10.0.0.1:192.168.17.4.1.2.3.4→cafe10.0.0.1←010.000.000.001"),
     ])
 }
+
+pub fn web_config() -> Vec<Seed> {
+    let all =
+        |texts: &[(&'static str, &str)]| texts.iter().map(|(n, t)| (*n, t.as_bytes().to_vec())).collect();
+    all(&[
+        (
+            "tls.yml",
+            "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n  client_auth_type: \
+             RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  min_version: TLS13\n",
+        ),
+        (
+            "users.yml",
+            "basic_auth_users:\n  prometheus: $2y$10$w/N01vhjoD7fU.HXfghije/XFNhCaBLIPobuwF5Yt.Fhi0xLwvakK\n",
+        ),
+        (
+            "headers.yml",
+            "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    Strict-Transport-Security: \"max-age=5\"\n",
+        ),
+        ("aliases.yml", "a: &a [x, x]\nb: &b [*a, *a]\nbasic_auth_users: {c: *b}\n"),
+        (
+            "wrong.yml",
+            "tls_server_config: {cert_file: c.pem, max_version: TLS11}\nbasic_auth_users: [anna]\n",
+        ),
+    ])
+}

@@ -1,6 +1,9 @@
 //! Texts: the operator's file, and sentences with addresses.
 
+use std::path::Path;
+
 use hopmark::config;
+use hopmark::export::check_web_config;
 use hopmark::report::Anonymizer;
 
 /// A file that loads reads back as the same once it is printed; one that does not says why.
@@ -18,6 +21,17 @@ pub fn config(data: &[u8]) {
             }
         }
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A web configuration is taken or refused with a sentence that names the file, the same one each time.
+pub fn web_config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let check = || check_web_config(&text, Path::new("fuzz.yml")).map_err(|problem| problem.to_string());
+    let said = check();
+    assert_eq!(said, check());
+    if let Err(problem) = said {
+        assert!(problem.len() > "fuzz.yml: ".len() && problem.starts_with("fuzz.yml: "), "{problem}");
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Joining<'a> {
     /// `None` has the kernel choose a group that is not in use.
     pub(super) group: Option<u16>,
     pub(super) by: Choice<'a>,
+    /// A group does not ask its members what they leave out.
+    pub(super) ignores_outgoing: bool,
 }
 
 /// Who chooses the ring of a packet. All members of a group are to say the same.
@@ -46,6 +48,10 @@ pub(super) fn join(socket: BorrowedFd<'_>, joining: Joining<'_>) -> io::Result<(
         Choice::Hash => libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG,
         Choice::Program(_) => libc::PACKET_FANOUT_EBPF,
     };
+    if joining.ignores_outgoing {
+        // Kernels that do not know it take no notice.
+        way |= libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+    }
     if joining.group.is_none() {
         way |= libc::PACKET_FANOUT_FLAG_UNIQUEID;
     }

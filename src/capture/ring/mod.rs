@@ -14,6 +14,7 @@ mod kernel;
 mod layout;
 mod open;
 mod stamps;
+mod trial;
 mod walk;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -29,6 +30,7 @@ pub(super) use self::error::interfaces;
 pub use self::fanout::{Fanout, fanout_group};
 pub use self::kernel::attach_classic;
 pub use self::open::{OpenedRing, RingOptions, open, open_fanned};
+pub use self::trial::{Heard, Trial};
 
 use self::counters::Tally;
 use self::kernel::Memory;

@@ -83,10 +83,12 @@ pub fn open(
     options: &RingOptions,
     attach: &mut dyn FnMut(BorrowedFd<'_>) -> io::Result<()>,
 ) -> Result<OpenedRing, RingError> {
-    let joining = options
-        .fanout
-        .as_ref()
-        .map(|fanout| Joining { group: Some(fanout.group), by: Choice::of(fanout.program.as_ref()) });
+    let ignores_outgoing = options.ignore_outgoing;
+    let joining = options.fanout.as_ref().map(|fanout| Joining {
+        group: Some(fanout.group),
+        by: Choice::of(fanout.program.as_ref()),
+        ignores_outgoing,
+    });
     open_one(interface, options, joining, attach)
 }
 
@@ -122,7 +124,8 @@ pub fn open_fanned(
                 Some(group.map_err(|reason| setup(interface, "asking for the fan-out group", reason))?)
             }
         };
-        let joining = Joining { group, by: Choice::of(program.as_ref()) };
+        let by = Choice::of(program.as_ref());
+        let joining = Joining { group, by, ignores_outgoing: options.ignore_outgoing };
         opened.push(open_one(interface, options, Some(joining), attach)?);
     }
     Ok(opened)

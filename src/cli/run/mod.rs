@@ -5,7 +5,7 @@ mod reload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -106,10 +106,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let beat = notifier.watchdog_interval().unwrap_or(BEAT).min(BEAT);
     // An interface that is not there must not keep the rest from starting.
     let mut beats_to_ready = Some(BEATS_TO_READY);
-    let mut has_opener = true;
     loop {
         if let Some(left) = beats_to_ready
-            && (left == 0 || status.is_ready.load(std::sync::atomic::Ordering::Acquire))
+            && (left == 0 || status.is_ready.load(Ordering::Acquire))
         {
             notifier.is_ready("listening");
             beats_to_ready = None;
@@ -129,8 +128,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             None => {}
         }
         log.tell_left_out();
-        if has_opener && !running.has_opener() {
-            has_opener = false;
+        if running.has_lost_opener() {
             tracing::error!("{OPENER_ENDED}");
             notifier.has_status(OPENER_ENDED);
         }

@@ -14,7 +14,7 @@ use crate::capture::CaptureFile;
 use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
 use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
 use crate::capture::libpcap::LibpcapSource;
-use crate::capture::ring::{OpenedRing, Ring, RingOptions, fanout_group, open, open_fanned};
+use crate::capture::ring::{Heard, OpenedRing, Ring, RingOptions, Trial, fanout_group, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
 use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
 use crate::privilege::{OpenerClient, OpenerError, run};
@@ -128,7 +128,9 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         let program = load_fanout().map_err(|reason| {
             notes.push(format!("packets are shared among rings by outer addresses and ports: {reason}"));
         });
-        open_fanned(&wanted.interface, &options, wanted.rings, program.ok(), &mut attach)
+        let program = program.ok();
+        try_sharing(wanted.rings, program.as_ref(), &mut notes)?;
+        open_fanned(&wanted.interface, &options, wanted.rings, program, &mut attach)
     } else {
         open(&wanted.interface, &options, &mut attach).map(|ring| vec![ring])
     };
@@ -166,6 +168,32 @@ fn share_packets(interface: &str, rings: &[OpenedRing]) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Whether as many rings, sharing in the same way, hear each packet once: tried on the loopback, as nothing may be sent on
+/// a mirror port. Where that cannot be tried it is noted.
+fn try_sharing(rings: usize, program: Option<&OwnedFd>, notes: &mut Vec<String>) -> Result<(), String> {
+    let heard = Trial::new().and_then(|trial| {
+        let options =
+            RingOptions { blocks: 1, block_octets: 1 << 16, promiscuous: false, ..RingOptions::default() };
+        let program = program.map(OwnedFd::try_clone).transpose()?;
+        let opened = open_fanned("lo", &options, rings, program, &mut |socket| trial.attach(socket));
+        trial.run(&opened.map_err(io::Error::other)?)
+    });
+    match heard {
+        Ok(Heard { sent, heard }) if heard == sent => Ok(()),
+        Ok(Heard { heard: 0, .. }) => {
+            notes.push("whether rings share was not tried: the loopback brings nothing".to_owned());
+            Ok(())
+        }
+        Ok(Heard { sent, heard }) => Err(format!(
+            "{rings} rings do not share: {sent} datagrams on the loopback came to them {heard} times; set rings = 1"
+        )),
+        Err(error) => {
+            notes.push(format!("whether rings share was not tried: {error}"));
+            Ok(())
+        }
+    }
 }
 
 /// Opens the sources of points, by the opener where that takes a capability.

@@ -33,9 +33,10 @@ impl Running {
         !self.live.get().is_none_or(is_broken) && !self.is_opener_missed.load(Ordering::Relaxed)
     }
 
-    /// Whether interfaces can be opened, if there are any.
-    pub(super) fn has_opener(&self) -> bool {
-        self.opener.as_ref().is_none_or(|opener| opener.is_alive())
+    /// Whether the opener has ended since the last look, so that no interface can be opened any more.
+    pub(super) fn has_lost_opener(&self) -> bool {
+        self.opener.as_ref().is_some_and(|opener| !opener.is_alive())
+            && !self.status.is_opener_gone.swap(true, Ordering::Relaxed)
     }
 
     /// Reads the file again. Where anything is wrong with it nothing changes.

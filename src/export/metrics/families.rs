@@ -94,6 +94,14 @@ pub(super) const FAMILIES: &[Family] = &[
         samples: samples::reload_timestamp,
     },
     Family {
+        name: "hopmark_opener_up",
+        kind: Kind::Gauge,
+        unit: "",
+        help: "Whether the process runs that opens interfaces: 1, also where none is needed; or 0 where it has ended, so that an interface that goes cannot be opened again.",
+        labels: &[],
+        samples: samples::opener_up,
+    },
+    Family {
         name: "hopmark_scrapes_total",
         kind: Kind::Counter,
         unit: "scrapes",
@@ -137,9 +145,17 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "hopmark_judge_seconds_total",
         kind: Kind::Counter,
         unit: "seconds",
-        help: "Processor time that judging took, in seconds.",
+        help: "Time that judging took, in seconds.",
         labels: &[],
         samples: samples::judge_seconds,
+    },
+    Family {
+        name: "hopmark_judge_last_seconds",
+        kind: Kind::Gauge,
+        unit: "seconds",
+        help: "Time that judging the last interval took, in seconds: where it is longer than an interval, intervals are judged together, and findings come later.",
+        labels: &[],
+        samples: samples::judge_last_seconds,
     },
     Family {
         name: "hopmark_meter_refused_total",

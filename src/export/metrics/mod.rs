@@ -114,6 +114,7 @@ impl Metrics {
         let zero = HopFigures::default();
         let beside = Beside {
             reload: status.reload(),
+            is_opener_gone: status.is_opener_gone.load(Ordering::Relaxed),
             findings_forgotten: status.findings_dropped.load(Ordering::Relaxed),
             evidence_files: status.evidence.files(),
             evidence_octets: status.evidence.octets(),

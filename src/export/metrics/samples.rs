@@ -28,6 +28,10 @@ pub(super) fn reload_timestamp(source: &Source<'_>, writer: &mut Writer<'_>) {
     writer.real(&[], source.reload.success_seconds);
 }
 
+pub(super) fn opener_up(source: &Source<'_>, writer: &mut Writer<'_>) {
+    writer.number(&[], u64::from(!source.is_opener_gone));
+}
+
 pub(super) fn scrapes(source: &Source<'_>, writer: &mut Writer<'_>) {
     writer.number(&[], source.counters.scrapes.load(Ordering::Relaxed));
 }
@@ -53,6 +57,10 @@ pub(super) fn intervals(source: &Source<'_>, writer: &mut Writer<'_>) {
 
 pub(super) fn judge_seconds(source: &Source<'_>, writer: &mut Writer<'_>) {
     writer.real(&[], source.figures.judge_seconds);
+}
+
+pub(super) fn judge_last_seconds(source: &Source<'_>, writer: &mut Writer<'_>) {
+    writer.real(&[], source.figures.judge_last_seconds);
 }
 
 pub(super) fn refused(source: &Source<'_>, writer: &mut Writer<'_>) {

@@ -13,6 +13,7 @@ pub(super) struct Source<'a> {
     /// The figures of all hops, zero ones too: each point, direction and class has at least its first hop.
     pub(super) hops: Vec<(HopKey, &'a HopFigures)>,
     pub(super) reload: Reload,
+    pub(super) is_opener_gone: bool,
     pub(super) findings_forgotten: u64,
     /// By result.
     pub(super) evidence_files: [(&'static str, u64); 4],
@@ -31,6 +32,7 @@ const HOPS: usize = 4;
 /// What else is asked besides the picture.
 pub(super) struct Beside<'a> {
     pub(super) reload: Reload,
+    pub(super) is_opener_gone: bool,
     pub(super) findings_forgotten: u64,
     /// By result.
     pub(super) evidence_files: [(&'static str, u64); 4],
@@ -46,6 +48,7 @@ impl<'a> Source<'a> {
             figures,
             hops: with_zeros(figures, zero),
             reload: beside.reload,
+            is_opener_gone: beside.is_opener_gone,
             findings_forgotten: beside.findings_forgotten,
             evidence_files: beside.evidence_files,
             evidence_octets: beside.evidence_octets,

@@ -115,13 +115,9 @@ impl Rules {
     }
 
     fn read(file: &Path) -> Result<Self, WebConfigError> {
-        let path = || file.to_owned();
         let text = fs::read_to_string(file)
-            .map_err(|problem| WebConfigError::Unreadable { path: path(), problem })?;
-        // An empty file asks for nothing, as with other exporters.
-        let written: Option<Written> = serde_norway::from_str(&text)
-            .map_err(|problem| WebConfigError::Malformed { path: path(), problem: problem.to_string() })?;
-        Self::resolve(written.unwrap_or_default(), file)
+            .map_err(|problem| WebConfigError::Unreadable { path: file.to_owned(), problem })?;
+        Self::resolve(parse(&text, file)?, file)
     }
 
     fn resolve(written: Written, file: &Path) -> Result<Self, WebConfigError> {
@@ -149,6 +145,30 @@ impl Rules {
             to.insert(name.clone(), value.clone());
         }
     }
+}
+
+/// Says what is wrong with the text of a web configuration; the files that it names are not looked at. `file` is where it
+/// comes from.
+///
+/// # Errors
+///
+/// When it is no YAML, or has a key or a value that is not known.
+pub fn check_web_config(text: &str, file: &Path) -> Result<(), WebConfigError> {
+    let written = parse(text, file)?;
+    if let Some(tls) = &written.tls_server_config {
+        tls::check(tls, file)?;
+    }
+    Rules::resolve(Written { tls_server_config: None, ..written }, file).map(drop)
+}
+
+/// An empty file asks for nothing, as with other exporters.
+fn parse(text: &str, file: &Path) -> Result<Written, WebConfigError> {
+    let written: Result<Option<Written>, _> = serde_norway::from_str(text);
+    let malformed = |problem: serde_norway::Error| WebConfigError::Malformed {
+        path: file.to_owned(),
+        problem: problem.to_string(),
+    };
+    Ok(written.map_err(malformed)?.unwrap_or_default())
 }
 
 /// The files with their stamps: those from before they were read, where there are such.
@@ -212,6 +232,9 @@ mod tests {
         ] {
             let problem = read(text).unwrap_err();
             assert!(problem.contains(expected), "{text}: {problem}");
+            let of_text = check_web_config(text, Path::new("web.yml")).map_err(|problem| problem.to_string());
+            let is_of_a_file = text.contains("c.pem");
+            assert_eq!(of_text, if is_of_a_file { Ok(()) } else { Err(problem) }, "{text}");
         }
     }
 

@@ -52,6 +52,35 @@ pub(super) fn files(written: &Tls, file: &Path) -> Vec<PathBuf> {
     named.into_iter().flatten().map(|path| place.resolved(path)).collect()
 }
 
+/// Looks at what is written, and at none of the files that are named.
+///
+/// # Errors
+///
+/// What is missing, and what rustls does not do.
+pub(super) fn check(written: &Tls, file: &Path) -> Result<(), WebConfigError> {
+    said(written, &Place { file }).map(drop)
+}
+
+type Versions = Vec<&'static SupportedProtocolVersion>;
+
+/// Which certificates of clients are asked for.
+struct ClientAuth<'a> {
+    may_have_none: bool,
+    ca_file: &'a Path,
+}
+
+fn said<'a>(
+    written: &'a Tls,
+    place: &Place<'_>,
+) -> Result<(Versions, Option<ClientAuth<'a>>), WebConfigError> {
+    for (key, path) in [("cert_file", &written.cert_file), ("key_file", &written.key_file)] {
+        if path.as_os_str().is_empty() {
+            return Err(place.wrong(key, "is missing; TLS needs a certificate and its key"));
+        }
+    }
+    Ok((versions(written, place)?, client_auth(written, place)?))
+}
+
 /// How TLS connections are accepted.
 ///
 /// # Errors
@@ -59,21 +88,16 @@ pub(super) fn files(written: &Tls, file: &Path) -> Vec<PathBuf> {
 /// A file that cannot be read or does not fit, and what rustls does not do.
 pub(super) fn config(written: &Tls, file: &Path) -> Result<Arc<ServerConfig>, WebConfigError> {
     let place = Place { file };
-    for (key, path) in [("cert_file", &written.cert_file), ("key_file", &written.key_file)] {
-        if path.as_os_str().is_empty() {
-            return Err(place.wrong(key, "is missing; TLS needs a certificate and its key"));
-        }
-    }
+    let (versions, client_auth) = said(written, &place)?;
     let certificates = place.certificates("cert_file", &written.cert_file)?;
     let key = PrivateKeyDer::from_pem_file(place.resolved(&written.key_file)).map_err(|problem| {
         place.wrong("key_file", format!("{}: {problem}", place.resolved(&written.key_file).display()))
     })?;
-    let versions = versions(written, &place)?;
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&versions)
         .map_err(|problem| place.wrong("min_version", problem))?;
-    let builder = match client_verifier(written, &place)? {
-        Some(verifier) => builder.with_client_cert_verifier(verifier),
+    let builder = match client_auth {
+        Some(asked) => builder.with_client_cert_verifier(client_verifier(&asked, &place)?),
         None => builder.with_no_client_auth(),
     };
     let mut config =
@@ -82,10 +106,7 @@ pub(super) fn config(written: &Tls, file: &Path) -> Result<Arc<ServerConfig>, We
     Ok(Arc::new(config))
 }
 
-fn versions(
-    written: &Tls,
-    place: &Place<'_>,
-) -> Result<Vec<&'static SupportedProtocolVersion>, WebConfigError> {
+fn versions(written: &Tls, place: &Place<'_>) -> Result<Versions, WebConfigError> {
     let number = |key: &str, value: &Option<String>, default: u8| match value.as_deref() {
         None => Ok(default),
         Some("TLS12") => Ok(12),
@@ -101,10 +122,7 @@ fn versions(
     Ok(spoken.into_iter().filter(|(v, _)| (min..=max).contains(v)).map(|(_, version)| version).collect())
 }
 
-fn client_verifier(
-    written: &Tls,
-    place: &Place<'_>,
-) -> Result<Option<Arc<dyn ClientCertVerifier>>, WebConfigError> {
+fn client_auth<'a>(written: &'a Tls, place: &Place<'_>) -> Result<Option<ClientAuth<'a>>, WebConfigError> {
     let may_have_none = match written.client_auth_type.as_str() {
         "" | "NoClientCert" => {
             let unused =
@@ -132,17 +150,24 @@ fn client_verifier(
             ));
         }
     };
-    let Some(path) = &written.client_ca_file else {
+    let Some(ca_file) = &written.client_ca_file else {
         return Err(place.wrong("client_ca_file", "is missing; certificates of clients are verified by it"));
     };
+    Ok(Some(ClientAuth { may_have_none, ca_file }))
+}
+
+fn client_verifier(
+    asked: &ClientAuth<'_>,
+    place: &Place<'_>,
+) -> Result<Arc<dyn ClientCertVerifier>, WebConfigError> {
     let mut roots = RootCertStore::empty();
-    for certificate in place.certificates("client_ca_file", path)? {
+    for certificate in place.certificates("client_ca_file", asked.ca_file)? {
         roots.add(certificate).map_err(|problem| place.wrong("client_ca_file", problem))?;
     }
     let provider = Arc::new(ring::default_provider());
     let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    if may_have_none {
+    if asked.may_have_none {
         verifier = verifier.allow_unauthenticated();
     }
-    verifier.build().map(Some).map_err(|problem| place.wrong("client_ca_file", problem))
+    verifier.build().map_err(|problem| place.wrong("client_ca_file", problem))
 }

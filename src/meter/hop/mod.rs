@@ -560,6 +560,13 @@ impl Cold {
         super::add(histogram, traffic_class.dscp().value(), 1);
     }
 
+    /// Paths of all packets that were counted here or are held.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
+        let suspect = self.suspect.iter().map(|suspect| suspect.packet.path);
+        let held = self.contest.iter().flat_map(|contest| &contest.held).map(|held| held.digest.path);
+        self.tallies.iter().map(|tally| tally.path).chain(suspect).chain(held)
+    }
+
     /// Whether this hop was ever reached this way.
     pub(super) fn knows_way(&self, hot: &Hot, is_same: impl Fn(PathId, u8) -> bool) -> bool {
         is_same(hot.path, hot.ttl) || self.tallies.iter().any(|t| is_same(t.path, t.ttl))

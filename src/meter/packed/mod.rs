@@ -26,6 +26,8 @@ pub struct Packed {
     octets: Vec<u8>,
     /// Where each begins.
     starts: Vec<u32>,
+    /// How many paths of its source stand before those that the records number.
+    paths_before: usize,
 }
 
 impl Packed {
@@ -39,6 +41,11 @@ impl Packed {
     #[must_use]
     pub const fn size(&self) -> usize {
         self.octets.len()
+    }
+
+    /// The paths that the records number were put behind so many others.
+    pub const fn move_paths(&mut self, behind: usize) {
+        self.paths_before += behind;
     }
 }
 
@@ -100,19 +107,13 @@ impl Packer {
         Packed {
             octets: std::mem::replace(&mut self.out.0, Vec::with_capacity(octets)),
             starts: std::mem::replace(&mut self.starts, Vec::with_capacity(starts)),
+            paths_before: 0,
         }
     }
 
-    /// The paths that the records so far name by number.
-    #[must_use]
-    pub fn paths(&self) -> &[Arc<Path>] {
-        &self.paths.all
-    }
-
-    /// The paths that the records name by number.
-    #[must_use]
-    pub fn into_paths(self) -> Vec<Arc<Path>> {
-        self.paths.all
+    /// The paths that the records name by number. What is packed from now on numbers its paths anew.
+    pub fn take_paths(&mut self) -> Vec<Arc<Path>> {
+        std::mem::take(&mut self.paths).all
     }
 }
 

@@ -47,6 +47,8 @@ impl Place {
 #[derive(Debug, Default)]
 struct Chunk {
     source: usize,
+    /// Which of its source's paths is the first that records number here.
+    first_path: usize,
     octets: Vec<u8>,
 }
 
@@ -66,10 +68,11 @@ impl Records {
     /// Takes in what a source packed.
     pub fn add(&mut self, source: usize, packed: &Packed) {
         let size = packed.octets.len();
-        let open = self.chunks.iter().rposition(|c| c.source == source);
+        let first_path = packed.paths_before;
+        let open = self.chunks.iter().rposition(|c| (c.source, c.first_path) == (source, first_path));
         let open = open.filter(|&i| self.chunks.get(i).is_some_and(|c| c.octets.len() + size <= CHUNK));
         let i = open.unwrap_or_else(|| {
-            self.chunks.push(Chunk { source, octets: Vec::with_capacity(CHUNK.max(size)) });
+            self.chunks.push(Chunk { source, first_path, octets: Vec::with_capacity(CHUNK.max(size)) });
             self.chunks.len() - 1
         });
         let Some(chunk) = self.chunks.get_mut(i) else { return };
@@ -152,7 +155,8 @@ impl Records {
         let mut from = Reader(self.octets(place));
         let source = self.source(place);
         let head = Self::read_head(source, &mut from);
-        let paths = source.map_or(&[][..], |s| &s.paths);
+        let first_path = self.chunks.get(place.chunk()).map_or(0, |chunk| chunk.first_path);
+        let paths = source.and_then(|s| s.paths.get(first_path..)).unwrap_or_default();
         for _ in 0..from.count() {
             take(hop::read(&head, paths, &mut from));
         }
@@ -198,7 +202,7 @@ impl FromIterator<StreamRecord> for Records {
             packer.add(&record);
             all.add(0, &packer.take());
         }
-        all.close(vec![Source { paths: packer.into_paths(), points: Vec::new() }]);
+        all.close(vec![Source { paths: packer.take_paths(), points: Vec::new() }]);
         all
     }
 }

@@ -260,7 +260,7 @@ fn points_of_a_source_have_the_numbers_of_the_run() {
         packer.add(&stream);
         records.add(source, &packer.take());
         let number = PointId(u16::try_from(source).unwrap() + 10);
-        sources.push(Source { paths: packer.into_paths(), points: vec![(stream.point, number)] });
+        sources.push(Source { paths: packer.take_paths(), points: vec![(stream.point, number)] });
     }
     records.close(sources);
     let points: Vec<_> = (0..2).map(|i| record(&records, i).unwrap().point).collect();
@@ -275,7 +275,7 @@ fn records_that_are_alike_stand_by_source_whoever_sent_first() {
     let packed = |octets: f32| {
         let mut packer = Packer::default();
         packer.add(&StreamRecord { mean_octets: octets, ..stream.clone() });
-        (packer.take(), packer.into_paths())
+        (packer.take(), packer.take_paths())
     };
     for order in [[0, 1], [1, 0]] {
         let mut records = Records::default();
@@ -285,5 +285,34 @@ fn records_that_are_alike_stand_by_source_whoever_sent_first() {
         records.close(vec![Source::default(), Source::default()]);
         let octets: Vec<_> = (0..2).map(|i| records.head(i).unwrap().mean_octets.to_bits()).collect();
         assert_eq!(octets, [100.0_f32.to_bits(), 200.0_f32.to_bits()], "{order:?}");
+    }
+}
+
+#[test]
+fn records_of_one_source_find_their_paths_where_these_were_put_behind_others() {
+    let numbers: Vec<u64> = (0..500).collect();
+    let stream = Draw(numbers.iter()).stream(&paths());
+    let mut packer = Packer::default();
+    let mut packed = |stream: &StreamRecord| {
+        packer.add(stream);
+        (packer.take(), packer.take_paths())
+    };
+    let earlier = StreamRecord { first: Timestamp(0), ..stream.clone() };
+    let later =
+        StreamRecord { first: Timestamp(1), hops: Draw(numbers[9..].iter()).stream(&paths()).hops, ..stream };
+    let (first, mut behind) = packed(&earlier);
+    let (second, mut all) = packed(&later);
+    let mut first = first;
+    first.move_paths(all.len());
+    all.append(&mut behind);
+    let mut records = Records::default();
+    records.add(0, &second);
+    records.add(0, &first);
+    records.close(vec![Source { paths: all, points: Vec::new() }]);
+    for (number, expected) in [(0, earlier), (1, later)] {
+        let found = record(&records, number).unwrap();
+        let layers =
+            |stream: &StreamRecord| -> Vec<_> { stream.hops.iter().map(|hop| hop.path.clone()).collect() };
+        assert_eq!(layers(&found), layers(&expected));
     }
 }

@@ -19,3 +19,19 @@ pub(super) struct Cut {
     /// By point of the observer.
     pub(super) figures: Vec<PointFigures>,
 }
+
+impl Cut {
+    /// Takes over what is in no other cut: streams that had ended by the one before, which nobody has seen. Each cut
+    /// numbers paths of its own.
+    pub(super) fn take_ended(&mut self, before: Self) {
+        if before.ended.iter().all(Packed::is_empty) {
+            return;
+        }
+        let own = self.done.paths.len();
+        self.done.paths.extend(before.done.paths);
+        self.ended.extend(before.ended.into_iter().map(|mut packed| {
+            packed.move_paths(own);
+            packed
+        }));
+    }
+}

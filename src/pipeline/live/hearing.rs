@@ -6,7 +6,7 @@ use super::LivePoint;
 use super::cut::Cut;
 use super::gaps::Gaps;
 use super::opened::Counted;
-use crate::decode::{Decoder, Options, Undecoded};
+use crate::decode::{Decoder, Options, PathId, Undecoded};
 use crate::evidence::HeaderRing;
 use crate::meter::{CaptureRecord, MeterCounters, Packed, Packer, StreamRecord, TapGap, Tunnels, Walk};
 use crate::pipeline::gather::Done;
@@ -161,9 +161,26 @@ impl Hearing {
             let since = at.0.saturating_sub(self.keep_ns);
             self.ended.extend(meter.take_ended().into_iter().filter(|record| record.last.0 >= since));
         }
+        self.give_back_paths();
         let too_many = self.ended.len().saturating_sub(MOST_ENDED);
         self.ended.drain(..too_many);
         Some(at)
+    }
+
+    /// In months more paths are heard than there are numbers.
+    fn give_back_paths(&mut self) {
+        if !self.decoder.paths().has_grown() {
+            return;
+        }
+        let mut used: Vec<PathId> = Vec::new();
+        for meter in &mut self.meters.all {
+            used.extend(meter.paths_in_use(self.decoder.paths()));
+            used.sort_unstable();
+            used.dedup();
+            meter.forget_paths();
+        }
+        self.decoder.paths_mut().keep_only(used);
+        self.meters.points.forget_paths();
     }
 
     /// Begins to copy what there is at this moment; one that is being made goes on instead.
@@ -196,7 +213,9 @@ impl Hearing {
             self.outbox.add(&record);
         }
         let ended = vec![self.outbox.take()];
-        Some(self.cut(walking.at, (walking.packed, ended), interfaces))
+        let mut cut = self.cut(walking.at, (walking.packed, ended), interfaces);
+        cut.done.paths = self.outbox.take_paths();
+        Some(cut)
     }
 
     /// The copy at once, whole.
@@ -270,7 +289,7 @@ impl Hearing {
                 points,
                 interfaces: interfaces.names(),
                 captures: vec![capture],
-                paths: self.outbox.paths().to_vec(),
+                paths: Vec::new(),
                 gaps,
                 stun: Vec::new(),
                 silent: self.silent(at).into_iter().collect(),

@@ -108,8 +108,7 @@ impl Judge {
         if !self.fresh.insert(observer)
             && let Some(unseen) = self.latest.remove(&observer)
         {
-            // Streams that have ended are in no other cut.
-            cut.ended.extend(unseen.ended);
+            cut.take_ended(unseen);
         }
         if cut.is_last {
             self.running.remove(&observer);

@@ -14,6 +14,8 @@ mod observer;
 mod opened;
 mod proof;
 mod tap;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::io;

@@ -283,6 +283,7 @@ impl Ledger {
         let streams = (&*self.streams, &*self.hop_points);
         self.findings.update(outcome, streams, &self.labels, self.at, status, &mut self.figures);
         self.figures.intervals += 1;
+        self.figures.judge_last_seconds = spent.as_secs_f64();
         self.figures.judge_seconds += spent.as_secs_f64();
         self.forget();
         (std::mem::take(&mut self.streams), self.figures.clone())
