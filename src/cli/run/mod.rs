@@ -18,7 +18,7 @@ use crate::evidence::EvidenceSettings;
 use crate::export::{Server, ServerOptions, Stop};
 use crate::pipeline::live::{EvidenceOptions, Live, LiveOptions, LivePoint};
 use crate::privilege::{Account, LockOptions, Locked, OpenerClient, Plan, Standing, lock, plan};
-use crate::service::{Notifier, Order, Signals, logging};
+use crate::service::{Notifier, Order, Signals, keep_memory_together, logging};
 use crate::status::{Reload, Status};
 use crate::verify::Severity;
 use opening::Openings;
@@ -42,6 +42,7 @@ pub struct RunArgs {
 ///
 /// Before anything runs: what is wrong, and how to mend it.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    keep_memory_together();
     let loaded = config::load(&args.config, None)?;
     let (policy, appliance) = (Arc::new(loaded.policy), loaded.appliance);
     anyhow::ensure!(
