@@ -51,11 +51,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
          \"eth1\"`",
         args.config.display()
     );
-    let format = match appliance.log.format {
-        LogFormat::Text => logging::Format::Text,
-        LogFormat::Json => logging::Format::Json,
-    };
-    let log = logging::start(format, Some(appliance.log.level.as_str()))?;
+    let log = logging::start(log_format(&appliance), Some(appliance.log.level.as_str()))?;
     let signals = Signals::take().context("signals cannot be taken")?;
     let notifier = Notifier::from_environment().context("the service manager cannot be reached")?;
     let opener = split(&appliance)?.map(Arc::new);
@@ -161,6 +157,14 @@ const OPENER_ENDED: &str = "the opener has ended: what is open stays open, but n
 const BEAT: Duration = Duration::from_secs(1);
 /// How long the last records are waited for.
 const PATIENCE: Duration = Duration::from_millis(1200);
+
+/// For people or for programs.
+const fn log_format(appliance: &Appliance) -> logging::Format {
+    match appliance.log.format {
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    }
+}
 
 /// The last figures: nobody will scrape them.
 fn say_what_was_heard(status: &Status) {
