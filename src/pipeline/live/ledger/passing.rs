@@ -106,7 +106,7 @@ mod tests {
         }
         assert_eq!(room, Some((all.entries.capacity(), all.index.capacity())));
         for n in 0..200_000 {
-            assert_eq!(all.get(&n), (n > 196_401).then_some(&(n + 1)), "{n}");
+            assert_eq!(all.get(&n), (n > 196_301).then_some(&(n + 1)), "{n}");
         }
     }
 
