@@ -86,13 +86,14 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Where `unsafe` may stand, behind a safe face and with its reason: rings and programs of the kernel, questions to
-/// drivers, prefetching, and descriptors that another process hands over.
+/// drivers, prefetching, descriptors that another process hands over, and settings of the allocator.
 const MAY_BE_UNSAFE: &[&str] = &[
     "src/capture/interface/ioctl.rs",
     "src/capture/kernel/sys.rs",
     "src/capture/ring/",
     "src/meter/prefetch.rs",
     "src/privilege/descriptors.rs",
+    "src/service/memory.rs",
 ];
 
 /// Characters of the first line after `//! `: what people and tools show of a file.

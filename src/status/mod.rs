@@ -28,8 +28,8 @@ use crate::verify::Outcome;
 #[derive(Debug, Default)]
 pub struct Status {
     picture: RwLock<Arc<Picture>>,
-    /// Findings since the start, as many as are kept.
-    pub findings: DashMap<FindingId, FindingStatus>,
+    /// Findings since the start, as many as are kept. Boxed, as the table grows with those that came and went.
+    pub findings: DashMap<FindingId, Box<FindingStatus>>,
     /// Findings that were dropped because there was no room.
     pub findings_dropped: AtomicU64,
     /// How keeping evidence goes.

@@ -183,7 +183,7 @@ pub(crate) fn demo() -> Status {
             message: finding.message.clone(),
             advice: finding.advice,
         };
-        status.findings.insert(FindingId(number), found);
+        status.findings.insert(FindingId(number), Box::new(found));
     }
     status.publish(picture(outcome));
     status

@@ -18,7 +18,7 @@ use crate::evidence::EvidenceSettings;
 use crate::export::{Server, ServerOptions, Stop};
 use crate::pipeline::live::{EvidenceOptions, Live, LiveOptions, LivePoint};
 use crate::privilege::{Account, LockOptions, Locked, OpenerClient, Plan, Standing, lock, plan};
-use crate::service::{Notifier, Order, Signals, logging};
+use crate::service::{Notifier, Order, Signals, keep_memory_together, logging};
 use crate::status::{Reload, Status};
 use crate::verify::Severity;
 use opening::Openings;
@@ -42,6 +42,7 @@ pub struct RunArgs {
 ///
 /// Before anything runs: what is wrong, and how to mend it.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    keep_memory_together();
     let loaded = config::load(&args.config, None)?;
     let (policy, appliance) = (Arc::new(loaded.policy), loaded.appliance);
     anyhow::ensure!(
@@ -50,11 +51,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
          \"eth1\"`",
         args.config.display()
     );
-    let format = match appliance.log.format {
-        LogFormat::Text => logging::Format::Text,
-        LogFormat::Json => logging::Format::Json,
-    };
-    let log = logging::start(format, Some(appliance.log.level.as_str()))?;
+    let log = logging::start(log_format(&appliance), Some(appliance.log.level.as_str()))?;
     let signals = Signals::take().context("signals cannot be taken")?;
     let notifier = Notifier::from_environment().context("the service manager cannot be reached")?;
     let opener = split(&appliance)?.map(Arc::new);
@@ -158,6 +155,14 @@ const OPENER_ENDED: &str = "the opener has ended: what is open stays open, but n
 const BEAT: Duration = Duration::from_secs(1);
 /// How long the last records are waited for.
 const PATIENCE: Duration = Duration::from_millis(1200);
+
+/// For people or for programs.
+const fn log_format(appliance: &Appliance) -> logging::Format {
+    match appliance.log.format {
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    }
+}
 
 /// The last figures: nobody will scrape them.
 fn say_what_was_heard(status: &Status) {

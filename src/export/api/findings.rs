@@ -75,7 +75,7 @@ impl Found {
     pub(super) fn of_stream(status: &Status, stream: StreamId) -> Vec<Self> {
         let mut found = select(status, |finding| finding.stream == Some(stream));
         found.sort_unstable_by(newest_first);
-        found.iter().filter_map(|(_, id)| Some(Self::of(*id, &*status.findings.get(id)?))).collect()
+        found.iter().filter_map(|(_, id)| Some(Self::of(*id, &**status.findings.get(id)?))).collect()
     }
 }
 
@@ -119,7 +119,7 @@ pub(in crate::export) fn findings(status: &Status, query: &str) -> Result<Answer
     let total = found.len();
     // One that went since it was selected is left out.
     let on_page = page.sorted(&mut found, newest_first).iter();
-    let findings = on_page.filter_map(|(_, id)| Some(Found::of(*id, &*status.findings.get(id)?))).collect();
+    let findings = on_page.filter_map(|(_, id)| Some(Found::of(*id, &**status.findings.get(id)?))).collect();
     Ok(Answer::json(&FoundPage {
         at: status.picture().at.map(Text),
         page: page.page,

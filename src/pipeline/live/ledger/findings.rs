@@ -90,7 +90,7 @@ impl Findings {
                 (open.told, open.severity) = (told, finding.severity);
                 if let Some(mut known) = status.findings.get_mut(&id) {
                     let opened = known.opened;
-                    *known = described(finding, outcome, stream, &points, opened);
+                    **known = described(finding, outcome, stream, &points, opened);
                 }
                 continue;
             }
@@ -111,7 +111,7 @@ impl Findings {
             );
             let fresh = described(finding, outcome, stream, &points, at);
             self.keep_packets(finding, &fresh, outcome);
-            if status.findings.insert(id, fresh).is_none() {
+            if status.findings.insert(id, Box::new(fresh)).is_none() {
                 self.kept.push_back(id);
             }
         }

@@ -6,6 +6,7 @@
 mod findings;
 mod hop;
 mod label;
+mod passing;
 mod peak;
 mod segment;
 mod stun;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use findings::Findings;
 use hop::{HopEntry, ViewKey};
 use label::Labels;
+use passing::Passing;
 use peak::Peaks;
 use segment::SegmentEntry;
 use smallvec::SmallVec;
@@ -43,8 +45,8 @@ const RUNNING_NS: i64 = 10_000_000_000;
 pub(super) struct Ledger {
     figures: Figures,
     labels: Labels,
-    hops: HashMap<ViewKey, HopEntry>,
-    segments: HashMap<(ViewKey, ViewKey), SegmentEntry>,
+    hops: Passing<ViewKey, HopEntry>,
+    segments: Passing<(ViewKey, ViewKey), SegmentEntry>,
     stun: StunLedger,
     peaks: Peaks,
     findings: Findings,
@@ -72,8 +74,8 @@ impl Ledger {
         Self {
             figures: Figures::default(),
             labels: Labels::default(),
-            hops: HashMap::default(),
-            segments: HashMap::default(),
+            hops: Passing::default(),
+            segments: Passing::default(),
             stun: StunLedger::default(),
             peaks: Peaks::default(),
             findings: Findings::new(options.keep_findings, reporter),
@@ -195,8 +197,9 @@ impl Ledger {
             let before = stream.hop_before(after).and_then(|before| views.get(before));
             if let (Some(before), Some(after), false) = (before, views.get(after), segment.is_alternative) {
                 let labels = label::segment(before.1, after.1, stream);
-                let entry = self.segments.entry((before.0, after.0)).or_default();
-                entry.add(segment, labels, self.figures.intervals, &mut self.figures);
+                let (round, figures) = (self.figures.intervals, &mut self.figures);
+                let add = |entry: &mut SegmentEntry| entry.add(segment, labels, round, figures);
+                self.segments.change((before.0, after.0), SegmentEntry::default, add);
             }
         }
         if !is_over {
@@ -216,13 +219,16 @@ impl Ledger {
     ) {
         let labels = label::hop(place, stream);
         let round = self.figures.intervals;
-        let entry = self.hops.entry(key).or_insert_with(|| HopEntry::new(round));
-        entry.stream = Some(id);
-        let octets = entry.add(hop, round, self.figures.hops.entry(labels).or_default());
         let verdict_on = |dscp| label::verdict(stream, i, dscp);
-        entry.add_marking(hop, |dscp, packets| {
-            *self.figures.marking.entry((labels, dscp, verdict_on(dscp))).or_default() += packets;
-        });
+        let figures = &mut self.figures;
+        let add = |entry: &mut HopEntry| {
+            entry.stream = Some(id);
+            entry.add_marking(hop, |dscp, packets| {
+                *figures.marking.entry((labels, dscp, verdict_on(dscp))).or_default() += packets;
+            });
+            entry.add(hop, round, figures.hops.entry(labels).or_default())
+        };
+        let octets = self.hops.change(key, || HopEntry::new(round), add);
         self.peaks.add(labels, octets);
         if !is_over && let Some(figures) = self.figures.hops.get_mut(&labels) {
             figures.active += 1;
@@ -313,18 +319,9 @@ impl Ledger {
         }
         let limit = self.at.0.saturating_sub(self.forget_ns);
         let (hops, segments) = (&mut self.hops, &mut self.segments);
-        hops.retain(|_, entry| entry.last.0 >= limit);
-        segments.retain(|(from, to), _| hops.contains_key(from) || hops.contains_key(to));
-        shrink(hops);
-        shrink(segments);
+        hops.keep(|_, entry| entry.last.0 >= limit);
+        segments.keep(|(from, to), _| hops.has(from) || hops.has(to));
         self.stun.forget(Timestamp(self.at.0.saturating_sub(self.forget_stun_ns)));
-    }
-}
-
-/// Gives memory back of which most is not needed any more.
-fn shrink<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>) {
-    if map.capacity() > 4 * map.len().max(1024) {
-        map.shrink_to_fit();
     }
 }
 
