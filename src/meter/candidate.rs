@@ -38,15 +38,14 @@ struct Candidate {
     fragments: Histogram,
     /// How often its packets have failed to be a stream.
     doubt: u8,
-    /// Tells this use of the slot from an earlier one in the queue.
+    /// Tells this use of the slot from an earlier one in the queue; 0 where the slot is free.
     born: u32,
 }
 
 impl Candidate {
-    /// The candidate, out of its slot.
-    fn take(&mut self) -> Self {
-        let (held, fragments) = (std::mem::take(&mut self.held), std::mem::take(&mut self.fragments));
-        Self { held, fragments, born: std::mem::take(&mut self.born), ..*self }
+    /// Whether this is one, and no free slot.
+    const fn is_taken(&self) -> bool {
+        self.born != 0
     }
 }
 
@@ -177,7 +176,7 @@ impl Candidates {
         self.held -= held.len();
         let fragments = std::mem::take(&mut candidate.fragments);
         self.release(slot, &hash);
-        if self.free.len() >= MANY_FREE && self.free.len() / 7 >= self.slots.len() / 8 {
+        if self.free.len() >= MANY_FREE.max(self.slots.len() / 2) {
             self.close_ranks(&hash);
         }
         Some((held, fragments))
@@ -195,7 +194,8 @@ impl Candidates {
         if self.free.is_empty() && self.slots.len() >= self.bound {
             self.evict_oldest(hash);
         }
-        self.births = self.births.wrapping_add(1);
+        // 0 is the mark of a free slot.
+        self.births = self.births.wrapping_add(1).max(1);
         let mut held = Held::new();
         held.push(*d);
         let candidate =
@@ -221,26 +221,33 @@ impl Candidates {
         }
     }
 
-    /// Moves those that are left of many into memory of their own, and gives the rest back: in a capture that begins with
-    /// many streams at once, more memory would lie idle than its streams take.
+    /// Moves those that are left of many together, and gives the rest of the memory back: in a capture that begins with
+    /// many streams at once, more of it would lie idle than its streams take.
     fn close_ranks(&mut self, hash: &impl Fn(&Key) -> u64) {
-        let taken = self.slots.len() - self.free.len();
-        let mut slots = std::mem::replace(&mut self.slots, Vec::with_capacity(taken));
-        self.free = Vec::new();
-        self.index = HashTable::with_capacity(taken);
-        let mut queue = VecDeque::with_capacity(taken);
-        for (place, born) in std::mem::take(&mut self.queue) {
-            let Some(old) = slots.get_mut(place as usize).filter(|old| old.born == born) else { continue };
-            let moved = old.take();
-            let place = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-            let wanted = hash(&moved.key);
-            self.slots.push(moved);
-            let slots = &self.slots;
-            let rehash = |slot: &Slot| slots.get(slot.place as usize).map_or(0, |c| hash(&c.key));
-            self.index.insert_unique(wanted, Slot { tag: tag(wanted), place }, rehash);
-            queue.push_back((place, born));
+        let mut moved_to = vec![u32::MAX; self.slots.len()];
+        let mut taken = 0;
+        for (place, to) in moved_to.iter_mut().enumerate() {
+            if self.slots.get(place).is_some_and(Candidate::is_taken) {
+                self.slots.swap(place, taken);
+                *to = u32::try_from(taken).unwrap_or(u32::MAX);
+                taken += 1;
+            }
         }
-        self.queue = queue;
+        self.slots.truncate(taken);
+        self.slots.shrink_to_fit();
+        self.free = Vec::new();
+        let slots = &self.slots;
+        self.queue.retain_mut(|(place, born)| {
+            *place = moved_to.get(*place as usize).copied().unwrap_or(u32::MAX);
+            slots.get(*place as usize).is_some_and(|candidate| candidate.born == *born)
+        });
+        self.queue.shrink_to_fit();
+        self.index = HashTable::with_capacity(taken);
+        let rehash = |slot: &Slot| slots.get(slot.place as usize).map_or(0, |c| hash(&c.key));
+        for (place, candidate) in (0..).zip(slots) {
+            let hash = hash(&candidate.key);
+            self.index.insert_unique(hash, Slot { tag: tag(hash), place }, rehash);
+        }
     }
 
     fn evict_oldest(&mut self, hash: &impl Fn(&Key) -> u64) {
