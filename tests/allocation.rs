@@ -1,4 +1,4 @@
-//! Packets of running streams are read, decoded and counted without memory.
+//! Packets of running streams are read, decoded and counted in no memory.
 //!
 //! An allocator that counts stands below everything here. What is asked of it between the thousandth packet and the last
 //! is what packets cost: nothing each. A stream keeps a sample of its way now and then, in a list that grows by doubling.
