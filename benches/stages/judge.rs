@@ -43,7 +43,7 @@ fn records(points: usize) -> Vec<StreamRecord> {
     };
     let scenario = format!(
         "{}[[stream]]\nsource = \"10.0.0.1:50000\"\ndestination = \"52.114.88.40:3479\"\n\
-         count = {STREAMS}\npackets = 100\norder = \"random\"\n",
+         count = {STREAMS}\npackets = 100\n",
         (0..points).map(of).collect::<String>()
     );
     let mut records = Vec::new();
