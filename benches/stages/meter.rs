@@ -2,43 +2,96 @@
 
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput};
-use hopmark::decode::{Decoder, Message, Observation, Options};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
+use hopmark::decode::{Decoder, Message, Observation, Options, PathTable};
 use hopmark::meter::{ClockSource, Limits, Meter};
 use hopmark::policy::static_clock_rate;
 use hopmark::terms::{PointId, Timestamp};
 
-use crate::material::Frames;
+use crate::material::{Frames, INTERVAL_NS, INTERVAL_TICKS};
 
 /// Packets of each stream in the capture: the table is warm after them, and they are told again, renumbered.
 const ROUNDS: u16 = 8;
-/// Between two packets of a stream: 20 ms, and as many ticks of a clock of 8,000 Hz.
-const INTERVAL_NS: i64 = 20_000_000;
-const INTERVAL_TICKS: u32 = 160;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("meter");
     for streams in [100, 10_000, 100_000] {
-        let frames = Frames::of(&format!(
-            "[[point]]\nname = \"bench\"\n[[stream]]\nsource = \"10.0.0.1:50000\"\n\
+        // Cut, so that streams and not payloads fill the cache.
+        let mut frames = Frames::of(&format!(
+            "[[point]]\nname = \"bench\"\nsnap = 64\n[[stream]]\nsource = \"10.0.0.1:50000\"\n\
              destination = \"52.114.88.40:3479\"\ncodec = \"pcma\"\ncount = {streams}\npackets = {ROUNDS}\n\
              order = \"random\"\n"
         ));
-        let mut rounds = Rounds::of(&frames, streams);
-        let clock_rate_of = |payload_type| Some((static_clock_rate(payload_type)?, ClockSource::Static));
-        let mut meter = Meter::new(PointId(0), Limits::default(), clock_rate_of, 1);
-        for _ in 0..ROUNDS {
-            rounds.tell(&mut meter);
-        }
         group.throughput(Throughput::Elements(streams as u64));
-        group.bench_function(BenchmarkId::from_parameter(streams), |bencher| {
-            bencher.iter_custom(|times| (0..times).map(|_| rounds.tell(&mut meter)).sum());
-        });
-        let mut counted = 0;
-        let (_, counters) = meter.finish(rounds.decoder.paths(), |_| counted += 1);
-        assert_eq!((counted, counters.streams_evicted), (streams, 0));
+        bench_one(&mut group, "any", streams, &mut Rounds::of(&frames, streams));
+        bench_one(&mut group, "plain, from the frame", streams, &mut PlainRounds::of(&mut frames, streams));
     }
     group.finish();
+}
+
+/// Tells a meter of every stream's next packet, again and again.
+trait Tell {
+    /// Tells of one packet of each stream, and how long that took.
+    fn tell(&mut self, meter: &mut Meter) -> Duration;
+    /// The paths that the packets number.
+    fn paths(&self) -> &PathTable;
+}
+
+fn bench_one(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, streams: usize, rounds: &mut dyn Tell) {
+    let clock_rate_of = |payload_type| Some((static_clock_rate(payload_type)?, ClockSource::Static));
+    // As a replay of one file.
+    let limits = Limits { has_other_points: false, ..Limits::default() };
+    let mut meter = Meter::new(PointId(0), limits, clock_rate_of, 1);
+    for _ in 0..ROUNDS {
+        rounds.tell(&mut meter);
+    }
+    group.bench_function(BenchmarkId::new(name, streams), |bencher| {
+        bencher.iter_custom(|times| (0..times).map(|_| rounds.tell(&mut meter)).sum());
+    });
+    let mut counted = 0;
+    let (_, counters) = meter.finish(rounds.paths(), |_| counted += 1);
+    assert_eq!((counted, counters.streams_evicted), (streams, 0));
+}
+
+/// The same from frames of the commonest kind, straight into the meter: decoding is in the time.
+struct PlainRounds<'a> {
+    frames: &'a mut Frames,
+    decoder: Decoder,
+    streams: usize,
+    next: usize,
+}
+
+impl<'a> PlainRounds<'a> {
+    fn of(frames: &'a mut Frames, streams: usize) -> Self {
+        assert_eq!(frames.len(), streams * usize::from(ROUNDS));
+        Self { frames, decoder: Decoder::new(1, Options::default()), streams, next: 0 }
+    }
+}
+
+impl Tell for PlainRounds<'_> {
+    #[allow(clippy::disallowed_methods, reason = "a bench measures time")]
+    fn tell(&mut self, meter: &mut Meter) -> Duration {
+        let start = self.next * self.streams;
+        let round = start..start + self.streams;
+        let mut plain = 0;
+        let begin = Instant::now();
+        for frame in self.frames.range(round.clone()) {
+            if let Some((packet, path)) = self.decoder.decode_plain(frame) {
+                meter.observe_plain(&packet, path, self.decoder.paths());
+                plain += 1;
+            }
+        }
+        let took = begin.elapsed();
+        assert_eq!(plain, self.streams);
+        self.frames.delay(round, ROUNDS);
+        self.next = (self.next + 1) % usize::from(ROUNDS);
+        took
+    }
+
+    fn paths(&self) -> &PathTable {
+        self.decoder.paths()
+    }
 }
 
 /// Observations of every stream's next packet, round after round for ever.
@@ -60,8 +113,9 @@ impl<'a> Rounds<'a> {
         assert_eq!(observations.len(), streams * usize::from(ROUNDS));
         Self { observations, decoder, streams, next: 0 }
     }
+}
 
-    /// Tells the meter of one round, and how long that took; then makes the round a later one.
+impl Tell for Rounds<'_> {
     #[allow(clippy::disallowed_methods, reason = "a bench measures time")]
     fn tell(&mut self, meter: &mut Meter) -> Duration {
         let start = self.next * self.streams;
@@ -80,5 +134,9 @@ impl<'a> Rounds<'a> {
         }
         self.next = (self.next + 1) % usize::from(ROUNDS);
         took
+    }
+
+    fn paths(&self) -> &PathTable {
+        self.decoder.paths()
     }
 }

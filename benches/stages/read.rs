@@ -4,7 +4,7 @@ use std::fs;
 use std::hint::black_box;
 use std::io::Write;
 
-use criterion::{Criterion, Throughput};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use hopmark::capture::CaptureFile;
 use hopmark::synth::Format;
 
@@ -36,11 +36,28 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     for (name, octets) in [("pcap", pcap), ("pcapng", pcapng), ("pcap.gz", gzip), ("pcap.zst", zstd)] {
         // Readers own what they read; a bench's memory may live as long as the bench.
         let octets: &'static [u8] = octets.leak();
-        group.bench_function(name, |bencher| {
+        let open = || CaptureFile::from_reader(name, Box::new(octets)).expect("a capture");
+        group.bench_function(BenchmarkId::new(name, "one by one"), |bencher| {
             bencher.iter(|| {
-                let mut capture = CaptureFile::from_reader(name, Box::new(octets)).expect("a capture");
+                let mut capture = open();
                 let mut frames = 0;
                 while let Some(frame) = capture.next_frame() {
+                    black_box(frame.data);
+                    frames += 1;
+                }
+                assert_eq!(frames, FRAMES);
+            });
+        });
+        group.bench_function(BenchmarkId::new(name, "in one go"), |bencher| {
+            bencher.iter(|| {
+                let mut capture = open();
+                let mut frames = 0;
+                loop {
+                    frames += capture.give_in_memory(u64::MAX, |frame| {
+                        black_box(frame.data);
+                    });
+                    // The one that lies across the end of what is in memory.
+                    let Some(frame) = capture.next_frame() else { break };
                     black_box(frame.data);
                     frames += 1;
                 }

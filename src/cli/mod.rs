@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bench;
 pub mod check;
 pub mod doctor;
 mod extract;
@@ -45,6 +46,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Make captures from a scenario, together with what is true of them
     Synth(synth::SynthArgs),
+    /// Run what Hopmark's speed is held against
+    #[command(hide = true)]
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command line and says how it went.
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Opener => Ok(run::serve_openings()),
         Command::Extract(args) => extract::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Synth(args) => synth::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Doctor(args) => doctor::run(&args, &mut io::stdout().lock()),
         Command::Check(args) => check::run(&args, &mut io::stdout().lock()).map(|()| ExitCode::SUCCESS),
     };
