@@ -318,9 +318,7 @@ impl Meter {
         let Some(first) = packets.next() else { return };
         let sampling = self.sampling();
         let (hot, mut cold) = begin(key, kind, first, &self.clocks, sampling);
-        if !fragments.is_empty() {
-            cold.fragments = Some(Box::new(fragments));
-        }
+        cold.begin_with_fragments(fragments);
         let stream = self.table.add_stream(hot, cold);
         self.started += 1;
         for d in packets {

@@ -64,7 +64,7 @@ pub(super) fn stream(
         })
         .collect();
     payload_types.sort_by_key(|p| Reverse(p.packets));
-    let counted = cold.unique + cold.duplicates;
+    let counted = cold.unique + cold.duplicates();
     let first = hops.iter().map(|(_, cold)| cold.first_arrival).min()?;
     let last = hops.iter().map(|(hot, _)| hot.last_arrival).max()?;
     let (flow, ssrc) = (flow_of(cold.kind, hot.key, book), hot.key.ssrc());
@@ -114,14 +114,14 @@ struct Here<'a> {
 }
 
 impl Here<'_> {
-    fn hop(&mut self, hot: &Hot, cold: Cold) -> HopRecord {
+    fn hop(&mut self, hot: &Hot, mut cold: Cold) -> HopRecord {
         let (shared, paths) = (&mut *self.shared, self.paths);
         let jitter = cold.jitter(hot);
         let has_lost = cold.window.expected() > cold.unique;
         let mut ways: SmallVec<[Tally; 2]> = SmallVec::new();
         let (mut dscp, mut ecn) = (Histogram::new(), Histogram::new());
-        let fragments = cold.fragments.map(|fragments| *fragments).unwrap_or_default();
-        let mut other = OtherMarkings { fragments, ..OtherMarkings::default() };
+        let rare = cold.take_rare();
+        let mut other = OtherMarkings { fragments: rare.fragments, ..OtherMarkings::default() };
         for t in &cold.tallies {
             let place = paths.place(t.path);
             match ways.iter_mut().find(|w| w.ttl == t.ttl && w.path == place) {
@@ -168,23 +168,23 @@ impl Here<'_> {
                 .collect(),
             first: Timestamp(cold.first_arrival),
             last: Timestamp(hot.last_arrival),
-            packets: cold.unique + cold.duplicates + cold.stray,
+            packets: cold.unique + rare.duplicates + rare.stray,
             unique: cold.unique,
             expected: cold.window.expected(),
-            duplicates: cold.duplicates,
-            stray: cold.stray,
-            reordered: cold.reordered,
-            resets: cold.resets,
-            outages: cold.outages,
+            duplicates: rare.duplicates,
+            stray: rare.stray,
+            reordered: rare.reordered,
+            resets: rare.resets,
+            outages: rare.outages,
             jitter,
             loss_bursts: cold.window.bursts().map(u64::from),
             dscp,
-            dscp_changes: cold.changes,
-            dscp_change_count: cold.change_count,
+            dscp_changes: rare.changes,
+            dscp_change_count: rare.change_count,
             ecn,
             other: (!is_bare).then(|| Box::new(other)),
             // What was lost may have to be held against the times in which the tap missed frames.
-            parts: if self.is_compared || has_lost { cold.parts } else { Vec::new() },
+            parts: if self.is_compared || has_lost { rare.parts } else { Vec::new() },
             samples: cold.samples.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
             marks: cold.sketch.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
             octets: cold.octets,

@@ -3,8 +3,10 @@
 //! Two parts: [`Hot`] is one cache line and all that a packet in order touches; [`Cold`] holds the rest and is
 //! touched on events, and once in 255 packets to take over the short counters of the hot part.
 
+mod rare;
 mod times;
 
+use rare::{NOTHING, Rare};
 use smallvec::SmallVec;
 use times::SUSPICIOUS_SECONDS;
 
@@ -12,7 +14,6 @@ use super::candidate::is_clock_step;
 use super::clock::{ClockIndex, Clocks, Trial, next_jitter, seconds};
 use super::key::{Key, Kind};
 use super::payload::{CLOSED, Gate, Print, Sketch};
-use super::record::{DscpChange, MAX_CHANGES, MAX_PARTS};
 use super::samples::{Level, Most, NEVER, Samples, Sampling, is_chosen, sample};
 use super::sequence::{Silence, Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
@@ -221,12 +222,7 @@ pub(super) struct Cold {
     pub(super) next: Option<u32>,
     pub(super) first_arrival: i64,
     pub(super) unique: u64,
-    pub(super) duplicates: u64,
-    pub(super) stray: u64,
-    pub(super) reordered: u64,
     pub(super) octets: u64,
-    pub(super) resets: u32,
-    pub(super) outages: u32,
     pub(super) window: Window,
     jitter_sum: f64,
     jitter_updates: u64,
@@ -236,14 +232,11 @@ pub(super) struct Cold {
     has_jumped_timestamp: bool,
     pub(super) tallies: SmallVec<[Tally; 1]>,
     pub(super) payload_types: SmallVec<[PayloadTally; 1]>,
-    pub(super) changes: Vec<DscpChange>,
-    pub(super) change_count: u64,
-    pub(super) fragments: Option<Box<Histogram>>,
     suspect: Option<Box<Suspect>>,
     trial: Option<Box<Trial>>,
     pub(super) contest: Option<Box<Contest>>,
-    /// Parts before this one.
-    pub(super) parts: Vec<super::Part>,
+    /// What most streams have nothing of.
+    rare: Option<Box<Rare>>,
     pub(super) samples: Option<Box<Samples>>,
     pub(super) sketch: Option<Box<Sketch>>,
     most_samples: Most,
@@ -326,10 +319,10 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
         Step::Back(behind) => {
             if cold.window.fill(behind) {
                 cold.unique += 1;
-                cold.reordered += 1;
+                cold.rare_mut().reordered += 1;
                 cold.choose(hot, d, hot.highest.wrapping_sub(u32::from(behind)));
             } else {
-                cold.duplicates += 1;
+                cold.rare_mut().duplicates += 1;
             }
             cold.note_payload_type(d.payload_type, clocks);
         }
@@ -346,12 +339,7 @@ impl Cold {
             next: None,
             first_arrival: 0,
             unique: 0,
-            duplicates: 0,
-            stray: 0,
-            reordered: 0,
             octets: 0,
-            resets: 0,
-            outages: 0,
             window: Window::new(0),
             jitter_sum: 0.0,
             jitter_updates: 0,
@@ -360,13 +348,10 @@ impl Cold {
             has_jumped_timestamp: false,
             tallies: SmallVec::new(),
             payload_types: SmallVec::new(),
-            changes: Vec::new(),
-            change_count: 0,
-            fragments: None,
             suspect: None,
             trial: None,
             contest: None,
-            parts: Vec::new(),
+            rare: None,
             samples: None,
             sketch: None,
             most_samples: Most::default(),
@@ -418,7 +403,7 @@ impl Cold {
 
     /// The suspect was a packet of the stream, and so its copies are duplicates.
     fn count_copies(&mut self, suspect: &Suspect) {
-        self.duplicates += suspect.copies;
+        self.rare_mut().duplicates += suspect.copies;
         self.octets += suspect.copied_octets;
         let payload_type = suspect.packet.payload_type;
         if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == payload_type) {
@@ -428,26 +413,24 @@ impl Cold {
 
     /// No second packet confirmed a jump. It was marked as it was all the same, so the histograms have it.
     fn give_up(&mut self, suspect: &Suspect) {
-        self.stray += suspect.copies;
+        if suspect.copies > 0 {
+            self.rare_mut().stray += suspect.copies;
+        }
         self.note_stray(&suspect.packet);
     }
 
     /// A packet of the stream that fits nowhere.
     pub(super) fn note_stray(&mut self, d: &Digest) {
-        self.stray += 1;
+        self.rare_mut().stray += 1;
         self.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
     }
 
     fn note_marking(&mut self, hot: &mut Hot, d: &Digest) {
         let (from, to) = (hot.traffic_class.dscp(), d.traffic_class.dscp());
         if from != to {
-            self.change_count += 1;
-            if self.changes.len() < MAX_CHANGES {
-                let behind = on_the_wire(hot.highest).wrapping_sub(d.sequence);
-                let sequence = hot.highest.wrapping_sub(u32::from(behind));
-                let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
-                self.changes.push(DscpChange { at: d.arrival, from, to, sequence, part });
-            }
+            let behind = on_the_wire(hot.highest).wrapping_sub(d.sequence);
+            let sequence = hot.highest.wrapping_sub(u32::from(behind));
+            self.rare_mut().note_change(d.arrival, (from, to), sequence);
         }
         self.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
         self.octets += u64::from(d.octets);
@@ -471,13 +454,13 @@ impl Cold {
         self.unique += 1;
         self.note_payload_type(d.payload_type, clocks);
         if self.is_outage(hot, d, ahead, clocks) {
-            self.outages += 1;
+            self.rare_mut().outages += 1;
             let silence = Silence::between(self.part.arrival.0, hot.last_arrival, d.arrival.0);
             self.window.jump_ahead(u32::from(ahead), silence);
             hot.highest = hot.highest.wrapping_add(u32::from(ahead));
             self.compare_times(hot, d, false, clocks);
         } else {
-            self.resets += 1;
+            self.rare_mut().resets += 1;
             self.end_part(hot);
             hot.highest = first_extended(d.sequence);
             self.window.restart(hot.highest);
@@ -505,25 +488,13 @@ impl Cold {
             arrival: Timestamp(hot.last_arrival),
         };
         let lowest = self.window.lowest();
-        if self.parts.len() >= MAX_PARTS {
-            return;
-        }
-        self.parts.push(super::Part {
-            lowest,
-            highest: hot.highest,
-            begin: self.part,
-            end,
-            missing,
-            missing_unlisted,
-        });
+        let (begin, highest) = (self.part, hot.highest);
+        self.rare_mut().end_part(super::Part { lowest, highest, begin, end, missing, missing_unlisted });
     }
 
     /// Keeps the packet if it is one that every hop chooses: by its number, or by its payload.
     fn choose(&mut self, hot: &mut Hot, d: &Digest, sequence: u32) {
-        if self.parts.len() >= MAX_PARTS {
-            return;
-        }
-        let part = u16::try_from(self.parts.len()).unwrap_or(u16::MAX);
+        let Some(part) = self.rare().part_to_sample() else { return };
         if d.print.passes(hot.gate()) {
             let most = self.most_samples.marks();
             hot.set_gate(self.sketch.get_or_insert_default().keep(d, sequence, part, most));
@@ -556,8 +527,32 @@ impl Cold {
 
     /// Adds a later fragment of one of the stream's packets.
     pub(super) fn note_fragment(&mut self, traffic_class: TrafficClass) {
-        let histogram = self.fragments.get_or_insert_default();
-        super::add(histogram, traffic_class.dscp().value(), 1);
+        super::add(&mut self.rare_mut().fragments, traffic_class.dscp().value(), 1);
+    }
+
+    /// Later fragments that came before the stream was one.
+    pub(super) fn begin_with_fragments(&mut self, fragments: Histogram) {
+        if !fragments.is_empty() {
+            self.rare_mut().fragments = fragments;
+        }
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Packets that came more than once.
+    pub(super) fn duplicates(&self) -> u64 {
+        self.rare().duplicates
+    }
+
+    /// Takes out what most streams have nothing of.
+    pub(super) fn take_rare(&mut self) -> Rare {
+        self.rare.take().map(|rare| *rare).unwrap_or_default()
     }
 
     /// Paths of all packets that were counted here or are held.

@@ -51,7 +51,7 @@ impl Cold {
         }
         if std::mem::take(&mut self.has_jumped_timestamp) {
             // The packet after the jump goes on from it: the sender began a new timeline.
-            self.resets += 1;
+            self.rare_mut().resets += 1;
         }
         if has_new_clock {
             return;
