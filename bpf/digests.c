@@ -1,0 +1,222 @@
+//! Digests: RTP in the commonest stacks, told in few octets and dropped at the driver.
+//
+// What is not known for certain goes up as it is: other tunnels and tags, options, fragments, TCP, STUN, RTCP. Of one
+// stream all packets should go one way, or they would be told out of order; therefore all that an RTP header may
+// announce is read here too.
+//
+// Offsets into the frame are constants, apart for each stack: the kernel refuses others without CAP_PERFMON.
+#include <kernel.h>
+
+// A bit for each port, and whether there is any.
+#define PORT_WORDS (0x10000 / 64)
+SETTINGS(u64, EXCLUDED_UDP, PORT_WORDS);
+SETTING(u32, HAS_EXCLUDED, 0);
+
+// What is told of a packet. Of the frame as it stands there, but for time, lengths and kind.
+struct digest {
+    u64 time;
+    u8 addresses[32]; // the first 8 of IPv4
+    u32 ports;
+    u16 tags[2]; // outermost first
+    u16 octets;  // of the IP packet
+    u8 traffic_class;
+    u8 ttl;
+    u8 kind;
+    u8 marker_type;
+    u16 sequence;
+    u32 timestamp;
+    u32 ssrc;
+    u16 wire_octets;    // of the frame, this machine's order
+    u16 payload_octets; // behind the RTP header, likewise
+    u32 zero;
+    u8 payload[32];
+};
+
+// Of `kind`.
+#define IS_IPV6 1
+#define TAGS_SHIFT 1
+
+RING(DIGESTS, 1 << 16);
+
+// One slot for each processor; processors beyond share them, which the atomic additions allow.
+struct counters {
+    u64 dropped;
+    u64 unused[7];
+};
+#define SLOTS 64
+ARRAY(COUNTERS, struct counters, SLOTS, BPF_F_MMAPABLE);
+
+#define PAYLOAD_OCTETS 32
+// With fewer, no stream is joined by them.
+#define FEWEST_OCTETS 16
+
+#define U16(at) (*(const u16 *)(at))
+#define U32(at) (*(const u32 *)(at))
+#define U64(at) (*(const u64 *)(at))
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define NETWORK16(number) __builtin_bswap16(number)
+#else
+#define NETWORK16(number) (number)
+#endif
+// Clang would join what two ways add to a number that is one of two.
+#define APART(pointer) __asm__ volatile("" : "+r"(pointer))
+
+// Where the headers stand.
+struct place {
+    const u8 *end;
+    const u8 *ip;
+    u32 offset; // of IP
+    u32 tags;
+    u16 tag[2];
+};
+
+ALWAYS_INLINE int is_tag(u16 type) {
+    switch (type) {
+    case NETWORK16(0x8100):
+    case NETWORK16(0x88A8):
+    case NETWORK16(0x9100):
+    case NETWORK16(0x9200):
+    case NETWORK16(0x9300):
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+#define IS_PORT_OF(ports, port) (ports[(port) / 64] >> ((port) & 63) & 1)
+
+ALWAYS_INLINE int is_excluded(const u8 *udp) {
+    u32 source = NETWORK16(U16(udp)), destination = NETWORK16(U16(udp + 2));
+    return HAS_EXCLUDED && (IS_PORT_OF(EXCLUDED_UDP, source) || IS_PORT_OF(EXCLUDED_UDP, destination));
+}
+
+// Octets of an RTP header that begins so, at the offset, in a datagram that carries so many; 0 where what it announces
+// does not fit (RFC 3550, section 5.1).
+ALWAYS_INLINE u32 rtp_header(struct xdp_md *xdp, u32 offset, u32 first, u32 datagram) {
+    u32 octets = 12 + (first & 0x0F) * 4;
+    if (first & 0x10) {
+        u16 extension[2];
+        if (octets + 4 > datagram || bpf_xdp_load_bytes(xdp, offset + octets, extension, sizeof extension)) {
+            return 0;
+        }
+        octets += 4 + NETWORK16(extension[1]) * 4;
+    }
+    return octets + (first >> 5 & 1) <= datagram ? octets : 0;
+}
+
+// Tells the datagram whose UDP header stands `udp_at` octets behind the beginning of IP, and drops the frame.
+ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at, u32 udp_at, u32 ip_octets) {
+    const u8 *udp = at->ip + udp_at, *rtp = udp + 8;
+    u32 datagram = NETWORK16(U16(udp + 4)) - 8;
+    u32 wire = bpf_xdp_get_buff_len(xdp);
+    u32 type = rtp[1] & 0x7F;
+    if (ip_octets < udp_at + 20 || datagram != ip_octets - udp_at - 8 || at->offset + ip_octets > wire ||
+        wire > 0xFFFF || rtp[0] >> 6 != 2 || (type >= 64 && type <= 95) || is_excluded(udp)) {
+        return XDP_PASS;
+    }
+    u32 header = 12;
+    if (rtp[0] & 0x3F) {
+        header = rtp_header(xdp, at->offset + udp_at + 8, rtp[0], datagram);
+        if (!header) {
+            return XDP_PASS;
+        }
+    }
+    struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, sizeof *digest, 0);
+    if (!digest) {
+        u32 slot = bpf_get_smp_processor_id() % SLOTS;
+        struct counters *counters = ARRAY_AT(COUNTERS, slot);
+        if (counters) {
+            ADD(counters->dropped, 1);
+        }
+        return XDP_DROP;
+    }
+    u32 payload = datagram - header;
+    digest->time = bpf_ktime_get_ns();
+    if (udp_at == 20) {
+        *(u32 *)digest->addresses = U32(at->ip + 12);
+        *(u32 *)(digest->addresses + 4) = U32(at->ip + 16);
+        digest->traffic_class = at->ip[1];
+        digest->ttl = at->ip[8];
+        digest->kind = at->tags << TAGS_SHIFT;
+    } else {
+        UNROLLED for (u32 i = 0; i < 32; i += 8) {
+            *(u64 *)(digest->addresses + i) = U64(at->ip + 8 + i);
+        }
+        digest->traffic_class = at->ip[0] << 4 | at->ip[1] >> 4;
+        digest->ttl = at->ip[7];
+        digest->kind = IS_IPV6 | at->tags << TAGS_SHIFT;
+    }
+    digest->ports = U32(udp);
+    digest->tags[0] = at->tag[0];
+    digest->tags[1] = at->tag[1];
+    digest->octets = ip_octets;
+    digest->marker_type = rtp[1];
+    digest->sequence = U16(rtp + 2);
+    digest->timestamp = U32(rtp + 4);
+    digest->ssrc = U32(rtp + 8);
+    digest->wire_octets = wire;
+    digest->payload_octets = payload;
+    digest->zero = 0;
+    if (header == 12 && rtp + 12 + PAYLOAD_OCTETS <= at->end) {
+        // Also where the frame has more than the packet: whoever reads it knows how many octets there are.
+        UNROLLED for (u32 i = 0; i < PAYLOAD_OCTETS; i += 8) {
+            *(u64 *)(digest->payload + i) = U64(rtp + 12 + i);
+        }
+    } else if (payload >= FEWEST_OCTETS) {
+        u32 octets = payload < PAYLOAD_OCTETS ? payload : PAYLOAD_OCTETS;
+        if (bpf_xdp_load_bytes(xdp, at->offset + udp_at + 8 + header, digest->payload, octets)) {
+            bpf_ringbuf_discard(digest, BPF_RB_NO_WAKEUP);
+            return XDP_PASS;
+        }
+    }
+    bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
+    return XDP_DROP;
+}
+
+ALWAYS_INLINE int ipv4(struct xdp_md *xdp, const struct place *at) {
+    const u8 *ip = at->ip;
+    // Neither options nor a fragment.
+    if (ip + 20 + 8 + 12 > at->end || ip[0] != 0x45 || U16(ip + 6) & NETWORK16(0x3FFF) || ip[9] != 17) {
+        return XDP_PASS;
+    }
+    return tell(xdp, at, 20, NETWORK16(U16(ip + 2)));
+}
+
+ALWAYS_INLINE int ipv6(struct xdp_md *xdp, const struct place *at) {
+    const u8 *ip = at->ip;
+    if (ip + 40 + 8 + 12 > at->end || ip[0] >> 4 != 6 || ip[6] != 17) {
+        return XDP_PASS;
+    }
+    u32 octets = 40 + NETWORK16(U16(ip + 4));
+    return octets > 0xFFFF ? XDP_PASS : tell(xdp, at, 40, octets);
+}
+
+SECTION("xdp")
+int digests(struct xdp_md *xdp) {
+    const u8 *data = (const u8 *)(u64)xdp->data;
+    struct place at = {.end = (const u8 *)(u64)xdp->data_end, .ip = data + 14, .offset = 14};
+    if (at.ip + 20 > at.end) {
+        return XDP_PASS;
+    }
+    u16 type = U16(at.ip - 2);
+    UNROLLED for (u32 i = 0; i < 2; i++) {
+        if (at.tags == i && is_tag(type)) {
+            at.tag[i] = U16(at.ip);
+            type = U16(at.ip + 2);
+            at.ip += 4;
+            APART(at.ip);
+            at.offset += 4;
+            at.tags = i + 1;
+        }
+    }
+    switch (type) {
+    case NETWORK16(0x0800):
+        return ipv4(xdp, &at);
+    case NETWORK16(0x86DD):
+        return ipv6(xdp, &at);
+    default:
+        return XDP_PASS;
+    }
+}
+
+LICENSE("MIT");
