@@ -129,7 +129,9 @@ impl<'a> RtpDigest<'a> {
     pub fn wire_octets(&self) -> u32 {
         match self.tail {
             Some(tail) => u32::from(tail.wire_octets),
-            None => LINK + 4 * u32::from(self.head.kind >> TAGS_SHIFT & TAGS_MASK) + u32::from(self.head.octets),
+            None => {
+                LINK + 4 * u32::from(self.head.kind >> TAGS_SHIFT & TAGS_MASK) + u32::from(self.head.octets)
+            }
         }
     }
 

@@ -203,7 +203,10 @@ mod tests {
         if is_page_other() {
             return;
         }
-        let file = ring(&[(3, b"one"), (8 | WITHDRAWN, b"nothing!"), (5, b"three"), (9 | BUSY, b"unfinished")], None);
+        let file = ring(
+            &[(3, b"one"), (8 | WITHDRAWN, b"nothing!"), (5, b"three"), (9 | BUSY, b"unfinished")],
+            None,
+        );
         let mut memory = Memory::map(file.as_fd(), 4096).unwrap();
         assert_eq!(read_all(&mut memory), [Some(b"one".to_vec()), Some(b"three".to_vec())]);
         let mut read = [0; 8];

@@ -30,9 +30,8 @@ pub(super) fn attach_xdp(program: BorrowedFd<'_>, interface_index: u32, flags: u
     const BPF_XDP: u32 = 37;
     let wanted = Wanted { program: program.as_raw_fd(), interface_index, kind: BPF_XDP, flags };
     // SAFETY: the pointer and the length are those of `wanted`, which the kernel only reads.
-    let made = unsafe {
-        libc::syscall(libc::SYS_bpf, BPF_LINK_CREATE, &raw const wanted, size_of::<Wanted>())
-    };
+    let made =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_CREATE, &raw const wanted, size_of::<Wanted>()) };
     let number = RawFd::try_from(made).map_err(io::Error::other)?;
     if number < 0 {
         return Err(io::Error::last_os_error());

@@ -11,8 +11,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::capture::CaptureFile;
-use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
-use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
+use crate::capture::digest::{Digests, OpenedDigests};
+use crate::capture::interface::{
+    InterfaceStatistics, Links, MergesWhat, VLAN_OFFLOAD, merging_offloads, switch_off, vlan_offload,
+};
+use crate::capture::kernel::{
+    DigestOptions, DigestProgram, Filter, FilterCounters, FilterOptions, load_fanout,
+};
 use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{OpenedRing, Ring, RingOptions, fanout_group, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
@@ -33,6 +38,8 @@ pub(super) struct Wanted {
     blocks: u32,
     block_octets: u32,
     retire_ms: u64,
+    /// Octets of the ring for digests of RTP; none: RTP comes in frames.
+    digests: Option<u32>,
     /// None: everything is passed.
     filter: Option<WantedFilter>,
 }
@@ -44,11 +51,13 @@ struct WantedFilter {
     whole: bool,
 }
 
-/// What it answers; descriptors of the rings come with it, in order, and that of the filter's counters last.
+/// What it answers; descriptors of the rings come with it, in order, then that of the filter's counters, then the three
+/// of the digests.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Opened {
     rings: Vec<OpenedSizes>,
     has_counters: bool,
+    digests: Option<OpenedDigestSizes>,
     /// What is worth a line of the log.
     notes: Vec<String>,
 }
@@ -59,6 +68,12 @@ struct OpenedSizes {
     block_octets: u32,
     interface_index: u32,
     link: u16,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct OpenedDigestSizes {
+    octets: u32,
+    is_native: bool,
 }
 
 impl Wanted {
@@ -76,6 +91,8 @@ impl Wanted {
             blocks: number(capture.blocks),
             block_octets: number(capture.block_octets),
             retire_ms: u64::try_from(capture.retire.as_millis()).unwrap_or(u64::MAX),
+            digests: (interface.backend == Backend::Xdp)
+                .then(|| number(capture.blocks.saturating_mul(capture.block_octets))),
             filter: interface.filter.then(|| WantedFilter {
                 excluded_udp_ports: ports(&interface.exclude_ports),
                 relay_tcp_ports: ports(&interface.relay_ports),
@@ -124,6 +141,9 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         None => Ok(()),
     };
     mend_offloads(&wanted.interface, wanted.mend_offloads, &mut notes);
+    if wanted.digests.is_some() {
+        leave_tags_in(&wanted.interface, wanted.mend_offloads, &mut notes);
+    }
     let rings = if wanted.rings > 1 {
         let program = load_fanout().map_err(|reason| {
             notes.push(format!("packets are shared among rings by outer addresses and ports: {reason}"));
@@ -147,9 +167,50 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         interface_index: ring.interface_index,
         link: ring.link.0,
     };
-    let opened = Opened { rings: rings.iter().map(sizes).collect(), has_counters: counters.is_some(), notes };
-    let descriptors = rings.into_iter().map(|ring| ring.socket).chain(counters).collect();
+    // Last, as frames of RTP are dropped from now on.
+    let digests = open_digests(wanted, &rings, &mut notes);
+    let opened = Opened {
+        rings: rings.iter().map(sizes).collect(),
+        has_counters: counters.is_some(),
+        digests: digests
+            .as_ref()
+            .map(|opened| OpenedDigestSizes { octets: opened.octets, is_native: opened.is_native }),
+        notes,
+    };
+    let digests = digests.map(|opened| [opened.ring, opened.counters, opened.link]);
+    let sockets = rings.into_iter().map(|ring| ring.socket);
+    let descriptors = sockets.chain(counters).chain(digests.into_iter().flatten()).collect();
     Ok((opened, descriptors))
+}
+
+/// Puts the program for digests on the interface of the rings, where that is asked for. Where it cannot be, all comes in
+/// frames, as ever.
+fn open_digests(wanted: &Wanted, rings: &[OpenedRing], notes: &mut Vec<String>) -> Option<OpenedDigests> {
+    let (octets, ring) = (wanted.digests?, rings.first()?);
+    let name = &wanted.interface;
+    let excluded = wanted.filter.iter().flat_map(|filter| &filter.excluded_udp_ports);
+    let excluded_udp_ports = excluded.map(|&(first, last)| first..=last).collect();
+    let program = DigestProgram::load(&DigestOptions { excluded_udp_ports, octets });
+    let attached = program
+        .map_err(|error| error.to_string())
+        .and_then(|program| program.attach(ring.interface_index).map_err(|error| error.to_string()));
+    let (opened, reason) = match attached {
+        Ok(attached) => attached,
+        Err(reason) => {
+            notes.push(format!("there are no digests, so that RTP is read in frames: {reason}"));
+            return None;
+        }
+    };
+    let how = match reason {
+        None => "at the driver (native)".to_owned(),
+        Some(reason) => {
+            format!("by the kernel (generic), as the driver does not take the program ({reason})")
+        }
+    };
+    notes.push(format!(
+        "RTP on {name} is told in digests and dropped {how}: nobody else on this machine gets it from this interface"
+    ));
+    Some(opened)
 }
 
 /// Whether rings that are to share packets are in one group: else each would hear every packet.
@@ -193,7 +254,7 @@ impl Openings {
             None => Err("the configuration names no source".to_owned()),
             Some(Source::StandardInput) => file(Path::new("-")),
             Some(Source::File(path)) => file(path),
-            Some(Source::Interface(interface)) if interface.backend == Backend::Ring => self.rings(interface),
+            Some(Source::Interface(interface)) if interface.backend != Backend::Pcap => self.rings(interface),
             Some(Source::Interface(interface)) => Err(format!(
                 "libpcap cannot open {} any more, as this process has given up the right to: start it again, or set \
                  backend = \"ring\"",
@@ -229,6 +290,10 @@ impl Openings {
         for note in &opened.notes {
             tracing::warn!(interface = interface.name, "{note}");
         }
+        let mut digests = match opened.digests {
+            None => None,
+            Some(sizes) => Some(map_digests(&sizes, &mut descriptors)?),
+        };
         let mut counters = opened.has_counters.then(|| descriptors.pop()).flatten();
         if descriptors.len() != opened.rings.len() {
             return Err("the opener handed over another number of rings than it says".to_owned());
@@ -246,10 +311,21 @@ impl Openings {
             // One filter serves all rings of the interface: its counters belong to the first.
             let filter = counters.take().map(FilterCounters::map).transpose();
             let filter = filter.map_err(|error: io::Error| error.to_string())?;
-            taps.push(Tap::Ring(Box::new(RingTap { ring, filter, lost: self.lost(&interface.name) })));
+            let (digests, lost) = (digests.take(), self.lost(&interface.name));
+            taps.push(Tap::Ring(Box::new(RingTap { ring, filter, digests, lost })));
         }
         Ok(taps)
     }
+}
+
+/// Maps the ring of digests, whose descriptors are the last.
+fn map_digests(sizes: &OpenedDigestSizes, descriptors: &mut Vec<OwnedFd>) -> Result<Digests, String> {
+    let (link, counters, ring) = (descriptors.pop(), descriptors.pop(), descriptors.pop());
+    let (Some(link), Some(counters), Some(ring)) = (link, counters, ring) else {
+        return Err("the opener handed over no descriptors of digests".to_owned());
+    };
+    let opened = OpenedDigests { ring, octets: sizes.octets, counters, link, is_native: sizes.is_native };
+    Digests::map(opened).map_err(|error| format!("the ring of digests could not be mapped: {error}"))
 }
 
 fn libpcap(interface: &Interface) -> anyhow::Result<Tap> {
@@ -312,6 +388,23 @@ fn mend_offloads(interface: &str, mends: bool, notes: &mut Vec<String>) {
             Err(error) => notes.push(format!("{name} merges packets and stays on: {error}")),
         }
     }
+}
+
+/// Digests are made of what the driver leaves in a frame: a tag that it takes out would be told by none.
+fn leave_tags_in(interface: &str, mends: bool, notes: &mut Vec<String>) {
+    if vlan_offload(interface) != Some(true) {
+        return;
+    }
+    let mended =
+        if mends { switch_off(interface, VLAN_OFFLOAD).map_err(|error| error.to_string()) } else { Ok(()) };
+    notes.push(match mended {
+        Ok(()) if mends => format!("{VLAN_OFFLOAD} took VLAN tags out of frames and was switched off"),
+        Ok(()) => format!(
+            "{VLAN_OFFLOAD} takes VLAN tags out of frames before digests are made, so that they lack the outer one: \
+             ethtool -K {interface} {VLAN_OFFLOAD} off"
+        ),
+        Err(error) => format!("{VLAN_OFFLOAD} takes VLAN tags out of frames and stays on: {error}"),
+    });
 }
 
 fn file(path: &Path) -> Result<Vec<Tap>, String> {
