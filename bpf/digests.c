@@ -12,7 +12,13 @@
 SETTINGS(u64, EXCLUDED_UDP, PORT_WORDS);
 SETTING(u32, HAS_EXCLUDED, 0);
 
-// What is told of a packet. Of the frame as it stands there, but for time, lengths and kind.
+// By which payloads streams are joined: the meter's own choice, whose numbers the loader sets.
+SETTING(u64, CHOICE_PLUS, 0);
+SETTING(u64, CHOICE_TIMES, 0);
+SETTING(u32, CHOICE_BELOW, 0xFFFFFFFF);
+
+// What is told of a packet. Of the frame as it stands there, but for time, lengths and kind. It ends before
+// `wire_octets` where that follows from the rest, and where the payload joins nothing.
 struct digest {
     u64 time;
     u8 addresses[32]; // the first 8 of IPv4
@@ -31,6 +37,7 @@ struct digest {
     u32 zero;
     u8 payload[32];
 };
+#define SHORT 64
 
 // Of `kind`.
 #define IS_IPV6 1
@@ -57,6 +64,11 @@ ARRAY(COUNTERS, struct counters, SLOTS, BPF_F_MMAPABLE);
 #define NETWORK16(number) __builtin_bswap16(number)
 #else
 #define NETWORK16(number) (number)
+#endif
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LITTLE64(number) (number)
+#else
+#define LITTLE64(number) __builtin_bswap64(number)
 #endif
 // Clang would join what two ways add to a number that is one of two.
 #define APART(pointer) __asm__ volatile("" : "+r"(pointer))
@@ -104,33 +116,29 @@ ALWAYS_INLINE u32 rtp_header(struct xdp_md *xdp, u32 offset, u32 first, u32 data
     return octets + (first >> 5 & 1) <= datagram ? octets : 0;
 }
 
-// Tells the datagram whose UDP header stands `udp_at` octets behind the beginning of IP, and drops the frame.
-ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at, u32 udp_at, u32 ip_octets) {
+// VXLAN with a group policy begins like RTP with eight sources.
+ALWAYS_INLINE int is_vxlan_port(u32 port) { return port == 4789 || port == 8472 || port == 4790; }
+
+ALWAYS_INLINE int may_be_vxlan(const u8 *udp) {
+    return udp[8] == 0x88 && (is_vxlan_port(NETWORK16(U16(udp))) || is_vxlan_port(NETWORK16(U16(udp + 2))));
+}
+
+// Whether streams are joined by a payload of 16 octets or more: by the latter eight of these.
+ALWAYS_INLINE int joins(const u8 *payload) {
+    u64 word = LITTLE64(U64(payload + 8));
+    return (u32)((word + CHOICE_PLUS) * CHOICE_TIMES >> 32) < CHOICE_BELOW;
+}
+
+// Whether nothing is to be told behind the head.
+ALWAYS_INLINE int is_short(const struct place *at, const u8 *rtp, u32 header, u32 payload) {
+    if (header != 12) {
+        return 0;
+    }
+    return payload < FEWEST_OCTETS || (rtp + 12 + FEWEST_OCTETS <= at->end && !joins(rtp + 12));
+}
+
+ALWAYS_INLINE void tell_head(struct digest *digest, const struct place *at, u32 udp_at, u32 ip_octets) {
     const u8 *udp = at->ip + udp_at, *rtp = udp + 8;
-    u32 datagram = NETWORK16(U16(udp + 4)) - 8;
-    u32 wire = bpf_xdp_get_buff_len(xdp);
-    u32 type = rtp[1] & 0x7F;
-    if (ip_octets < udp_at + 20 || datagram != ip_octets - udp_at - 8 || at->offset + ip_octets > wire ||
-        wire > 0xFFFF || rtp[0] >> 6 != 2 || (type >= 64 && type <= 95) || is_excluded(udp)) {
-        return XDP_PASS;
-    }
-    u32 header = 12;
-    if (rtp[0] & 0x3F) {
-        header = rtp_header(xdp, at->offset + udp_at + 8, rtp[0], datagram);
-        if (!header) {
-            return XDP_PASS;
-        }
-    }
-    struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, sizeof *digest, 0);
-    if (!digest) {
-        u32 slot = bpf_get_smp_processor_id() % SLOTS;
-        struct counters *counters = ARRAY_AT(COUNTERS, slot);
-        if (counters) {
-            ADD(counters->dropped, 1);
-        }
-        return XDP_DROP;
-    }
-    u32 payload = datagram - header;
     digest->time = bpf_ktime_get_ns();
     if (udp_at == 20) {
         *(u32 *)digest->addresses = U32(at->ip + 12);
@@ -154,20 +162,73 @@ ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at, u32 udp_at, u
     digest->sequence = U16(rtp + 2);
     digest->timestamp = U32(rtp + 4);
     digest->ssrc = U32(rtp + 8);
-    digest->wire_octets = wire;
-    digest->payload_octets = payload;
-    digest->zero = 0;
+}
+
+// The first octets of the payload, of which there are so many.
+ALWAYS_INLINE int tell_payload(struct xdp_md *xdp, struct digest *digest, const struct place *at, const u8 *rtp,
+                               u32 offset, u32 header, u32 payload) {
     if (header == 12 && rtp + 12 + PAYLOAD_OCTETS <= at->end) {
         // Also where the frame has more than the packet: whoever reads it knows how many octets there are.
         UNROLLED for (u32 i = 0; i < PAYLOAD_OCTETS; i += 8) {
             *(u64 *)(digest->payload + i) = U64(rtp + 12 + i);
         }
-    } else if (payload >= FEWEST_OCTETS) {
-        u32 octets = payload < PAYLOAD_OCTETS ? payload : PAYLOAD_OCTETS;
-        if (bpf_xdp_load_bytes(xdp, at->offset + udp_at + 8 + header, digest->payload, octets)) {
-            bpf_ringbuf_discard(digest, BPF_RB_NO_WAKEUP);
+        return 1;
+    }
+    if (payload < FEWEST_OCTETS) {
+        return 1;
+    }
+    u32 octets = payload < PAYLOAD_OCTETS ? payload : PAYLOAD_OCTETS;
+    return bpf_xdp_load_bytes(xdp, offset + header, digest->payload, octets) == 0;
+}
+
+ALWAYS_INLINE int drop_untold(void) {
+    u32 slot = bpf_get_smp_processor_id() % SLOTS;
+    struct counters *counters = ARRAY_AT(COUNTERS, slot);
+    if (counters) {
+        ADD(counters->dropped, 1);
+    }
+    return XDP_DROP;
+}
+
+// Tells the datagram whose UDP header stands `udp_at` octets behind the beginning of IP, and drops the frame.
+ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at, u32 udp_at, u32 ip_octets) {
+    const u8 *udp = at->ip + udp_at, *rtp = udp + 8;
+    u32 datagram = NETWORK16(U16(udp + 4)) - 8;
+    u32 wire = bpf_xdp_get_buff_len(xdp);
+    u32 type = rtp[1] & 0x7F;
+    if (ip_octets < udp_at + 20 || datagram != ip_octets - udp_at - 8 || at->offset + ip_octets > wire ||
+        wire > 0xFFFF || rtp[0] >> 6 != 2 || (type >= 64 && type <= 95) || may_be_vxlan(udp) ||
+        is_excluded(udp)) {
+        return XDP_PASS;
+    }
+    u32 header = 12;
+    if (rtp[0] & 0x3F) {
+        header = rtp_header(xdp, at->offset + udp_at + 8, rtp[0], datagram);
+        if (!header) {
             return XDP_PASS;
         }
+    }
+    u32 payload = datagram - header;
+    if (wire == at->offset + ip_octets && is_short(at, rtp, header, payload)) {
+        struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, SHORT, 0);
+        if (!digest) {
+            return drop_untold();
+        }
+        tell_head(digest, at, udp_at, ip_octets);
+        bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
+        return XDP_DROP;
+    }
+    struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, sizeof *digest, 0);
+    if (!digest) {
+        return drop_untold();
+    }
+    tell_head(digest, at, udp_at, ip_octets);
+    digest->wire_octets = wire;
+    digest->payload_octets = payload;
+    digest->zero = 0;
+    if (!tell_payload(xdp, digest, at, rtp, at->offset + udp_at + 8, header, payload)) {
+        bpf_ringbuf_discard(digest, BPF_RB_NO_WAKEUP);
+        return XDP_PASS;
     }
     bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
     return XDP_DROP;

@@ -198,6 +198,28 @@ impl<'a> RtpDigest<'a> {
     }
 }
 
+/// Which packets streams are joined by, told by their payload: of those with 16 octets or more, the ninth to the
+/// sixteenth as one number, of which the lowest octet comes first, plus `plus`, times `times`, both without carry. The
+/// upper half of that is below `below`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayloadChoice {
+    /// Is added.
+    pub plus: u64,
+    /// Is multiplied with.
+    pub times: u64,
+    /// What the result is held against.
+    pub below: u32,
+}
+
+impl PayloadChoice {
+    /// The upper half of what a number comes to. Per packet.
+    #[inline]
+    #[must_use]
+    pub const fn rank(self, word: u64) -> u32 {
+        (word.wrapping_add(self.plus).wrapping_mul(self.times) >> 32) as u32
+    }
+}
+
 /// A digest with the time of the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedDigest<'a> {

@@ -7,7 +7,7 @@ mod frame;
 mod rtp;
 mod time;
 
-pub use digest::{RtpDigest, TimedDigest};
+pub use digest::{PayloadChoice, RtpDigest, TimedDigest};
 pub use dscp::{Dscp, Ecn, NotADscp, TrafficClass};
 pub use flow::{Direction, FlowKey, Transport};
 pub use frame::{Frame, LinkType};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::RangeInclusive;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use aya::maps::Map;
 use aya::programs::{ProgramError, Xdp};
@@ -10,12 +10,15 @@ use aya::programs::{ProgramError, Xdp};
 use super::ebpf::{EbpfError, loader, port_words};
 use super::sys;
 use crate::capture::digest::OpenedDigests;
+use crate::terms::PayloadChoice;
 
 /// Which packets are told, and how many wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DigestOptions {
     /// Datagrams from or to these ports go up as frames.
     pub excluded_udp_ports: Vec<RangeInclusive<u16>>,
+    /// Of which packets the payload is told too.
+    pub payloads: PayloadChoice,
     /// Octets of the ring; the next power of two.
     pub octets: u32,
 }
@@ -71,6 +74,9 @@ impl DigestProgram {
         let mut object = loader()
             .override_global("EXCLUDED_UDP", excluded.as_slice(), true)
             .override_global("HAS_EXCLUDED", &has_excluded, true)
+            .override_global("CHOICE_PLUS", &options.payloads.plus, true)
+            .override_global("CHOICE_TIMES", &options.payloads.times, true)
+            .override_global("CHOICE_BELOW", &options.payloads.below, true)
             .map_max_entries("DIGESTS", octets)
             .load(aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/digests.o")))
             .map_err(|error| EbpfError::refused(&error))?;
@@ -115,27 +121,6 @@ impl DigestProgram {
         let Self { ring, octets, counters, .. } = self;
         let is_native = reason.is_none();
         Ok((OpenedDigests { ring, octets, counters, link, is_native }, reason))
-    }
-
-    /// The program, to be run without an interface.
-    #[must_use]
-    pub fn program(&self) -> BorrowedFd<'_> {
-        self.program.as_fd()
-    }
-
-    /// What it writes, to be read where it is on no interface: what stands for the link keeps nothing.
-    ///
-    /// # Errors
-    ///
-    /// No more descriptors may be opened.
-    pub fn unattached(&self) -> io::Result<OpenedDigests> {
-        Ok(OpenedDigests {
-            ring: self.ring.try_clone()?,
-            octets: self.octets,
-            counters: self.counters.try_clone()?,
-            link: self.program.try_clone()?,
-            is_native: false,
-        })
     }
 }
 

@@ -21,6 +21,7 @@ use crate::capture::kernel::{
 use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{OpenedRing, Ring, RingOptions, fanout_group, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
+use crate::meter::MOST_CHOSEN;
 use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
 use crate::privilege::{OpenerClient, OpenerError, run};
 use crate::terms::LinkType;
@@ -190,7 +191,7 @@ fn open_digests(wanted: &Wanted, rings: &[OpenedRing], notes: &mut Vec<String>) 
     let name = &wanted.interface;
     let excluded = wanted.filter.iter().flat_map(|filter| &filter.excluded_udp_ports);
     let excluded_udp_ports = excluded.map(|&(first, last)| first..=last).collect();
-    let program = DigestProgram::load(&DigestOptions { excluded_udp_ports, octets });
+    let program = DigestProgram::load(&DigestOptions { excluded_udp_ports, payloads: MOST_CHOSEN, octets });
     let attached = program
         .map_err(|error| error.to_string())
         .and_then(|program| program.attach(ring.interface_index).map_err(|error| error.to_string()));
