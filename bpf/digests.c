@@ -1,8 +1,8 @@
 //! Digests: RTP in the commonest stacks, told in few octets and dropped at the driver.
 //
-// What is not known for certain goes up as it is: other tunnels and tags, options, fragments, TCP, STUN, RTCP. Of one
-// stream all packets should go one way, or they would be told out of order; therefore all that an RTP header may
-// announce is read here too.
+// What is not known for certain goes up as it is: tunnels, more than two tags, options, TCP, STUN, RTCP. Of one stream
+// all packets should go one way, or they would be taken in out of order; therefore all that an RTP header may announce
+// is read here too, and fragments are told.
 //
 // Offsets into the frame are constants, apart for each stack: the kernel refuses others without CAP_PERFMON.
 #include <kernel.h>
@@ -34,7 +34,7 @@ struct digest {
     u32 ssrc;
     u16 wire_octets;    // of the frame, this machine's order
     u16 payload_octets; // behind the RTP header, likewise
-    u32 zero;
+    u32 identification; // of a fragment, this machine's order
     u8 payload[32];
 };
 #define SHORT 64
@@ -42,6 +42,8 @@ struct digest {
 // Of `kind`.
 #define IS_IPV6 1
 #define TAGS_SHIFT 1
+#define IS_FIRST_FRAGMENT 8
+#define IS_LATER_FRAGMENT 16
 
 RING(DIGESTS, 1 << 16);
 
@@ -62,8 +64,10 @@ ARRAY(COUNTERS, struct counters, SLOTS, BPF_F_MMAPABLE);
 #define U64(at) (*(const u64 *)(at))
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define NETWORK16(number) __builtin_bswap16(number)
+#define NETWORK32(number) __builtin_bswap32(number)
 #else
 #define NETWORK16(number) (number)
+#define NETWORK32(number) (number)
 #endif
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LITTLE64(number) (number)
@@ -73,13 +77,18 @@ ARRAY(COUNTERS, struct counters, SLOTS, BPF_F_MMAPABLE);
 // Clang would join what two ways add to a number that is one of two.
 #define APART(pointer) __asm__ volatile("" : "+r"(pointer))
 
-// Where the headers stand.
+// Where the headers stand, and what was found so far.
 struct place {
     const u8 *end;
     const u8 *ip;
     u32 offset; // of IP
     u32 tags;
     u16 tag[2];
+    u32 is_ipv6;
+    u32 udp;        // from the beginning of IP
+    u32 octets;     // of IP
+    u32 fragment;   // bits of a digest's kind
+    u32 identification;
 };
 
 ALWAYS_INLINE int is_tag(u16 type) {
@@ -102,13 +111,13 @@ ALWAYS_INLINE int is_excluded(const u8 *udp) {
     return HAS_EXCLUDED && (IS_PORT_OF(EXCLUDED_UDP, source) || IS_PORT_OF(EXCLUDED_UDP, destination));
 }
 
-// Octets of an RTP header that begins so, at the offset, in a datagram that carries so many; 0 where what it announces
-// does not fit (RFC 3550, section 5.1).
-ALWAYS_INLINE u32 rtp_header(struct xdp_md *xdp, u32 offset, u32 first, u32 datagram) {
+// Octets of an RTP header that begins so, at the offset, in a datagram that carries so many, of which so many are in
+// the frame; 0 where what it announces does not fit (RFC 3550, section 5.1).
+ALWAYS_INLINE u32 rtp_header(struct xdp_md *xdp, u32 offset, u32 first, u32 datagram, u32 there) {
     u32 octets = 12 + (first & 0x0F) * 4;
     if (first & 0x10) {
         u16 extension[2];
-        if (octets + 4 > datagram || bpf_xdp_load_bytes(xdp, offset + octets, extension, sizeof extension)) {
+        if (octets + 4 > there || bpf_xdp_load_bytes(xdp, offset + octets, extension, sizeof extension)) {
             return 0;
         }
         octets += 4 + NETWORK16(extension[1]) * 4;
@@ -131,33 +140,36 @@ ALWAYS_INLINE int joins(const u8 *payload) {
 
 // Whether nothing is to be told behind the head.
 ALWAYS_INLINE int is_short(const struct place *at, const u8 *rtp, u32 header, u32 payload) {
-    if (header != 12) {
+    if (header != 12 || at->fragment || at->udp == 48) {
         return 0;
     }
     return payload < FEWEST_OCTETS || (rtp + 12 + FEWEST_OCTETS <= at->end && !joins(rtp + 12));
 }
 
-ALWAYS_INLINE void tell_head(struct digest *digest, const struct place *at, u32 udp_at, u32 ip_octets) {
-    const u8 *udp = at->ip + udp_at, *rtp = udp + 8;
+ALWAYS_INLINE void tell_ip(struct digest *digest, const struct place *at) {
     digest->time = bpf_ktime_get_ns();
-    if (udp_at == 20) {
-        *(u32 *)digest->addresses = U32(at->ip + 12);
-        *(u32 *)(digest->addresses + 4) = U32(at->ip + 16);
-        digest->traffic_class = at->ip[1];
-        digest->ttl = at->ip[8];
-        digest->kind = at->tags << TAGS_SHIFT;
-    } else {
+    if (at->is_ipv6) {
         UNROLLED for (u32 i = 0; i < 32; i += 8) {
             *(u64 *)(digest->addresses + i) = U64(at->ip + 8 + i);
         }
         digest->traffic_class = at->ip[0] << 4 | at->ip[1] >> 4;
         digest->ttl = at->ip[7];
-        digest->kind = IS_IPV6 | at->tags << TAGS_SHIFT;
+        digest->kind = IS_IPV6 | at->tags << TAGS_SHIFT | at->fragment;
+    } else {
+        *(u32 *)digest->addresses = U32(at->ip + 12);
+        *(u32 *)(digest->addresses + 4) = U32(at->ip + 16);
+        digest->traffic_class = at->ip[1];
+        digest->ttl = at->ip[8];
+        digest->kind = at->tags << TAGS_SHIFT | at->fragment;
     }
-    digest->ports = U32(udp);
     digest->tags[0] = at->tag[0];
     digest->tags[1] = at->tag[1];
-    digest->octets = ip_octets;
+    digest->octets = at->octets;
+}
+
+ALWAYS_INLINE void tell_rtp(struct digest *digest, const u8 *udp) {
+    const u8 *rtp = udp + 8;
+    digest->ports = U32(udp);
     digest->marker_type = rtp[1];
     digest->sequence = U16(rtp + 2);
     digest->timestamp = U32(rtp + 4);
@@ -165,12 +177,13 @@ ALWAYS_INLINE void tell_head(struct digest *digest, const struct place *at, u32 
 }
 
 // The first octets of the payload, of which there are so many.
-ALWAYS_INLINE int tell_payload(struct xdp_md *xdp, struct digest *digest, const struct place *at, const u8 *rtp,
-                               u32 offset, u32 header, u32 payload) {
-    if (header == 12 && rtp + 12 + PAYLOAD_OCTETS <= at->end) {
+ALWAYS_INLINE int tell_payload(struct xdp_md *xdp, struct digest *digest, const struct place *at, u32 header,
+                               u32 payload) {
+    const u8 *behind = at->ip + at->udp + 8 + 12;
+    if (header == 12 && behind + PAYLOAD_OCTETS <= at->end) {
         // Also where the frame has more than the packet: whoever reads it knows how many octets there are.
         UNROLLED for (u32 i = 0; i < PAYLOAD_OCTETS; i += 8) {
-            *(u64 *)(digest->payload + i) = U64(rtp + 12 + i);
+            *(u64 *)(digest->payload + i) = U64(behind + i);
         }
         return 1;
     }
@@ -178,7 +191,7 @@ ALWAYS_INLINE int tell_payload(struct xdp_md *xdp, struct digest *digest, const 
         return 1;
     }
     u32 octets = payload < PAYLOAD_OCTETS ? payload : PAYLOAD_OCTETS;
-    return bpf_xdp_load_bytes(xdp, offset + header, digest->payload, octets) == 0;
+    return bpf_xdp_load_bytes(xdp, at->offset + at->udp + 8 + header, digest->payload, octets) == 0;
 }
 
 ALWAYS_INLINE int drop_untold(void) {
@@ -190,31 +203,64 @@ ALWAYS_INLINE int drop_untold(void) {
     return XDP_DROP;
 }
 
-// Tells the datagram whose UDP header stands `udp_at` octets behind the beginning of IP, and drops the frame.
-ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at, u32 udp_at, u32 ip_octets) {
-    const u8 *udp = at->ip + udp_at, *rtp = udp + 8;
-    u32 datagram = NETWORK16(U16(udp + 4)) - 8;
+// Tells a fragment that has no ports, and drops the frame.
+ALWAYS_INLINE int tell_later(const struct place *at, u32 wire) {
+    struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, sizeof *digest, 0);
+    if (!digest) {
+        return drop_untold();
+    }
+    tell_ip(digest, at);
+    digest->ports = 0;
+    digest->marker_type = 0;
+    digest->sequence = 0;
+    digest->timestamp = 0;
+    digest->ssrc = 0;
+    digest->wire_octets = wire;
+    digest->payload_octets = 0;
+    digest->identification = at->identification;
+    bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
+    return XDP_DROP;
+}
+
+// Tells the datagram, and drops the frame.
+ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at) {
     u32 wire = bpf_xdp_get_buff_len(xdp);
+    if (at->octets < at->udp || at->offset + at->octets > wire || wire > 0xFFFF) {
+        return XDP_PASS;
+    }
+    if (at->fragment == IS_LATER_FRAGMENT) {
+        return tell_later(at, wire);
+    }
+    const u8 *udp = at->ip + at->udp, *rtp = udp + 8;
+    if (at->octets < at->udp + 20 || rtp + 12 > at->end) {
+        return XDP_PASS;
+    }
+    u32 datagram = NETWORK16(U16(udp + 4)) - 8;
+    u32 there = at->octets - at->udp - 8;
     u32 type = rtp[1] & 0x7F;
-    if (ip_octets < udp_at + 20 || datagram != ip_octets - udp_at - 8 || at->offset + ip_octets > wire ||
-        wire > 0xFFFF || rtp[0] >> 6 != 2 || (type >= 64 && type <= 95) || may_be_vxlan(udp) ||
-        is_excluded(udp)) {
+    if ((at->fragment ? datagram < there || datagram > 0xFFFF : datagram != there) || rtp[0] >> 6 != 2 ||
+        (type >= 64 && type <= 95) || may_be_vxlan(udp) || is_excluded(udp)) {
         return XDP_PASS;
     }
     u32 header = 12;
     if (rtp[0] & 0x3F) {
-        header = rtp_header(xdp, at->offset + udp_at + 8, rtp[0], datagram);
+        header = rtp_header(xdp, at->offset + at->udp + 8, rtp[0], datagram, there);
         if (!header) {
             return XDP_PASS;
         }
     }
+    // Of the payload as much must be there as is told.
+    if (at->fragment && there < header + PAYLOAD_OCTETS) {
+        return XDP_PASS;
+    }
     u32 payload = datagram - header;
-    if (wire == at->offset + ip_octets && is_short(at, rtp, header, payload)) {
+    if (wire == at->offset + at->octets && is_short(at, rtp, header, payload)) {
         struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, SHORT, 0);
         if (!digest) {
             return drop_untold();
         }
-        tell_head(digest, at, udp_at, ip_octets);
+        tell_ip(digest, at);
+        tell_rtp(digest, udp);
         bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
         return XDP_DROP;
     }
@@ -222,11 +268,12 @@ ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at, u32 udp_at, u
     if (!digest) {
         return drop_untold();
     }
-    tell_head(digest, at, udp_at, ip_octets);
+    tell_ip(digest, at);
+    tell_rtp(digest, udp);
     digest->wire_octets = wire;
     digest->payload_octets = payload;
-    digest->zero = 0;
-    if (!tell_payload(xdp, digest, at, rtp, at->offset + udp_at + 8, header, payload)) {
+    digest->identification = at->identification;
+    if (!tell_payload(xdp, digest, at, header, payload)) {
         bpf_ringbuf_discard(digest, BPF_RB_NO_WAKEUP);
         return XDP_PASS;
     }
@@ -234,22 +281,46 @@ ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at, u32 udp_at, u
     return XDP_DROP;
 }
 
-ALWAYS_INLINE int ipv4(struct xdp_md *xdp, const struct place *at) {
+ALWAYS_INLINE int ipv4(struct xdp_md *xdp, struct place *at) {
     const u8 *ip = at->ip;
-    // Neither options nor a fragment.
-    if (ip + 20 + 8 + 12 > at->end || ip[0] != 0x45 || U16(ip + 6) & NETWORK16(0x3FFF) || ip[9] != 17) {
+    if (ip + 20 > at->end || ip[0] != 0x45 || ip[9] != 17) {
         return XDP_PASS;
     }
-    return tell(xdp, at, 20, NETWORK16(U16(ip + 2)));
+    at->udp = 20;
+    at->octets = NETWORK16(U16(ip + 2));
+    u16 place = U16(ip + 6);
+    if (place & NETWORK16(0x3FFF)) {
+        at->identification = NETWORK16(U16(ip + 4));
+        at->fragment = place & NETWORK16(0x1FFF) ? IS_LATER_FRAGMENT : IS_FIRST_FRAGMENT;
+    }
+    return tell(xdp, at);
 }
 
-ALWAYS_INLINE int ipv6(struct xdp_md *xdp, const struct place *at) {
+ALWAYS_INLINE int ipv6(struct xdp_md *xdp, struct place *at) {
     const u8 *ip = at->ip;
-    if (ip + 40 + 8 + 12 > at->end || ip[0] >> 4 != 6 || ip[6] != 17) {
+    if (ip + 40 > at->end || ip[0] >> 4 != 6) {
         return XDP_PASS;
     }
-    u32 octets = 40 + NETWORK16(U16(ip + 4));
-    return octets > 0xFFFF ? XDP_PASS : tell(xdp, at, 40, octets);
+    at->is_ipv6 = 1;
+    at->octets = 40 + NETWORK16(U16(ip + 4));
+    if (at->octets > 0xFFFF) {
+        return XDP_PASS;
+    }
+    if (ip[6] == 17) {
+        at->udp = 40;
+        return tell(xdp, at);
+    }
+    // RFC 8200, section 4.5. With offset 0 and nothing to come it is a whole packet (RFC 6946).
+    if (ip[6] != 44 || ip + 48 > at->end || ip[40] != 17) {
+        return XDP_PASS;
+    }
+    at->udp = 48;
+    u16 place = U16(ip + 42);
+    if (place & NETWORK16(0xFFF9)) {
+        at->identification = NETWORK32(U32(ip + 44));
+        at->fragment = place & NETWORK16(0xFFF8) ? IS_LATER_FRAGMENT : IS_FIRST_FRAGMENT;
+    }
+    return tell(xdp, at);
 }
 
 SECTION("xdp")

@@ -25,7 +25,7 @@ use aya::{Ebpf, EbpfLoader};
 use caps::{CapSet, Capability};
 use common::packet::{IPV4, PROVIDER_VLAN, VLAN, ethernet};
 use hopmark::capture::digest::{Digests, OpenedDigests};
-use hopmark::decode::{Decoder, Message, Observation, Options, PathTable};
+use hopmark::decode::{Decoder, Message, Observation, Options, PathTable, Payload};
 use hopmark::meter::MOST_CHOSEN;
 use hopmark::terms::{Frame, LinkType, Timestamp};
 use proptest::prelude::*;
@@ -60,8 +60,11 @@ struct Told {
 impl Told {
     fn of(seen: &Observation<'_>, paths: &PathTable, wire_octets: u32) -> Option<Self> {
         let mut seen = *seen;
-        let Message::Rtp(header) = &mut seen.message else { return None };
-        let payload = std::mem::take(&mut header.payload);
+        let payload = match &mut seen.message {
+            Message::Rtp(header) => std::mem::take(&mut header.payload),
+            Message::LaterFragment => Payload::default(),
+            _ => return None,
+        };
         seen.timestamp = Timestamp(0);
         let path = seen.path;
         seen.path = hopmark::decode::PathId(0);
@@ -211,6 +214,10 @@ fn rtp_in_the_common_stacks_is_told_and_all_else_passes() {
             "RTP with marker",
             "RTP of type 96 with marker",
             "RTP on the port of a tunnel",
+            "first fragment",
+            "later fragment",
+            "first fragment, IPv6",
+            "later fragment, IPv6",
             "UDP beside an excluded port",
         ]
     );
@@ -284,6 +291,10 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             flow.destination.set_port(4789);
             flow.frame(p)
         },
+        |p| frames::call().fragments(&[p, &[7; 200]].concat(), 104)[0].clone(),
+        |p| frames::call().fragments(&[p, &[7; 200]].concat(), 104)[1].clone(),
+        |p| frames::fragment_6(0, &frames::call_6().datagram(&[p, &[7; 100]].concat())),
+        |p| frames::fragment_6(104, p),
     ];
     let others = frames::WRAPS.iter().chain(frames::KEPT).map(|(_, wrap)| *wrap).collect::<Vec<_>>();
     let wrap = prop_oneof![3 => proptest::sample::select(common), 1 => proptest::sample::select(others)];

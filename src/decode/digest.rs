@@ -1,6 +1,6 @@
 //! An observation from what the kernel tells of a packet.
 
-use super::{Addresses, Decoder, Layer, Message, Observation, PathId, Payload, RtpHeader};
+use super::{Addresses, Decoder, Fragment, Layer, Message, Observation, PathId, Payload, RtpHeader};
 use crate::terms::{TimedDigest, Transport};
 
 impl Decoder {
@@ -19,6 +19,17 @@ impl Decoder {
         };
         let (source_port, destination_port) = digest.ports();
         let (kept, octets) = digest.payload();
+        let header = RtpHeader {
+            ssrc: digest.ssrc(),
+            timestamp: digest.rtp_timestamp(),
+            sequence: digest.sequence(),
+            payload_type: digest.payload_type(),
+            marker: digest.marker(),
+            payload: Payload { kept, octets },
+        };
+        let fragment =
+            digest.fragment().map(|(identification, is_first)| Fragment { identification, is_first });
+        let is_later = matches!(fragment, Some(Fragment { is_first: false, .. }));
         Observation {
             timestamp: timed.timestamp,
             addresses,
@@ -29,15 +40,8 @@ impl Decoder {
             ttl: digest.ttl(),
             path,
             octets: digest.octets(),
-            fragment: None,
-            message: Message::Rtp(RtpHeader {
-                ssrc: digest.ssrc(),
-                timestamp: digest.rtp_timestamp(),
-                sequence: digest.sequence(),
-                payload_type: digest.payload_type(),
-                marker: digest.marker(),
-                payload: Payload { kept, octets },
-            }),
+            fragment,
+            message: if is_later { Message::LaterFragment } else { Message::Rtp(header) },
         }
     }
 

@@ -31,14 +31,16 @@ struct Head {
 struct Tail {
     wire_octets: u16,
     payload_octets: u16,
-    zero: u32,
+    identification: u32,
     payload: [u8; 32],
 }
 
 const _: () = assert!(size_of::<Head>() == 64 && size_of::<Tail>() == 40);
 
-/// Of `kind`: IPv6; how many tags; the rest is not used.
+/// Of `kind`: IPv6; how many tags; the first fragment of several, or another; the rest is not used.
 const IS_IPV6: u8 = 1;
+const IS_FIRST_FRAGMENT: u8 = 8;
+const IS_LATER_FRAGMENT: u8 = 16;
 const TAGS_SHIFT: u8 = 1;
 const TAGS_MASK: u8 = 3;
 /// VLAN tags that a digest tells.
@@ -133,6 +135,18 @@ impl<'a> RtpDigest<'a> {
                 LINK + 4 * u32::from(self.head.kind >> TAGS_SHIFT & TAGS_MASK) + u32::from(self.head.octets)
             }
         }
+    }
+
+    /// Of a fragment the identification, and whether it is the first, which holds the ports; of any other nothing is
+    /// said here but addresses, marking and lengths.
+    #[inline]
+    #[must_use]
+    pub fn fragment(&self) -> Option<(u32, bool)> {
+        let is_first = match self.head.kind & (IS_FIRST_FRAGMENT | IS_LATER_FRAGMENT) {
+            0 => return None,
+            bits => bits & IS_LATER_FRAGMENT == 0,
+        };
+        Some((self.tail?.identification, is_first))
     }
 
     /// DSCP and ECN.
@@ -256,6 +270,7 @@ mod tests {
         assert_eq!((digest.marker(), digest.payload_type(), digest.sequence()), (false, 53, 0x3637));
         assert_eq!((digest.rtp_timestamp(), digest.ssrc()), (RtpTime(0x3839_3A3B), Ssrc(0x3C3D_3E3F)));
         assert_eq!(digest.wire_octets(), u32::from(u16::from_ne_bytes([64, 65])));
+        assert_eq!(digest.fragment(), None);
         assert_eq!(digest.payload(), (&(72..104).collect::<Vec<u8>>()[..], 200));
     }
 
@@ -270,6 +285,21 @@ mod tests {
         assert_eq!(digest.ipv4(), None);
         assert_eq!(digest.wire_octets(), 14 + 4 + 200);
         assert_eq!(digest.payload(), (&[][..], 200 - 40 - 8 - 12));
+    }
+
+    #[test]
+    fn fragments_say_which_datagram_they_are_of() {
+        let identification = u32::from_ne_bytes([68, 69, 70, 71]);
+        for (kind, is_first) in [(IS_FIRST_FRAGMENT, true), (IS_LATER_FRAGMENT | IS_IPV6, false)] {
+            let record = record(kind, 0);
+            let octets: &[u8] = bytemuck::cast_slice(&record);
+            assert_eq!(RtpDigest::read(octets).unwrap().fragment(), Some((identification, is_first)));
+            assert_eq!(
+                RtpDigest::read(&octets[..64]).unwrap().fragment(),
+                None,
+                "a short one does not say of which"
+            );
+        }
     }
 
     #[test]
