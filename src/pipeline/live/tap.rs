@@ -123,8 +123,8 @@ const FEW_DIGESTS: u64 = 256;
 /// Where more come, there may be as many already.
 const MANY_DIGESTS: u64 = 16_384;
 
-/// How long digests are let come: nobody is woken for them. The shorter it is, the more of them are in the processor's
-/// caches still; the longest that a driver fills the shortest ring in is longer than any of these.
+/// How long digests are let come after so many: nobody is woken for them. The shorter it is, the more of them are in the
+/// processor's caches still.
 const fn pause(told: u64) -> Duration {
     match told {
         0..FEW_DIGESTS => Duration::from_millis(10),
@@ -142,7 +142,8 @@ impl RingTap {
         taker: &mut impl Taker,
     ) -> Result<Progress, TapError> {
         let told = self.digests.as_mut().map(|digests| digests.read(|digest| taker.take_digest(digest)));
-        let timeout = told.map_or(timeout, |told| pause(told).min(timeout));
+        let nap = self.digests.as_ref().map_or(timeout, Digests::nap);
+        let timeout = told.map_or(timeout, |told| pause(told).min(nap).min(timeout));
         match self.ring.read(timeout, |frame| taker.take(*frame, interfaces)) {
             Ok(progress) => Ok(Progress::of(progress.was_idle && told.unwrap_or(0) == 0)),
             Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
