@@ -179,10 +179,12 @@ fn fits(frame: &[u8]) -> bool {
     (SHORTEST..LONGEST).contains(&frame.len())
 }
 
+/// Wrappings in which RTP is told.
+const TOLD: [&str; 4] = ["Ethernet", "IPv6", "802.1Q", "802.1ad and 802.1Q"];
+
 #[test]
 fn rtp_in_the_common_stacks_is_told_and_all_else_passes() {
     let Some(mut program) = Program::load(&[53, 5060, 5061]) else { return };
-    const TOLD: [&str; 4] = ["Ethernet", "IPv6", "802.1Q", "802.1ad and 802.1Q"];
     for (name, wrap) in frames::WRAPS {
         let told = program.tell(&wrap(&frames::rtp()));
         assert_eq!(told.is_some(), TOLD.contains(name), "{name}: {told:?}");

@@ -1,5 +1,6 @@
 //! Digests and frames of the same traffic come to the same figures.
 
+#![allow(clippy::cast_possible_truncation, reason = "numbers that come again")]
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be read has failed")]
 #![allow(clippy::disallowed_methods, reason = "programs and senders are waited for by this machine's clock")]
 
@@ -135,7 +136,7 @@ fn hops(stream: &Value, point: &str) -> Vec<Value> {
     let hops = stream["hops"].as_array().expect("a list of hops").iter();
     let without_times = |hop: &Value| {
         let mut hop = hop.as_object().expect("a hop").clone();
-        OWN.iter().for_each(|key| drop(hop.remove(*key)));
+        hop.retain(|key, _| !OWN.contains(&key.as_str()));
         Value::Object(hop)
     };
     hops.filter(|hop| hop["point"] == point).map(without_times).collect()

@@ -10,12 +10,11 @@ impl Decoder {
     pub fn decode_digest<'a>(&mut self, timed: &TimedDigest<'a>, interface: u16) -> Observation<'a> {
         let digest = &timed.digest;
         let path = self.path_of_tags(digest.tags(), interface);
-        let addresses = match digest.ipv4() {
-            Some((source, destination)) => Addresses::V4 { source, destination },
-            None => {
-                let (source, destination) = digest.ipv6();
-                Addresses::V6 { source, destination }
-            }
+        let addresses = if let Some((source, destination)) = digest.ipv4() {
+            Addresses::V4 { source, destination }
+        } else {
+            let (source, destination) = digest.ipv6();
+            Addresses::V6 { source, destination }
         };
         let (source_port, destination_port) = digest.ports();
         let (kept, octets) = digest.payload();

@@ -85,9 +85,10 @@ impl<'a> RtpDigest<'a> {
     #[inline]
     #[must_use]
     pub fn ipv4(&self) -> Option<(u32, u32)> {
-        let &[a, b, c, d, e, f, g, h] = self.head.addresses.first_chunk()?;
+        let (source, rest) = self.head.addresses.split_first_chunk()?;
+        let destination = rest.first_chunk()?;
         let is_ipv6 = self.head.kind & IS_IPV6 != 0;
-        (!is_ipv6).then(|| (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
+        (!is_ipv6).then(|| (u32::from_be_bytes(*source), u32::from_be_bytes(*destination)))
     }
 
     /// The 32 octets of the addresses as IPv6 has them: source and destination.

@@ -20,7 +20,7 @@ use nix::unistd::{SysconfVar, sysconf};
 const BUSY: u32 = 1 << 31;
 const WITHDRAWN: u32 = 1 << 30;
 /// Octets of what stands before a record: its length, and a word that is the kernel's.
-const HEADER: u64 = 8;
+const HEADER: usize = 8;
 
 /// A BPF ring, mapped.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Memory {
         if left == 0 {
             return None;
         }
-        if left > self.octets || left < HEADER {
+        if left > self.octets || left < HEADER as u64 {
             self.position = end;
             return Some(Next::Damaged);
         }
@@ -95,8 +95,8 @@ impl Memory {
         if header & BUSY != 0 {
             return None;
         }
-        let length = u64::from(header & !WITHDRAWN);
-        let whole = (length + HEADER).next_multiple_of(8);
+        let length = (header & !WITHDRAWN) as usize;
+        let whole = (length + HEADER).next_multiple_of(8) as u64;
         if whole > left {
             self.position = end;
             return Some(Next::Damaged);
@@ -109,8 +109,8 @@ impl Memory {
         // is mapped. The kernel writes nothing there before it sees in `read` that it was given back, for which
         // `self` must be borrowed anew; and this process can write nothing there at all.
         let record = unsafe {
-            let start = self.written.start.as_ptr().add(place + HEADER as usize);
-            slice::from_raw_parts(start, length as usize)
+            let start = self.written.start.as_ptr().add(place + HEADER);
+            slice::from_raw_parts(start, length)
         };
         Some(Next::Record(record))
     }
