@@ -1,4 +1,4 @@
-//! RTP packets of an interface, as the kernel tells them in place of frames.
+//! RTP of an interface, as the kernel tells it in place of frames.
 //!
 //! In two halves, as the ring of frames. What the first one opens (`DigestProgram` of [`kernel`](super::kernel)) takes
 //! capabilities; [`Digests::map`] and all after it need nothing but descriptors. The program stays on the interface for

@@ -1,4 +1,4 @@
-//! The program that tells RTP in few octets, loaded and put on an interface.
+//! The program that tells RTP in few octets, put on an interface.
 
 use std::io;
 use std::ops::RangeInclusive;
