@@ -1,4 +1,4 @@
-//! What the kernel tells of a packet is what the decoder makes of its frame.
+//! What the kernel tells of a packet is what its frame says.
 //!
 //! Needs root, to load the program, which then runs over frames that came from nowhere; without, the tests say so and
 //! pass.
