@@ -41,7 +41,7 @@ pub(crate) fn run(
     let keys = match settings {
         Settings::Default => "",
         Settings::Everything => "filter = false\n",
-        Settings::Digests => "backend = \"xdp\"\nmend_offloads = true\n",
+        Settings::Digests => "backend = \"xdp\"\n",
     };
     std::fs::write(&config, format!("[[point]]\nname = \"mirror\"\ninterface = \"{HEARING}\"\n{keys}"))?;
     let log = folder.join("hopmark.log");

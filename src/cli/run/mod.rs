@@ -1,5 +1,6 @@
 //! `hopmark run`: listens on mirror ports for as long as it runs.
 
+mod digests;
 mod opening;
 mod reload;
 
@@ -13,7 +14,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::capture::interface::Links;
-use crate::config::{self, Appliance, LeastSeverity, LogFormat, Source};
+use crate::config::{self, Appliance, Backend, LeastSeverity, LogFormat, Source};
 use crate::evidence::EvidenceSettings;
 use crate::export::{Server, ServerOptions, Stop};
 use crate::pipeline::live::{EvidenceOptions, Live, LiveOptions, LivePoint};
@@ -55,6 +56,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         LogFormat::Json => logging::Format::Json,
     };
     let log = logging::start(format, Some(appliance.log.level.as_str()))?;
+    say_what_evidence_lacks(&appliance);
     let signals = Signals::take().context("signals cannot be taken")?;
     let notifier = Notifier::from_environment().context("the service manager cannot be reached")?;
     let opener = split(&appliance)?.map(Arc::new);
@@ -160,6 +162,18 @@ const OPENER_ENDED: &str = "the opener has ended: what is open stays open, but n
 const BEAT: Duration = Duration::from_secs(1);
 /// How long the last records are waited for.
 const PATIENCE: Duration = Duration::from_millis(1200);
+
+/// Of digests there are no headers to keep.
+fn say_what_evidence_lacks(appliance: &Appliance) {
+    if appliance.evidence.is_none() {
+        return;
+    }
+    for (point, source) in appliance.sources() {
+        if matches!(source, Source::Interface(interface) if interface.backend == Backend::Xdp) {
+            tracing::warn!(point = point.name, "evidence: of RTP in digests no headers can be kept");
+        }
+    }
+}
 
 /// The last figures: nobody will scrape them.
 fn say_what_was_heard(status: &Status) {

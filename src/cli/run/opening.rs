@@ -10,18 +10,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::digests::{OpenedDigestSizes, leave_tags_in, map_digests, open_digests};
 use crate::capture::CaptureFile;
-use crate::capture::digest::{Digests, OpenedDigests};
-use crate::capture::interface::{
-    InterfaceStatistics, Links, MergesWhat, VLAN_OFFLOAD, merging_offloads, switch_off, vlan_offload,
-};
-use crate::capture::kernel::{
-    DigestOptions, DigestProgram, Filter, FilterCounters, FilterOptions, load_fanout,
-};
+use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
+use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
 use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{OpenedRing, Ring, RingOptions, fanout_group, open, open_fanned};
 use crate::config::{Backend, Capture, Interface, Source};
-use crate::meter::MOST_CHOSEN;
 use crate::pipeline::live::{LivePoint, Lost, RingTap, Tap};
 use crate::privilege::{OpenerClient, OpenerError, run};
 use crate::terms::LinkType;
@@ -69,12 +64,6 @@ struct OpenedSizes {
     block_octets: u32,
     interface_index: u32,
     link: u16,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct OpenedDigestSizes {
-    octets: u32,
-    is_native: bool,
 }
 
 impl Wanted {
@@ -169,49 +158,20 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         link: ring.link.0,
     };
     // Last, as frames of RTP are dropped from now on.
-    let digests = open_digests(wanted, &rings, &mut notes);
+    let digests = wanted.digests.zip(rings.first()).and_then(|(octets, ring)| {
+        let excluded = wanted.filter.as_ref().map_or(&[][..], |filter| &filter.excluded_udp_ports);
+        open_digests(&wanted.interface, ring.interface_index, (octets, excluded), &mut notes)
+    });
     let opened = Opened {
         rings: rings.iter().map(sizes).collect(),
         has_counters: counters.is_some(),
-        digests: digests
-            .as_ref()
-            .map(|opened| OpenedDigestSizes { octets: opened.octets, is_native: opened.is_native }),
+        digests: digests.as_ref().map(OpenedDigestSizes::of),
         notes,
     };
     let digests = digests.map(|opened| [opened.ring, opened.counters, opened.link]);
     let sockets = rings.into_iter().map(|ring| ring.socket);
     let descriptors = sockets.chain(counters).chain(digests.into_iter().flatten()).collect();
     Ok((opened, descriptors))
-}
-
-/// Puts the program for digests on the interface of the rings, where that is asked for. Where it cannot be, all comes in
-/// frames, as ever.
-fn open_digests(wanted: &Wanted, rings: &[OpenedRing], notes: &mut Vec<String>) -> Option<OpenedDigests> {
-    let (octets, ring) = (wanted.digests?, rings.first()?);
-    let name = &wanted.interface;
-    let excluded = wanted.filter.iter().flat_map(|filter| &filter.excluded_udp_ports);
-    let excluded_udp_ports = excluded.map(|&(first, last)| first..=last).collect();
-    let program = DigestProgram::load(&DigestOptions { excluded_udp_ports, payloads: MOST_CHOSEN, octets });
-    let attached = program
-        .map_err(|error| error.to_string())
-        .and_then(|program| program.attach(ring.interface_index).map_err(|error| error.to_string()));
-    let (opened, reason) = match attached {
-        Ok(attached) => attached,
-        Err(reason) => {
-            notes.push(format!("there are no digests, so that RTP is read in frames: {reason}"));
-            return None;
-        }
-    };
-    let how = match reason {
-        None => "at the driver (native)".to_owned(),
-        Some(reason) => {
-            format!("by the kernel (generic), as the driver does not take the program ({reason})")
-        }
-    };
-    notes.push(format!(
-        "RTP on {name} is told in digests and dropped {how}: nobody else on this machine gets it from this interface"
-    ));
-    Some(opened)
 }
 
 /// Whether rings that are to share packets are in one group: else each would hear every packet.
@@ -319,16 +279,6 @@ impl Openings {
     }
 }
 
-/// Maps the ring of digests, whose descriptors are the last.
-fn map_digests(sizes: &OpenedDigestSizes, descriptors: &mut Vec<OwnedFd>) -> Result<Digests, String> {
-    let (link, counters, ring) = (descriptors.pop(), descriptors.pop(), descriptors.pop());
-    let (Some(link), Some(counters), Some(ring)) = (link, counters, ring) else {
-        return Err("the opener handed over no descriptors of digests".to_owned());
-    };
-    let opened = OpenedDigests { ring, octets: sizes.octets, counters, link, is_native: sizes.is_native };
-    Digests::map(opened).map_err(|error| format!("the ring of digests could not be mapped: {error}"))
-}
-
 fn libpcap(interface: &Interface) -> anyhow::Result<Tap> {
     let source = LibpcapSource::open(&interface.name, SNAP_LENGTH, BUFFER, interface.promiscuous, None)?;
     Ok(Tap::Libpcap(Box::new(source)))
@@ -389,23 +339,6 @@ fn mend_offloads(interface: &str, mends: bool, notes: &mut Vec<String>) {
             Err(error) => notes.push(format!("{name} merges packets and stays on: {error}")),
         }
     }
-}
-
-/// Digests are made of what the driver leaves in a frame: a tag that it takes out would be told by none.
-fn leave_tags_in(interface: &str, mends: bool, notes: &mut Vec<String>) {
-    if vlan_offload(interface) != Some(true) {
-        return;
-    }
-    let mended =
-        if mends { switch_off(interface, VLAN_OFFLOAD).map_err(|error| error.to_string()) } else { Ok(()) };
-    notes.push(match mended {
-        Ok(()) if mends => format!("{VLAN_OFFLOAD} took VLAN tags out of frames and was switched off"),
-        Ok(()) => format!(
-            "{VLAN_OFFLOAD} takes VLAN tags out of frames before digests are made, so that they lack the outer one: \
-             ethtool -K {interface} {VLAN_OFFLOAD} off"
-        ),
-        Err(error) => format!("{VLAN_OFFLOAD} takes VLAN tags out of frames and stays on: {error}"),
-    });
 }
 
 fn file(path: &Path) -> Result<Vec<Tap>, String> {
