@@ -23,7 +23,7 @@ struct digest {
     u64 time;
     u8 addresses[32]; // the first 8 of IPv4
     u32 ports;
-    u16 tags[2]; // outermost first
+    u16 tags[2]; // the innermost last; of fewer, what stands there instead
     u16 octets;  // of the IP packet
     u8 traffic_class;
     u8 ttl;
@@ -76,20 +76,8 @@ ARRAY(COUNTERS, struct counters, SLOTS, BPF_F_MMAPABLE);
 #endif
 // Clang would join what two ways add to a number that is one of two.
 #define APART(pointer) __asm__ volatile("" : "+r"(pointer))
-
-// Where the headers stand, and what was found so far.
-struct place {
-    const u8 *end;
-    const u8 *ip;
-    u32 offset; // of IP
-    u32 tags;
-    u16 tag[2];
-    u32 is_ipv6;
-    u32 udp;        // from the beginning of IP
-    u32 octets;     // of IP
-    u32 fragment;   // bits of a digest's kind
-    u32 identification;
-};
+// Out of the way of what is common. Its arguments may be pointers into the frame.
+#define SELDOM __attribute__((noinline)) static
 
 ALWAYS_INLINE int is_tag(u16 type) {
     switch (type) {
@@ -138,33 +126,33 @@ ALWAYS_INLINE int joins(const u8 *payload) {
     return (u32)((word + CHOICE_PLUS) * CHOICE_TIMES >> 32) < CHOICE_BELOW;
 }
 
-// Whether nothing is to be told behind the head.
-ALWAYS_INLINE int is_short(const struct place *at, const u8 *rtp, u32 header, u32 payload) {
-    if (header != 12 || at->fragment || at->udp == 48) {
-        return 0;
-    }
-    return payload < FEWEST_OCTETS || (rtp + 12 + FEWEST_OCTETS <= at->end && !joins(rtp + 12));
+// Octets before IP.
+ALWAYS_INLINE u32 link_octets(u32 tags) { return 14 + 4 * tags; }
+
+ALWAYS_INLINE u32 ip_octets(const u8 *ip, int is_ipv6) {
+    return is_ipv6 ? 40 + NETWORK16(U16(ip + 4)) : NETWORK16(U16(ip + 2));
 }
 
-ALWAYS_INLINE void tell_ip(struct digest *digest, const struct place *at) {
+ALWAYS_INLINE void tell_ip(struct digest *digest, const u8 *ip, int is_ipv6, u32 kind) {
     digest->time = bpf_ktime_get_ns();
-    if (at->is_ipv6) {
+    if (is_ipv6) {
         UNROLLED for (u32 i = 0; i < 32; i += 8) {
-            *(u64 *)(digest->addresses + i) = U64(at->ip + 8 + i);
+            *(u64 *)(digest->addresses + i) = U64(ip + 8 + i);
         }
-        digest->traffic_class = at->ip[0] << 4 | at->ip[1] >> 4;
-        digest->ttl = at->ip[7];
-        digest->kind = IS_IPV6 | at->tags << TAGS_SHIFT | at->fragment;
+        digest->traffic_class = ip[0] << 4 | ip[1] >> 4;
+        digest->ttl = ip[7];
+        digest->kind = IS_IPV6 | kind;
     } else {
-        *(u32 *)digest->addresses = U32(at->ip + 12);
-        *(u32 *)(digest->addresses + 4) = U32(at->ip + 16);
-        digest->traffic_class = at->ip[1];
-        digest->ttl = at->ip[8];
-        digest->kind = at->tags << TAGS_SHIFT | at->fragment;
+        *(u32 *)digest->addresses = U32(ip + 12);
+        *(u32 *)(digest->addresses + 4) = U32(ip + 16);
+        digest->traffic_class = ip[1];
+        digest->ttl = ip[8];
+        digest->kind = kind;
     }
-    digest->tags[0] = at->tag[0];
-    digest->tags[1] = at->tag[1];
-    digest->octets = at->octets;
+    // Before the type that says IP stands the innermost tag, if there is one.
+    digest->tags[0] = U16(ip - 8);
+    digest->tags[1] = U16(ip - 4);
+    digest->octets = ip_octets(ip, is_ipv6);
 }
 
 ALWAYS_INLINE void tell_rtp(struct digest *digest, const u8 *udp) {
@@ -174,24 +162,6 @@ ALWAYS_INLINE void tell_rtp(struct digest *digest, const u8 *udp) {
     digest->sequence = U16(rtp + 2);
     digest->timestamp = U32(rtp + 4);
     digest->ssrc = U32(rtp + 8);
-}
-
-// The first octets of the payload, of which there are so many.
-ALWAYS_INLINE int tell_payload(struct xdp_md *xdp, struct digest *digest, const struct place *at, u32 header,
-                               u32 payload) {
-    const u8 *behind = at->ip + at->udp + 8 + 12;
-    if (header == 12 && behind + PAYLOAD_OCTETS <= at->end) {
-        // Also where the frame has more than the packet: whoever reads it knows how many octets there are.
-        UNROLLED for (u32 i = 0; i < PAYLOAD_OCTETS; i += 8) {
-            *(u64 *)(digest->payload + i) = U64(behind + i);
-        }
-        return 1;
-    }
-    if (payload < FEWEST_OCTETS) {
-        return 1;
-    }
-    u32 octets = payload < PAYLOAD_OCTETS ? payload : PAYLOAD_OCTETS;
-    return bpf_xdp_load_bytes(xdp, at->offset + at->udp + 8 + header, digest->payload, octets) == 0;
 }
 
 ALWAYS_INLINE int drop_untold(void) {
@@ -204,12 +174,12 @@ ALWAYS_INLINE int drop_untold(void) {
 }
 
 // Tells a fragment that has no ports, and drops the frame.
-ALWAYS_INLINE int tell_later(const struct place *at, u32 wire) {
+ALWAYS_INLINE int tell_later(const u8 *ip, u32 wire, u32 tags, int is_ipv6, u32 identification) {
     struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, sizeof *digest, 0);
     if (!digest) {
         return drop_untold();
     }
-    tell_ip(digest, at);
+    tell_ip(digest, ip, is_ipv6, IS_LATER_FRAGMENT | tags << TAGS_SHIFT);
     digest->ports = 0;
     digest->marker_type = 0;
     digest->sequence = 0;
@@ -217,138 +187,185 @@ ALWAYS_INLINE int tell_later(const struct place *at, u32 wire) {
     digest->ssrc = 0;
     digest->wire_octets = wire;
     digest->payload_octets = 0;
-    digest->identification = at->identification;
+    digest->identification = identification;
     bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
     return XDP_DROP;
 }
 
-// Tells the datagram, and drops the frame.
-ALWAYS_INLINE int tell(struct xdp_md *xdp, const struct place *at) {
-    u32 wire = bpf_xdp_get_buff_len(xdp);
-    if (at->octets < at->udp || at->offset + at->octets > wire || wire > 0xFFFF) {
+// Whether a datagram of which so many octets are there behind the UDP header may be told, its RTP header being there.
+ALWAYS_INLINE int may_be_told(const u8 *udp) {
+    u32 type = udp[9] & 0x7F;
+    return udp[8] >> 6 == 2 && (type < 64 || type > 95) && !may_be_vxlan(udp) && !is_excluded(udp);
+}
+
+// Tells any datagram, or fragment of one, and drops the frame, which has room for IP.
+ALWAYS_INLINE int tell_any(struct xdp_md *xdp, const u8 *ip, const u8 *end, u32 wire, u32 tags, int is_ipv6,
+                           u32 udp_at) {
+    u32 octets = ip_octets(ip, is_ipv6), fragment = 0, identification = 0;
+    if (octets < udp_at || link_octets(tags) + octets > wire) {
         return XDP_PASS;
     }
-    if (at->fragment == IS_LATER_FRAGMENT) {
-        return tell_later(at, wire);
+    if (!is_ipv6 && U16(ip + 6) & NETWORK16(0x3FFF)) {
+        fragment = U16(ip + 6) & NETWORK16(0x1FFF) ? IS_LATER_FRAGMENT : IS_FIRST_FRAGMENT;
+        identification = NETWORK16(U16(ip + 4));
     }
-    const u8 *udp = at->ip + at->udp, *rtp = udp + 8;
-    if (at->octets < at->udp + 20 || rtp + 12 > at->end) {
+    // RFC 8200, section 4.5. With offset 0 and nothing to come it is a whole packet (RFC 6946).
+    if (udp_at == 48 && U16(ip + 42) & NETWORK16(0xFFF9)) {
+        fragment = U16(ip + 42) & NETWORK16(0xFFF8) ? IS_LATER_FRAGMENT : IS_FIRST_FRAGMENT;
+        identification = NETWORK32(U32(ip + 44));
+    }
+    if (fragment == IS_LATER_FRAGMENT) {
+        return tell_later(ip, wire, tags, is_ipv6, identification);
+    }
+    const u8 *udp = ip + udp_at, *rtp = udp + 8;
+    if (octets < udp_at + 20 || rtp + 12 > end || !may_be_told(udp)) {
         return XDP_PASS;
     }
     u32 datagram = NETWORK16(U16(udp + 4)) - 8;
-    u32 there = at->octets - at->udp - 8;
-    u32 type = rtp[1] & 0x7F;
-    if ((at->fragment ? datagram < there || datagram > 0xFFFF : datagram != there) || rtp[0] >> 6 != 2 ||
-        (type >= 64 && type <= 95) || may_be_vxlan(udp) || is_excluded(udp)) {
+    u32 there = octets - udp_at - 8;
+    if (fragment ? datagram < there || datagram > 0xFFFF : datagram != there) {
         return XDP_PASS;
     }
-    u32 header = 12;
-    if (rtp[0] & 0x3F) {
-        header = rtp_header(xdp, at->offset + at->udp + 8, rtp[0], datagram, there);
-        if (!header) {
-            return XDP_PASS;
-        }
-    }
-    // Of the payload as much must be there as is told.
-    if (at->fragment && there < header + PAYLOAD_OCTETS) {
+    u32 rtp_offset = link_octets(tags) + udp_at + 8;
+    u32 header = rtp_header(xdp, rtp_offset, rtp[0], datagram, there);
+    // Of the payload of a fragment as much must be there as is told.
+    if (!header || (fragment && there < header + PAYLOAD_OCTETS)) {
         return XDP_PASS;
-    }
-    u32 payload = datagram - header;
-    if (wire == at->offset + at->octets && is_short(at, rtp, header, payload)) {
-        struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, SHORT, 0);
-        if (!digest) {
-            return drop_untold();
-        }
-        tell_ip(digest, at);
-        tell_rtp(digest, udp);
-        bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
-        return XDP_DROP;
     }
     struct digest *digest = bpf_ringbuf_reserve(&DIGESTS, sizeof *digest, 0);
     if (!digest) {
         return drop_untold();
     }
-    tell_ip(digest, at);
+    tell_ip(digest, ip, is_ipv6, fragment | tags << TAGS_SHIFT);
     tell_rtp(digest, udp);
+    u32 payload = datagram - header;
     digest->wire_octets = wire;
     digest->payload_octets = payload;
-    digest->identification = at->identification;
-    if (!tell_payload(xdp, digest, at, header, payload)) {
-        bpf_ringbuf_discard(digest, BPF_RB_NO_WAKEUP);
-        return XDP_PASS;
+    digest->identification = identification;
+    if (payload >= FEWEST_OCTETS) {
+        u32 told = payload < PAYLOAD_OCTETS ? payload : PAYLOAD_OCTETS;
+        if (bpf_xdp_load_bytes(xdp, rtp_offset + header, digest->payload, told)) {
+            bpf_ringbuf_discard(digest, BPF_RB_NO_WAKEUP);
+            return XDP_PASS;
+        }
     }
     bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
     return XDP_DROP;
 }
 
-ALWAYS_INLINE int ipv4(struct xdp_md *xdp, struct place *at) {
-    const u8 *ip = at->ip;
-    if (ip + 20 > at->end || ip[0] != 0x45 || ip[9] != 17) {
-        return XDP_PASS;
-    }
-    at->udp = 20;
-    at->octets = NETWORK16(U16(ip + 2));
-    u16 place = U16(ip + 6);
-    if (place & NETWORK16(0x3FFF)) {
-        at->identification = NETWORK16(U16(ip + 4));
-        at->fragment = place & NETWORK16(0x1FFF) ? IS_LATER_FRAGMENT : IS_FIRST_FRAGMENT;
-    }
-    return tell(xdp, at);
+SELDOM int tell_any_ipv4(struct xdp_md *xdp, const u8 *ip, const u8 *end, u32 wire, u32 tags) {
+    return ip + 20 > end ? XDP_PASS : tell_any(xdp, ip, end, wire, tags, 0, 20);
 }
 
-ALWAYS_INLINE int ipv6(struct xdp_md *xdp, struct place *at) {
-    const u8 *ip = at->ip;
-    if (ip + 40 > at->end || ip[0] >> 4 != 6) {
+SELDOM int tell_any_ipv6(struct xdp_md *xdp, const u8 *ip, const u8 *end, u32 wire, u32 tags) {
+    return ip + 40 > end ? XDP_PASS : tell_any(xdp, ip, end, wire, tags, 1, 40);
+}
+
+SELDOM int tell_fragment_of_ipv6(struct xdp_md *xdp, const u8 *ip, const u8 *end, u32 wire, u32 tags) {
+    return ip + 48 > end || ip[40] != 17 ? XDP_PASS : tell_any(xdp, ip, end, wire, tags, 1, 48);
+}
+
+// The commonest packet: whole, and its RTP header announces nothing. Without CAP_PERFMON the kernel has the processor
+// wait at whatever is put on the stack; therefore no more is kept in mind here than there are registers for. False for
+// all others, of which nothing was told.
+ALWAYS_INLINE int tell_plain(const u8 *ip, const u8 *end, u32 wire, u32 tags, int is_ipv6, int *action) {
+    const u8 *udp = ip + (is_ipv6 ? 40 : 20), *rtp = udp + 8;
+    u32 octets = ip_octets(ip, is_ipv6), headers = is_ipv6 ? 60 : 40;
+    if (rtp + 12 + FEWEST_OCTETS > end || octets < headers + FEWEST_OCTETS || rtp[0] != 0x80 ||
+        link_octets(tags) + octets > wire || NETWORK16(U16(udp + 4)) != octets - (is_ipv6 ? 40 : 20) ||
+        !may_be_told(udp)) {
+        return 0;
+    }
+    struct digest *digest;
+    if (link_octets(tags) + octets == wire && !joins(rtp + 12)) {
+        digest = bpf_ringbuf_reserve(&DIGESTS, SHORT, 0);
+        if (digest) {
+            tell_ip(digest, ip, is_ipv6, tags << TAGS_SHIFT);
+            tell_rtp(digest, udp);
+            bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
+            *action = XDP_DROP;
+            return 1;
+        }
+    } else {
+        if (rtp + 12 + PAYLOAD_OCTETS > end) {
+            return 0;
+        }
+        digest = bpf_ringbuf_reserve(&DIGESTS, sizeof *digest, 0);
+        if (digest) {
+            tell_ip(digest, ip, is_ipv6, tags << TAGS_SHIFT);
+            tell_rtp(digest, udp);
+            digest->wire_octets = wire;
+            digest->payload_octets = ip_octets(ip, is_ipv6) - headers;
+            digest->identification = 0;
+            // Also where the frame has more than the packet: whoever reads it knows how many octets there are.
+            UNROLLED for (u32 i = 0; i < PAYLOAD_OCTETS; i += 8) {
+                *(u64 *)(digest->payload + i) = U64(rtp + 12 + i);
+            }
+            bpf_ringbuf_submit(digest, BPF_RB_NO_WAKEUP);
+            *action = XDP_DROP;
+            return 1;
+        }
+    }
+    *action = drop_untold();
+    return 1;
+}
+
+ALWAYS_INLINE int ipv4(struct xdp_md *xdp, const u8 *ip, const u8 *end, u32 wire, u32 tags) {
+    int action;
+    if (ip + 20 > end || ip[0] != 0x45 || ip[9] != 17) {
         return XDP_PASS;
     }
-    at->is_ipv6 = 1;
-    at->octets = 40 + NETWORK16(U16(ip + 4));
-    if (at->octets > 0xFFFF) {
+    if (!(U16(ip + 6) & NETWORK16(0x3FFF)) && tell_plain(ip, end, wire, tags, 0, &action)) {
+        return action;
+    }
+    return tell_any_ipv4(xdp, ip, end, wire, tags);
+}
+
+ALWAYS_INLINE int ipv6(struct xdp_md *xdp, const u8 *ip, const u8 *end, u32 wire, u32 tags) {
+    int action;
+    if (ip + 40 > end || ip[0] >> 4 != 6 || ip_octets(ip, 1) > 0xFFFF) {
         return XDP_PASS;
     }
-    if (ip[6] == 17) {
-        at->udp = 40;
-        return tell(xdp, at);
-    }
-    // RFC 8200, section 4.5. With offset 0 and nothing to come it is a whole packet (RFC 6946).
-    if (ip[6] != 44 || ip + 48 > at->end || ip[40] != 17) {
+    switch (ip[6]) {
+    case 17:
+        return tell_plain(ip, end, wire, tags, 1, &action) ? action : tell_any_ipv6(xdp, ip, end, wire, tags);
+    case 44:
+        return tell_fragment_of_ipv6(xdp, ip, end, wire, tags);
+    default:
         return XDP_PASS;
     }
-    at->udp = 48;
-    u16 place = U16(ip + 42);
-    if (place & NETWORK16(0xFFF9)) {
-        at->identification = NETWORK32(U32(ip + 44));
-        at->fragment = place & NETWORK16(0xFFF8) ? IS_LATER_FRAGMENT : IS_FIRST_FRAGMENT;
+}
+
+ALWAYS_INLINE int by_type(struct xdp_md *xdp, const u8 *ip, const u8 *end, u32 wire, u32 tags) {
+    switch (U16(ip - 2)) {
+    case NETWORK16(0x0800):
+        return ipv4(xdp, ip, end, wire, tags);
+    case NETWORK16(0x86DD):
+        return ipv6(xdp, ip, end, wire, tags);
+    default:
+        return XDP_PASS;
     }
-    return tell(xdp, at);
 }
 
 SECTION("xdp")
 int digests(struct xdp_md *xdp) {
-    const u8 *data = (const u8 *)(u64)xdp->data;
-    struct place at = {.end = (const u8 *)(u64)xdp->data_end, .ip = data + 14, .offset = 14};
-    if (at.ip + 20 > at.end) {
+    u32 wire = bpf_xdp_get_buff_len(xdp);
+    const u8 *ip = (const u8 *)(u64)xdp->data + 14, *end = (const u8 *)(u64)xdp->data_end;
+    if (ip + 8 > end || wire > 0xFFFF) {
         return XDP_PASS;
     }
-    u16 type = U16(at.ip - 2);
-    UNROLLED for (u32 i = 0; i < 2; i++) {
-        if (at.tags == i && is_tag(type)) {
-            at.tag[i] = U16(at.ip);
-            type = U16(at.ip + 2);
-            at.ip += 4;
-            APART(at.ip);
-            at.offset += 4;
-            at.tags = i + 1;
+    u32 tags = 0;
+    if (is_tag(U16(ip - 2))) {
+        ip += 4;
+        APART(ip);
+        tags = 1;
+        if (is_tag(U16(ip - 2))) {
+            ip += 4;
+            APART(ip);
+            tags = 2;
         }
     }
-    switch (type) {
-    case NETWORK16(0x0800):
-        return ipv4(xdp, &at);
-    case NETWORK16(0x86DD):
-        return ipv6(xdp, &at);
-    default:
-        return XDP_PASS;
-    }
+    return by_type(xdp, ip, end, wire, tags);
 }
 
 LICENSE("MIT");

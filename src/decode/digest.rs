@@ -69,7 +69,7 @@ mod tests {
         octets[44..48].copy_from_slice(&[0xA0, 0x0A, 0x00, 0x64]);
         for (count, layers) in [
             (0, vec![]),
-            (1, vec![Layer::Vlan { vid: 10, pcp: 5 }]),
+            (1, vec![Layer::Vlan { vid: 100, pcp: 0 }]),
             (2, vec![Layer::Vlan { vid: 10, pcp: 5 }, Layer::Vlan { vid: 100, pcp: 0 }]),
         ] {
             octets[52] = count << 1;

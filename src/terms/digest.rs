@@ -111,7 +111,7 @@ impl<'a> RtpDigest<'a> {
     #[inline]
     pub fn tags(&self) -> impl Iterator<Item = u16> + use<'a> {
         let count = self.count_of_tags();
-        self.head.tags.iter().take(count).map(|tag| u16::from_be_bytes(*tag))
+        self.head.tags.iter().skip(MOST_TAGS - count).map(|tag| u16::from_be_bytes(*tag))
     }
 
     #[inline]
