@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, io};
 
-const PROGRAMS: [&str; 2] = ["media_filter", "fanout"];
+const PROGRAMS: [&str; 3] = ["media_filter", "fanout", "digests"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=bpf");

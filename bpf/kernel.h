@@ -27,14 +27,33 @@ struct __sk_buff {
     u32 protocol; // network byte order
 };
 
+// struct xdp_md (linux/bpf.h), as far as it is old. The kernel makes pointers of the first two when they are read.
+struct xdp_md {
+    u32 data;
+    u32 data_end;
+};
+
 static void *(*const bpf_map_lookup_elem)(const void *map, const void *key) = (void *)1;
+static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u32 (*const bpf_get_smp_processor_id)(void) = (void *)8;
 static long (*const bpf_skb_load_bytes)(const struct __sk_buff *skb, u32 offset, void *to, u32 octets) = (void *)26;
 
+static void *(*const bpf_ringbuf_reserve)(void *ring, u64 octets, u64 flags) = (void *)131;
+static void (*const bpf_ringbuf_submit)(void *record, u64 flags) = (void *)132;
+static void (*const bpf_ringbuf_discard)(void *record, u64 flags) = (void *)133;
+static u64 (*const bpf_xdp_get_buff_len)(struct xdp_md *xdp) = (void *)188;
+static long (*const bpf_xdp_load_bytes)(struct xdp_md *xdp, u32 offset, void *to, u32 octets) = (void *)189;
+
 #define PACKET_OUTGOING 4
 
+#define XDP_DROP 1
+#define XDP_PASS 2
+
 #define BPF_MAP_TYPE_ARRAY 2
+#define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_F_MMAPABLE (1 << 10)
+// Who reads looks by itself.
+#define BPF_RB_NO_WAKEUP 1
 
 // An array in the kernel that the loader finds by its name (BTF-defined).
 #define ARRAY(name, value_type, entries, flags)                                                                        \
@@ -44,6 +63,12 @@ static long (*const bpf_skb_load_bytes)(const struct __sk_buff *skb, u32 offset,
         int(*map_flags)[flags];                                                                                        \
         u32 *key;                                                                                                      \
         value_type *value;                                                                                             \
+    } name SECTION(".maps")
+// A ring of so many octets, a power of two, that the loader may make longer or shorter.
+#define RING(name, octets)                                                                                             \
+    struct {                                                                                                           \
+        int(*type)[BPF_MAP_TYPE_RINGBUF];                                                                              \
+        int(*max_entries)[octets];                                                                                     \
     } name SECTION(".maps")
 #define ARRAY_AT(name, index) bpf_map_lookup_elem(&name, &(index))
 

@@ -1,4 +1,4 @@
-//! The kernel takes both programs of whoever has three capabilities.
+//! The kernel takes all programs of whoever has three capabilities.
 //!
 //! Needs root, to have a child that gives up all else; without, the test says so and passes.
 
@@ -21,7 +21,8 @@ use std::process::Command;
 use std::{env, fs};
 
 use caps::{CapSet, Capability, CapsHashSet};
-use hopmark::capture::kernel::{Filter, FilterOptions, load_fanout};
+use hopmark::capture::kernel::{DigestOptions, DigestProgram, Filter, FilterOptions, load_fanout};
+use hopmark::meter::MOST_CHOSEN;
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 use runs::{Keep, Socket};
 
@@ -37,10 +38,10 @@ const IS_CHILD: &str = "HOPMARK_TEST_THREE_CAPABILITIES";
 const MOST_LOOKED_AT: u64 = 50_000;
 
 #[test]
-fn three_capabilities_are_enough_for_both_programs() {
+fn three_capabilities_are_enough_for_all_programs() {
     if env::var_os(IS_CHILD).is_some() {
         give_up_all_but(&CAPABILITIES.into());
-        both_programs_load_and_work();
+        all_programs_load_and_work();
         return;
     }
     if !geteuid().is_root() || !caps::has_cap(None, CapSet::Effective, Capability::CAP_BPF).unwrap() {
@@ -48,7 +49,7 @@ fn three_capabilities_are_enough_for_both_programs() {
         return;
     }
     let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "three_capabilities_are_enough_for_both_programs", "--nocapture"])
+        .args(["--exact", "three_capabilities_are_enough_for_all_programs", "--nocapture"])
         .env(IS_CHILD, "1")
         .output()
         .unwrap();
@@ -75,7 +76,7 @@ fn give_up_all_but(kept: &CapsHashSet) {
     assert_eq!(geteuid().as_raw(), NOBODY);
 }
 
-fn both_programs_load_and_work() {
+fn all_programs_load_and_work() {
     let options =
         FilterOptions { excluded_udp_ports: vec![53..=53, 5060..=5061], ..FilterOptions::default() };
     let filter = Filter::load(&options).unwrap();
@@ -86,10 +87,12 @@ fn both_programs_load_and_work() {
         assert_eq!(socket.keep(&frame), keep, "{name}, {} octets", frame.len());
     }
     let fanout = load_fanout().unwrap();
+    let digests = DigestOptions { excluded_udp_ports: vec![53..=53], payloads: MOST_CHOSEN, octets: 1 << 16 };
+    let digests = DigestProgram::load(&digests).unwrap();
     let looked_at = instructions_looked_at();
-    assert_eq!(looked_at.len(), 2, "{looked_at:?}");
+    assert_eq!(looked_at.len(), 3, "{looked_at:?}");
     assert!(looked_at.iter().all(|count| *count < MOST_LOOKED_AT), "{looked_at:?}");
-    drop(fanout);
+    drop((fanout, digests));
 }
 
 /// How many instructions the kernel looked at of each program that this process has open.

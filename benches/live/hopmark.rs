@@ -25,6 +25,8 @@ pub(crate) enum Settings {
     Default,
     /// Every frame, whole.
     Everything,
+    /// RTP in digests, which a program at the driver makes.
+    Digests,
 }
 
 /// Sends to it, and holds what it counted against what was sent.
@@ -39,6 +41,7 @@ pub(crate) fn run(
     let keys = match settings {
         Settings::Default => "",
         Settings::Everything => "filter = false\n",
+        Settings::Digests => "backend = \"xdp\"\n",
     };
     std::fs::write(&config, format!("[[point]]\nname = \"mirror\"\ninterface = \"{HEARING}\"\n{keys}"))?;
     let log = folder.join("hopmark.log");

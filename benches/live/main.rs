@@ -1,6 +1,6 @@
 //! `hopmark run` and tcpdump on one cable, in turn, at full speed.
 //!
-//!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N] [--background none|tcp|udp]
+//!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N] [--background none|tcp|udp] [--pace N]
 //!
 //! Needs root, for two network namespaces; `./dev bench` calls it where it may. A run in which the program did not account
 //! for every packet that was sent ends the bench. Results go to standard output as a table and as JSON, and, where they are
@@ -11,6 +11,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "fields are filled by their low bits")]
 #![allow(clippy::indexing_slicing, reason = "frames are built here")]
 
+mod fast;
 mod frames;
 mod hopmark;
 mod network;
@@ -46,12 +47,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("two network namespaces are needed: run it as root".into());
     }
     let (mut packets, mut pairs, mut streams) = USUAL;
+    let mut pace = None;
     let mut backgrounds = vec![Background::None, Background::Tcp, Background::Udp];
     for option in options.chunks(2) {
         match option {
             [name, value] if name == "--packets" => packets = value.parse()?,
             [name, value] if name == "--pairs" => pairs = value.parse()?,
             [name, value] if name == "--streams" => streams = value.parse()?,
+            [name, value] if name == "--pace" => pace = Some(value.parse()?),
             [name, value] if name == "--background" => {
                 backgrounds = vec![Background::named(value).ok_or("no such background")?];
             }
@@ -63,10 +66,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let mut results = Results { about, packets, streams, pairs, rows: Vec::new() };
     let is_usual = (packets, pairs, streams, backgrounds.len()) == (USUAL.0, USUAL.1, USUAL.2, 3);
+    if let Some(pace) = pace {
+        network::offload_of_hearing("gro on")?;
+        let load = Load { packets, streams, background: Background::None, pace: Some(pace) };
+        results.rows.extend(in_turn(program, &mut sender, load, pairs, folder.path())?);
+        println!("{}", results.table());
+        return Ok(());
+    }
     for background in backgrounds {
         // With background fewer packets say as much: it is a share that matters.
         let packets = if background == Background::None { packets } else { packets / 4 };
-        let load = Load { packets, streams, background };
+        let load = Load { packets, streams, background, pace: None };
         results.rows.extend(in_turn(program, &mut sender, load, pairs, folder.path())?);
     }
     drop(sender);
@@ -88,12 +98,14 @@ fn in_turn(
     folder: &Path,
 ) -> Result<Vec<Row>, Box<dyn Error>> {
     let row = |receiver| Row { background: load.background.name(), receiver, runs: Vec::new() };
-    let mut rows = vec![row("hopmark"), row("tcpdump"), row("hopmark, no filter")];
+    let third = if load.pace.is_some() { "hopmark, xdp" } else { "hopmark, no filter" };
+    let mut rows = vec![row("hopmark"), row("tcpdump"), row(third)];
     for pair in 1..=pairs {
         for (n, row) in rows.iter_mut().enumerate() {
             let run: Run = match n {
                 0 => hopmark::run(program, Settings::Default, sender, load, folder)?,
                 1 => tcpdump::run(sender, load, folder)?,
+                _ if load.pace.is_some() => hopmark::run(program, Settings::Digests, sender, load, folder)?,
                 _ => hopmark::run(program, Settings::Everything, sender, load, folder)?,
             };
             eprintln!(

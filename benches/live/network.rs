@@ -55,3 +55,9 @@ pub(crate) fn pin(processor: usize) -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+/// Sets an offload of the hearing end.
+pub(crate) fn offload_of_hearing(setting: &str) -> Result<(), Box<dyn Error>> {
+    let out = Command::new("ethtool").args(["-K", HEARING]).args(setting.split(' ')).output()?;
+    if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).into()) }
+}

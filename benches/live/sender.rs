@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, IoSlice, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::SetUsize;
@@ -16,6 +16,7 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, setsockopt, socket,
 };
 
+use super::fast::Generator;
 use super::frames::{Background, Traffic};
 use super::network::{SENDING, ip, leave, pin};
 
@@ -35,6 +36,8 @@ pub(crate) struct Load {
     pub(crate) packets: u64,
     pub(crate) streams: u32,
     pub(crate) background: Background,
+    /// From within the kernel, packets a second at most; none: by a process, as fast as it can.
+    pub(crate) pace: Option<u64>,
 }
 
 /// What was sent.
@@ -75,8 +78,8 @@ impl Sender {
 
     /// Sends, and comes back when everything is sent.
     pub(crate) fn send(&mut self, load: Load) -> Result<Sent, Box<dyn Error>> {
-        let Load { packets, streams, background } = load;
-        writeln!(self.orders, "{packets} {streams} {}", background.name())?;
+        let Load { packets, streams, background, pace } = load;
+        writeln!(self.orders, "{packets} {streams} {} {}", background.name(), pace.unwrap_or(0))?;
         let answer = self.answer()?;
         let (packets, seconds) = answer.split_once(' ').ok_or("the sender did not say what it sent")?;
         Ok(Sent { packets: packets.parse()?, seconds: seconds.parse()? })
@@ -107,20 +110,31 @@ pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
     pin(0)?;
     println!("there");
     let mut socket = None;
+    let mut generator: Option<(u32, Generator)> = None;
     for order in std::io::stdin().lines() {
         let order = order?;
         let mut words = order.split(' ');
-        let mut word = || words.next().ok_or("an order has three words");
+        let mut word = || words.next().ok_or("an order has four words");
         let load = Load {
             packets: word()?.parse()?,
             streams: word()?.parse()?,
             background: Background::named(word()?).ok_or("no such background")?,
+            pace: Some(word()?.parse()?).filter(|pace| *pace > 0),
         };
         let socket = match &mut socket {
             Some(socket) => socket,
             none => none.insert(open()?),
         };
-        let Sent { packets, seconds } = send(socket, load)?;
+        let Sent { packets, seconds } = match load.pace {
+            Some(pace) => {
+                let generator = match &mut generator {
+                    Some((streams, generator)) if *streams == load.streams => generator,
+                    other => &mut other.insert((load.streams, Generator::load(load.streams)?)).1,
+                };
+                send_fast(generator, load.packets, pace)?
+            }
+            None => send(socket, load)?,
+        };
         println!("{packets} {seconds}");
     }
     Ok(())
@@ -166,6 +180,25 @@ fn send(socket: &OwnedFd, load: Load) -> Result<Sent, Box<dyn Error>> {
                 }
             }
         }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(Sent { packets: sent_packets()? - before, seconds })
+}
+
+/// Parts of a second in which as much is sent as in any other; each has a fixed price.
+const PARTS: u64 = 10;
+
+#[allow(clippy::disallowed_methods, reason = "a bench measures time")]
+fn send_fast(generator: &mut Generator, packets: u64, pace: u64) -> Result<Sent, Box<dyn Error>> {
+    let before = sent_packets()?;
+    let begun = Instant::now();
+    let mut sent = 0;
+    while sent < packets {
+        let due = Duration::from_secs_f64(sent as f64 / pace as f64);
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        let part = (pace / PARTS).clamp(1, packets - sent);
+        generator.send(part)?;
+        sent += part;
     }
     let seconds = begun.elapsed().as_secs_f64();
     Ok(Sent { packets: sent_packets()? - before, seconds })

@@ -5,6 +5,7 @@
 //! ([`OpenError`]), or found on the way: then all frames before the damage have been given, and
 //! [`Summary::damage`] says where it is.
 
+pub mod digest;
 mod error;
 mod foreign;
 mod gaps;

@@ -115,6 +115,9 @@ pub enum Backend {
     /// Memory-mapped rings of `AF_PACKET`.
     #[default]
     Ring,
+    /// Digests of RTP from a program at the driver, which drops the frames, and rings for all else: for an interface
+    /// that has no other use.
+    Xdp,
     /// libpcap: for `any`, and for what is not Ethernet.
     Pcap,
 }

@@ -73,13 +73,23 @@ fn check_interface(
     settings: &[(&'static str, At<()>)],
     problems: &mut Problems,
 ) {
-    if interface.backend == Backend::Ring && interface.name == "any" {
+    if interface.backend != Backend::Pcap && interface.name == "any" {
         problems.at(place, "\"any\" is no single interface, and a ring needs one", "add backend = \"pcap\"");
     }
     for (name, at) in settings {
         match *name {
             "rings" if interface.backend == Backend::Pcap && interface.rings > 1 => {
                 problems.at(at, "libpcap has no rings to share", "take rings out, or backend = \"pcap\"");
+            }
+            "rings" if interface.backend == Backend::Xdp && interface.rings > 1 => {
+                problems.at(at, "digests come by one ring", "take rings out, or backend = \"ring\"");
+            }
+            "whole_frames" if interface.backend == Backend::Xdp && interface.whole_frames => {
+                problems.at(
+                    at,
+                    "of RTP there are digests only",
+                    "take whole_frames out, or backend = \"ring\"",
+                );
             }
             // The filter is what drops and cuts.
             "exclude_ports" | "relay_ports" | "whole_frames" if !interface.filter => {

@@ -186,7 +186,7 @@ fn example(wanted: &str) -> &'static str {
         "a path" => "the path of a file or folder in quotes",
         "a user" => "the name of a user of this system in quotes",
         "the name of an interface" => "one as \"eth1\": up to 15 characters without space, slash and colon",
-        "a backend" => "\"ring\" or \"pcap\"",
+        "a backend" => "\"ring\", \"xdp\" or \"pcap\"",
         "a form of log lines" => "\"text\" or \"json\"",
         "a level" => "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
         "a severity" => "\"error\", \"warning\" or \"info\"",

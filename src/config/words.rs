@@ -45,7 +45,7 @@ macro_rules! words {
     };
 }
 
-words!(Backend, "a backend", Ring = "ring", Pcap = "pcap");
+words!(Backend, "a backend", Ring = "ring", Xdp = "xdp", Pcap = "pcap");
 words!(LogFormat, "a form of log lines", Text = "text", Json = "json");
 words!(LogLevel, "a level", Error = "error", Warn = "warn", Info = "info", Debug = "debug", Trace = "trace");
 words!(LeastSeverity, "a severity", Error = "error", Warning = "warning", Info = "info");

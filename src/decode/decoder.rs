@@ -5,7 +5,7 @@ use super::layers::{Layers, MirroredFrame};
 use super::plain::{self, PlainRtp};
 use super::tunnel::Tunnels;
 use super::walk::{Carried, walk};
-use super::{Message, Observation, PathId, PathTable, Undecoded, demux, tcp_framing};
+use super::{Layer, Message, Observation, PathId, PathTable, Undecoded, demux, tcp_framing};
 use crate::terms::{Frame, Transport};
 
 /// What an operator may set.
@@ -173,6 +173,12 @@ impl Decoder {
     #[inline]
     pub fn take_mirrored(&mut self) -> Option<MirroredFrame> {
         self.layers.take_mirrored()
+    }
+
+    /// The number of a stack of layers that was not read from a frame here.
+    #[inline]
+    pub(super) fn intern(&mut self, interface: u16, layers: &[Layer]) -> PathId {
+        self.paths.intern(interface, layers)
     }
 
     /// What the numbers of paths in the observations stand for.

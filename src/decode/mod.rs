@@ -12,6 +12,7 @@
 mod channel_data;
 mod decoder;
 mod demux;
+mod digest;
 mod dtls;
 mod erspan;
 mod ethernet;

@@ -39,7 +39,7 @@ use key::{AddressBook, Key, Kind, flow_of, key_of};
 pub use live::Walk;
 pub use packed::{Head, Packed, Packer, Records, Source};
 use payload::Choice;
-pub use payload::PayloadMark;
+pub use payload::{MOST_CHOSEN, PayloadMark};
 use proof::Context;
 pub use record::{
     Anchor, CaptureRecord, ClockSource, DscpChange, FlowFacts, Histogram, HopRecord, Jitter, MAX_CHANGES,

@@ -8,7 +8,7 @@
 use super::hop::Digest;
 use super::samples::{Most, Sampling};
 use crate::decode::Payload;
-use crate::terms::{RtpTime, Timestamp, TrafficClass};
+use crate::terms::{PayloadChoice, RtpTime, Timestamp, TrafficClass};
 
 /// One packet that was chosen by its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,10 @@ const OCTETS: usize = 32;
 /// A payload with fewer octets than these is silence, comfort noise or a telephone event, and comes again. Of these the
 /// latter eight choose: the former hold the payload formats' own headers, which are much alike.
 const FEWEST: usize = 16;
-/// Keeps the common kinds of silence from being chosen, so that they cost no look.
-const SILENCE_APART: u64 = 0x2B37_D817_1B4C_24C2;
+/// The packets that any meter may look at. What is added keeps the common kinds of silence from being chosen, so that
+/// they cost no look.
+pub const MOST_CHOSEN: PayloadChoice =
+    PayloadChoice { plus: 0x2B37_D817_1B4C_24C2, times: 0x9E37_79B9_7F4A_7C15, below: Choice::FINE.0 };
 
 /// A packet's payload in eight octets; nothing for a packet that was not chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +119,7 @@ impl Choice {
 /// The upper half depends on every octet.
 #[inline]
 const fn rank(word: u64) -> u32 {
-    (word.wrapping_add(SILENCE_APART).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+    MOST_CHOSEN.rank(word)
 }
 
 /// The print of a packet that is chosen, unless its payload proves nothing.

@@ -7,7 +7,7 @@ use super::{MAX_LOCAL_POINTS, local_point};
 use crate::decode::{Decoder, Undecoded};
 use crate::meter::{ClockSource, Limits, Meter};
 use crate::policy::{Policy, static_clock_rate};
-use crate::terms::{ClockRate, Frame};
+use crate::terms::{ClockRate, Frame, TimedDigest};
 
 /// One meter for each point that heard something.
 pub(super) struct Meters {
@@ -80,6 +80,20 @@ impl Meters {
                 meter.observe(o, paths);
             }
         })
+    }
+
+    /// Counts a packet that the kernel told, on the only interface there is. Per packet.
+    #[inline]
+    pub(super) fn take_digest(&mut self, digest: &TimedDigest<'_>, decoder: &mut Decoder) {
+        let seen = decoder.decode_digest(digest, 0);
+        let point = if self.points.are_sessions() {
+            self.points.of_path(seen.path, decoder.paths())
+        } else {
+            self.points.of_interface(0)
+        };
+        if let Some(meter) = self.at(point) {
+            meter.observe(&seen, decoder.paths());
+        }
     }
 
     #[inline]

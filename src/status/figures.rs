@@ -99,6 +99,8 @@ pub struct PointFigures {
     pub is_gone: bool,
     /// Where the times of frames come from. Now.
     pub time_source: Option<&'static str>,
+    /// Whether the driver itself tells RTP in few octets in place of frames; absent where nobody does. Now.
+    pub is_xdp_native: Option<bool>,
     /// Capture time of the last frame, in seconds since 1970.
     pub last_packet_seconds: Option<f64>,
     /// Streams that began.
@@ -135,6 +137,7 @@ impl PointFigures {
         self.is_up &= other.is_up;
         self.has_been_up &= other.has_been_up;
         self.time_source = self.time_source.or(other.time_source);
+        self.is_xdp_native = self.is_xdp_native.or(other.is_xdp_native);
         let last = [self.last_packet_seconds, other.last_packet_seconds];
         self.last_packet_seconds = last.into_iter().flatten().reduce(f64::max);
         self.streams_started += other.streams_started;

@@ -1,11 +1,13 @@
 //! The field's words as types: all else in the crate speaks in these.
 
+mod digest;
 mod dscp;
 mod flow;
 mod frame;
 mod rtp;
 mod time;
 
+pub use digest::{PayloadChoice, RtpDigest, TimedDigest};
 pub use dscp::{Dscp, Ecn, NotADscp, TrafficClass};
 pub use flow::{Direction, FlowKey, Transport};
 pub use frame::{Frame, LinkType};

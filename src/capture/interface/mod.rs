@@ -21,7 +21,7 @@ pub use coalescing::{Coalescing, coalescing};
 pub use error::InterfaceError;
 pub use hash::{FlowHash, flow_hash};
 pub use netlink::Links;
-pub use offloads::{MergesWhat, Offload, merging_offloads, switch_off, vlan_offload};
+pub use offloads::{MergesWhat, Offload, VLAN_OFFLOAD, merging_offloads, switch_off, vlan_offload};
 pub use queues::{Queues, queues};
 pub use rings::{RingSizes, ring_sizes};
 pub use statistics::InterfaceStatistics;

@@ -60,7 +60,10 @@ pub fn vlan_offload(name: &str) -> Option<bool> {
     features.state(VLAN_TAKEN).map(|(is_on, _)| is_on)
 }
 
-/// Switches one of [`merging_offloads`] off; one that is off already stays so. Needs `CAP_NET_ADMIN`.
+/// As `ethtool -K` takes what [`vlan_offload`] tells.
+pub const VLAN_OFFLOAD: &str = "rxvlan";
+
+/// Switches one of [`merging_offloads`] off, or [`VLAN_OFFLOAD`]; one that is off already stays so. Needs `CAP_NET_ADMIN`.
 ///
 /// # Errors
 ///
@@ -68,7 +71,9 @@ pub fn vlan_offload(name: &str) -> Option<bool> {
 pub fn switch_off(name: &str, offload: &str) -> Result<(), InterfaceError> {
     let driver = Ethtool::open(name)?;
     let features = Features::read(&driver)?;
-    let kernels = MERGING.iter().find(|(_, known, _)| *known == offload).map(|(kernels, ..)| *kernels);
+    let known = MERGING.iter().map(|(kernels, name, _)| (*kernels, *name));
+    let mut known = known.chain([(VLAN_TAKEN, VLAN_OFFLOAD)]);
+    let kernels = known.find(|(_, name)| *name == offload).map(|(kernels, _)| kernels);
     let place = kernels.and_then(|kernels| features.place(kernels));
     let Some(place) = place else {
         let (name, offload) = (name.to_owned(), offload.to_owned());

@@ -73,3 +73,19 @@ impl FilterCounters {
         }
     }
 }
+
+/// A view of what the program for digests dropped as its ring was full; `struct counters` of `digests.c`.
+#[derive(Debug)]
+pub(in crate::capture) struct DigestsDropped {
+    words: SharedWords,
+}
+
+impl DigestsDropped {
+    pub(in crate::capture) fn map(counters: impl AsFd) -> io::Result<Self> {
+        SharedWords::map(counters, SLOTS * SLOT_WORDS).map(|words| Self { words })
+    }
+
+    pub(in crate::capture) fn read(&self) -> u64 {
+        (0..SLOTS).map(|slot| self.words.get(slot * SLOT_WORDS)).sum()
+    }
+}

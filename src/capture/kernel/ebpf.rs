@@ -30,7 +30,7 @@ pub enum EbpfError {
 
 impl EbpfError {
     /// The error with its causes.
-    fn refused(error: &(dyn Error + 'static)) -> Self {
+    pub(super) fn refused(error: &(dyn Error + 'static)) -> Self {
         let mut told = Vec::new();
         let mut next: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(error) = next {
@@ -104,7 +104,7 @@ pub(super) fn fanout() -> Result<OwnedFd, EbpfError> {
 
 /// Of a program that is refused the kernel is asked once more, to say why: in words and a few figures, not for each
 /// instruction that it looked at, which takes seconds.
-fn loader<'a>() -> EbpfLoader<'a> {
+pub(super) fn loader<'a>() -> EbpfLoader<'a> {
     let mut loader = EbpfLoader::new();
     loader.verifier_log_level(VerifierLogLevel::STATS);
     loader
@@ -120,7 +120,7 @@ fn load_program(object: &mut Ebpf, name: &'static str) -> Result<OwnedFd, EbpfEr
 }
 
 /// A bit for each port of the ranges, the lowest port in the lowest bit of the first word.
-fn port_words(ranges: &[RangeInclusive<u16>]) -> Vec<u64> {
+pub(super) fn port_words(ranges: &[RangeInclusive<u16>]) -> Vec<u64> {
     let mut words = vec![0_u64; PORT_WORDS];
     for port in ranges.iter().cloned().flatten() {
         if let Some(word) = words.get_mut(usize::from(port / 64)) {

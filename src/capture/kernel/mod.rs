@@ -7,6 +7,7 @@
 mod assembler;
 mod classic;
 mod counters;
+mod digests;
 mod ebpf;
 mod options;
 mod sys;
@@ -14,7 +15,9 @@ mod sys;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub(super) use self::counters::DigestsDropped;
 pub use self::counters::{FilterCounters, FilterCounts, Filtered};
+pub use self::digests::{AttachError, DigestOptions, DigestProgram};
 pub use self::ebpf::EbpfError;
 pub use self::options::{FilterError, FilterOptions};
 

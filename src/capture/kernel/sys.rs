@@ -4,7 +4,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +13,31 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 /// Attaches a loaded eBPF program to a socket.
 pub(super) fn attach_ebpf(socket: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::SO_ATTACH_BPF, &program.as_raw_fd())
+}
+
+/// Puts a loaded XDP program on an interface, for as long as the descriptor that this gives is open anywhere.
+/// `flags` are those of `XDP_FLAGS_`.
+pub(super) fn attach_xdp(program: BorrowedFd<'_>, interface_index: u32, flags: u32) -> io::Result<OwnedFd> {
+    /// The beginning of `union bpf_attr` for this command; what follows counts as 0.
+    #[repr(C)]
+    struct Wanted {
+        program: i32,
+        interface_index: u32,
+        kind: u32,
+        flags: u32,
+    }
+    const BPF_LINK_CREATE: libc::c_int = 28;
+    const BPF_XDP: u32 = 37;
+    let wanted = Wanted { program: program.as_raw_fd(), interface_index, kind: BPF_XDP, flags };
+    // SAFETY: the pointer and the length are those of `wanted`, which the kernel only reads.
+    let made =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_CREATE, &raw const wanted, size_of::<Wanted>()) };
+    let number = RawFd::try_from(made).map_err(io::Error::other)?;
+    if number < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made it for this process, and nobody else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Attaches a classic program to a socket. The kernel copies it.
@@ -84,7 +109,6 @@ impl Drop for SharedWords {
 mod tests {
     use std::fs::File;
     use std::io::Write;
-    use std::os::fd::OwnedFd;
 
     use super::*;
 

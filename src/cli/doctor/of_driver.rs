@@ -41,7 +41,9 @@ fn offloads(link: &Link) -> Verdict {
 
 fn vlan_tags(link: &Link) -> Verdict {
     match link.takes_vlan_tags {
-        Some(true) => Verdict::ok("the outer tag is taken out of frames; captures get it beside them"),
+        Some(true) => Verdict::ok(
+            "the outer tag is taken out of frames: captures get it beside them, digests (backend = \"xdp\") lack it",
+        ),
         Some(false) => Verdict::ok("tags stay in frames"),
         None => Verdict::unknown("the kernel does not tell").by(format!("ethtool -k {}", link.name())),
     }

@@ -1,5 +1,6 @@
 //! `hopmark run`: listens on mirror ports for as long as it runs.
 
+mod digests;
 mod opening;
 mod reload;
 
@@ -13,12 +14,12 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::capture::interface::Links;
-use crate::config::{self, Appliance, LeastSeverity, LogFormat, Source};
+use crate::config::{self, Appliance, Backend, LeastSeverity, LogFormat, Source};
 use crate::evidence::EvidenceSettings;
 use crate::export::{Server, ServerOptions, Stop};
 use crate::pipeline::live::{EvidenceOptions, Live, LiveOptions, LivePoint};
 use crate::privilege::{Account, LockOptions, Locked, OpenerClient, Plan, Standing, lock, plan};
-use crate::service::{Notifier, Order, Signals, keep_memory_together, logging};
+use crate::service::{Notifier, Order, Signals, give_memory_back, keep_memory_together, logging};
 use crate::status::{Reload, Status};
 use crate::verify::Severity;
 use opening::Openings;
@@ -52,6 +53,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         args.config.display()
     );
     let log = logging::start(log_format(&appliance), Some(appliance.log.level.as_str()))?;
+    say_what_evidence_lacks(&appliance);
     let signals = Signals::take().context("signals cannot be taken")?;
     let notifier = Notifier::from_environment().context("the service manager cannot be reached")?;
     let opener = split(&appliance)?.map(Arc::new);
@@ -122,7 +124,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
                 let _ = running.reload();
                 notifier.is_ready("listening");
             }
-            None => {}
+            None => give_memory_back(),
         }
         log.tell_left_out();
         if running.has_lost_opener() {
@@ -161,6 +163,18 @@ const fn log_format(appliance: &Appliance) -> logging::Format {
     match appliance.log.format {
         LogFormat::Text => logging::Format::Text,
         LogFormat::Json => logging::Format::Json,
+    }
+}
+
+/// Of digests there are no headers to keep.
+fn say_what_evidence_lacks(appliance: &Appliance) {
+    if appliance.evidence.is_none() {
+        return;
+    }
+    for (point, source) in appliance.sources() {
+        if matches!(source, Source::Interface(interface) if interface.backend == Backend::Xdp) {
+            tracing::warn!(point = point.name, "evidence: of RTP in digests no headers can be kept");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::digests::{OpenedDigestSizes, leave_tags_in, map_digests, open_digests};
 use crate::capture::CaptureFile;
 use crate::capture::interface::{InterfaceStatistics, Links, MergesWhat, merging_offloads, switch_off};
 use crate::capture::kernel::{Filter, FilterCounters, FilterOptions, load_fanout};
@@ -33,6 +34,8 @@ pub(super) struct Wanted {
     blocks: u32,
     block_octets: u32,
     retire_ms: u64,
+    /// Octets of the ring for digests of RTP; none: RTP comes in frames.
+    digests: Option<u32>,
     /// None: everything is passed.
     filter: Option<WantedFilter>,
 }
@@ -44,11 +47,13 @@ struct WantedFilter {
     whole: bool,
 }
 
-/// What it answers; descriptors of the rings come with it, in order, and that of the filter's counters last.
+/// What it answers; descriptors of the rings come with it, in order, then that of the filter's counters, then the three
+/// of the digests.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Opened {
     rings: Vec<OpenedSizes>,
     has_counters: bool,
+    digests: Option<OpenedDigestSizes>,
     /// What is worth a line of the log.
     notes: Vec<String>,
 }
@@ -76,6 +81,8 @@ impl Wanted {
             blocks: number(capture.blocks),
             block_octets: number(capture.block_octets),
             retire_ms: u64::try_from(capture.retire.as_millis()).unwrap_or(u64::MAX),
+            digests: (interface.backend == Backend::Xdp)
+                .then(|| number(capture.blocks.saturating_mul(capture.block_octets))),
             filter: interface.filter.then(|| WantedFilter {
                 excluded_udp_ports: ports(&interface.exclude_ports),
                 relay_tcp_ports: ports(&interface.relay_ports),
@@ -124,6 +131,9 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         None => Ok(()),
     };
     mend_offloads(&wanted.interface, wanted.mend_offloads, &mut notes);
+    if wanted.digests.is_some() {
+        leave_tags_in(&wanted.interface, wanted.mend_offloads, &mut notes);
+    }
     let rings = if wanted.rings > 1 {
         let program = load_fanout().map_err(|reason| {
             notes.push(format!("packets are shared among rings by outer addresses and ports: {reason}"));
@@ -149,8 +159,20 @@ fn open_rings(wanted: &Wanted) -> Result<(Opened, Vec<OwnedFd>), String> {
         interface_index: ring.interface_index,
         link: ring.link.0,
     };
-    let opened = Opened { rings: rings.iter().map(sizes).collect(), has_counters: counters.is_some(), notes };
-    let descriptors = rings.into_iter().map(|ring| ring.socket).chain(counters).collect();
+    // Last, as frames of RTP are dropped from now on.
+    let digests = wanted.digests.zip(rings.first()).and_then(|(octets, ring)| {
+        let excluded = wanted.filter.as_ref().map_or(&[][..], |filter| &filter.excluded_udp_ports);
+        open_digests(&wanted.interface, ring.interface_index, (octets, excluded), &mut notes)
+    });
+    let opened = Opened {
+        rings: rings.iter().map(sizes).collect(),
+        has_counters: counters.is_some(),
+        digests: digests.as_ref().map(OpenedDigestSizes::of),
+        notes,
+    };
+    let digests = digests.map(|opened| [opened.ring, opened.counters, opened.link]);
+    let sockets = rings.into_iter().map(|ring| ring.socket);
+    let descriptors = sockets.chain(counters).chain(digests.into_iter().flatten()).collect();
     Ok((opened, descriptors))
 }
 
@@ -221,7 +243,7 @@ impl Openings {
             None => Err("the configuration names no source".to_owned()),
             Some(Source::StandardInput) => file(Path::new("-")),
             Some(Source::File(path)) => file(path),
-            Some(Source::Interface(interface)) if interface.backend == Backend::Ring => self.rings(interface),
+            Some(Source::Interface(interface)) if interface.backend != Backend::Pcap => self.rings(interface),
             Some(Source::Interface(interface)) => Err(format!(
                 "libpcap cannot open {} any more, as this process has given up the right to: start it again, or set \
                  backend = \"ring\"",
@@ -257,6 +279,10 @@ impl Openings {
         for note in &opened.notes {
             tracing::warn!(interface = interface.name, "{note}");
         }
+        let mut digests = match opened.digests {
+            None => None,
+            Some(sizes) => Some(map_digests(&sizes, &mut descriptors)?),
+        };
         let mut counters = opened.has_counters.then(|| descriptors.pop()).flatten();
         if descriptors.len() != opened.rings.len() {
             return Err("the opener handed over another number of rings than it says".to_owned());
@@ -274,7 +300,8 @@ impl Openings {
             // One filter serves all rings of the interface: its counters belong to the first.
             let filter = counters.take().map(FilterCounters::map).transpose();
             let filter = filter.map_err(|error: io::Error| error.to_string())?;
-            taps.push(Tap::Ring(Box::new(RingTap { ring, filter, lost: self.lost(&interface.name) })));
+            let (digests, lost) = (digests.take(), self.lost(&interface.name));
+            taps.push(Tap::Ring(Box::new(RingTap { ring, filter, digests, lost })));
         }
         Ok(taps)
     }

@@ -98,7 +98,7 @@ const WRONG: &[(&str, &[&str])] = &[
         r#"13:9: point[3].rings: interface eth1 is opened once, for point "access"; give rings there"#,
     ]),
     ("interface-values", &[
-        r#"4:11: point[1].backend: "rings" is not a backend; write "ring" or "pcap""#,
+        r#"4:11: point[1].backend: "rings" is not a backend; write "ring", "xdp" or "pcap""#,
         "5:9: point[1].rings: 17 is not from 1 to 16; write a number within these bounds",
         "6:15: point[1].promiscuous: 1 is not true or false; write true or false",
         r#"7:22: point[1].exclude_ports[2]: "99999" is not a port or a range of ports; write ports as "50000-50019", 3479 or { start = 50000, count = 20 }"#,

@@ -230,6 +230,14 @@ pub(super) const FAMILIES: &[Family] = &[
         samples: samples::time_source,
     },
     Family {
+        name: "hopmark_capture_xdp_native",
+        kind: Kind::Gauge,
+        unit: "",
+        help: "Whether the driver itself tells RTP in digests at the point: 1, or 0 where the kernel does it later; only of points with the backend xdp.",
+        labels: &["point"],
+        samples: samples::xdp_native,
+    },
+    Family {
         name: "hopmark_capture_last_packet_timestamp_seconds",
         kind: Kind::Gauge,
         unit: "seconds",

@@ -99,6 +99,10 @@ pub(super) fn up(source: &Source<'_>, writer: &mut Writer<'_>) {
     of_points(source, writer, |point| (!point.is_gone).then(|| u64::from(point.is_up)));
 }
 
+pub(super) fn xdp_native(source: &Source<'_>, writer: &mut Writer<'_>) {
+    of_points(source, writer, |point| point.is_xdp_native.filter(|_| !point.is_gone).map(u64::from));
+}
+
 pub(super) fn time_source(source: &Source<'_>, writer: &mut Writer<'_>) {
     for point in source.figures.points.iter().filter(|point| !point.is_gone) {
         if let Some(times) = point.time_source {

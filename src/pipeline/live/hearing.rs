@@ -17,7 +17,7 @@ use crate::pipeline::points::Points;
 use crate::pipeline::{BATCH, MAX_POINTS, local_point};
 use crate::policy::Policy;
 use crate::status::PointFigures;
-use crate::terms::{Frame, PointId, Timestamp};
+use crate::terms::{Frame, PointId, TimedDigest, Timestamp};
 use crate::verify::SilentPoint;
 
 /// Samples that a running stream keeps of each hop, at least: those of the last seconds.
@@ -132,6 +132,13 @@ impl Hearing {
         if let Some(headers) = &mut self.headers {
             headers.push(&frame);
         }
+    }
+
+    /// Takes in one packet that was told in place of its frame. There are no headers of it to keep. Per packet.
+    #[inline]
+    pub(super) fn take_digest(&mut self, digest: &TimedDigest<'_>) {
+        self.last_frame = Some(digest.timestamp);
+        self.meters.take_digest(digest, &mut self.decoder);
     }
 
     /// Takes in a frame that is not one of the commonest; whether it could be decoded.
@@ -347,6 +354,7 @@ impl Hearing {
                 snapped: total.snapped,
                 undecoded: self.undecoded().collect(),
                 time_source: total.time_source,
+                is_xdp_native: total.is_xdp_native,
                 last_packet_seconds: self.last_frame.map(|t| t.0 as f64 / 1e9),
                 ..own
             }

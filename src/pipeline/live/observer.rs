@@ -15,7 +15,7 @@ use crate::evidence::HeaderRing;
 use crate::meter::TapEvidence;
 use crate::pipeline::interfaces::Interfaces;
 use crate::policy::Policy;
-use crate::terms::{Frame, Timestamp};
+use crate::terms::{Frame, TimedDigest, Timestamp};
 
 /// Everything that one live observer needs.
 pub(super) struct Observer {
@@ -151,7 +151,7 @@ impl Observer {
         numbers: &mut Vec<u16>,
     ) {
         let now = wall_clock();
-        while !self.point.is_file && !hearing.has_heard(now) {
+        while !self.point.is_file && (tap.has_two_ways() || !hearing.has_heard(now)) {
             let Ok(progress) = self.listen(tap, hearing, interfaces, numbers) else { return };
             let most = if progress == Progress::Busy { 2 * LATE_NS } else { LATE_NS };
             if wall_clock().nanos_since(now) >= most {
@@ -260,6 +260,14 @@ impl Taker for Listening<'_> {
             self.observer.pass(self.hearing, frame.timestamp, is_file.then_some(interfaces));
         }
         self.hearing.take(frame);
+    }
+
+    #[inline]
+    fn take_digest(&mut self, digest: &TimedDigest<'_>) {
+        if self.hearing.is_due(digest.timestamp) {
+            self.observer.pass(self.hearing, digest.timestamp, None);
+        }
+        self.hearing.take_digest(digest);
     }
 }
 

@@ -35,6 +35,7 @@ impl Counted {
             filtered: together(&self.before.filtered, &self.now.filtered),
             snapped: self.before.snapped + self.now.snapped,
             time_source: self.now.time_source.or(self.before.time_source),
+            is_xdp_native: self.now.is_xdp_native.or(self.before.is_xdp_native),
         }
     }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::capture::CaptureFile;
+use crate::capture::digest::{DigestCounters, Digests};
 use crate::capture::kernel::FilterCounters;
 use crate::capture::libpcap::LibpcapSource;
 use crate::capture::ring::{Ring, RingCounters, RingError, Stamps};
 use crate::pipeline::interfaces::Interfaces;
-use crate::terms::Frame;
+use crate::terms::{Frame, TimedDigest};
 
 /// A source of frames that is open.
 pub enum Tap {
@@ -25,6 +26,8 @@ pub struct RingTap {
     pub ring: Ring,
     /// What the kernel's filter counts, where it counts.
     pub filter: Option<FilterCounters>,
+    /// What is told in place of frames, where that was asked for.
+    pub digests: Option<Digests>,
     /// What the interface lost since the ring was opened, by where.
     pub lost: Lost,
 }
@@ -66,6 +69,8 @@ pub(super) struct TapCounters {
     pub(super) filtered: Vec<(&'static str, u64)>,
     pub(super) snapped: u64,
     pub(super) time_source: Option<&'static str>,
+    /// Whether the driver itself tells packets in place of frames; absent where nobody does.
+    pub(super) is_xdp_native: Option<bool>,
 }
 
 impl Progress {
@@ -94,6 +99,55 @@ impl TapCounters {
             filtered: Vec::new(),
             snapped: ring.truncated,
             time_source: source.or(Some("libpcap")),
+            is_xdp_native: None,
+        }
+    }
+}
+
+impl TapCounters {
+    fn add_digests(&mut self, digests: &Digests) {
+        let DigestCounters { packets, octets, dropped, damaged } = digests.counters();
+        self.packets += packets;
+        self.octets += octets;
+        self.dropped.push(("digest-ring", dropped));
+        if damaged > 0 {
+            self.dropped.push(("damaged-digest", damaged));
+        }
+        self.time_source = Some("xdp");
+        self.is_xdp_native = Some(digests.is_native());
+    }
+}
+
+/// Where fewer come in one look, the next may be later.
+const FEW_DIGESTS: u64 = 256;
+/// Where more come, there may be as many already.
+const MANY_DIGESTS: u64 = 16_384;
+
+/// How long digests are let come after so many: nobody is woken for them. The shorter it is, the more of them are in the
+/// processor's caches still.
+const fn pause(told: u64) -> Duration {
+    match told {
+        0..FEW_DIGESTS => Duration::from_millis(10),
+        FEW_DIGESTS..=MANY_DIGESTS => Duration::from_millis(1),
+        _ => Duration::ZERO,
+    }
+}
+
+impl RingTap {
+    /// Packets that were told come first, then frames, for which it waits.
+    fn read(
+        &mut self,
+        timeout: Duration,
+        interfaces: &Interfaces,
+        taker: &mut impl Taker,
+    ) -> Result<Progress, TapError> {
+        let told = self.digests.as_mut().map(|digests| digests.read(|digest| taker.take_digest(digest)));
+        let nap = self.digests.as_ref().map_or(timeout, Digests::nap);
+        let timeout = told.map_or(timeout, |told| pause(told).min(nap).min(timeout));
+        match self.ring.read(timeout, |frame| taker.take(*frame, interfaces)) {
+            Ok(progress) => Ok(Progress::of(progress.was_idle && told.unwrap_or(0) == 0)),
+            Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
+            Err(error) => Err(TapError::Gone(error.to_string())),
         }
     }
 }
@@ -104,6 +158,9 @@ impl TapCounters {
 pub(super) trait Taker {
     /// Takes in a frame of one of the interfaces known so far. Per frame.
     fn take(&mut self, frame: Frame<'_>, interfaces: &Interfaces);
+
+    /// Takes in a packet that was told in place of its frame. Per packet.
+    fn take_digest(&mut self, digest: &TimedDigest<'_>);
 }
 
 /// Frames of a file between two looks at whether to stop.
@@ -130,11 +187,7 @@ impl Tap {
                 }
                 Ok(Progress::Busy)
             }
-            Self::Ring(tap) => match tap.ring.read(timeout, |frame| taker.take(*frame, interfaces)) {
-                Ok(progress) => Ok(Progress::of(progress.was_idle)),
-                Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
-                Err(error) => Err(TapError::Gone(error.to_string())),
-            },
+            Self::Ring(tap) => tap.read(timeout, interfaces, taker),
             Self::Libpcap(source) => match source.read(timeout, |frame| taker.take(*frame, interfaces)) {
                 Ok(progress) => Ok(Progress::of(progress.was_idle)),
                 Err(error) => Err(TapError::Gone(error.to_string())),
@@ -159,6 +212,9 @@ impl Tap {
             Self::Ring(tap) => {
                 let mut counters = TapCounters::of(&tap.ring.counters());
                 counters.dropped.extend((tap.lost)());
+                if let Some(digests) = &tap.digests {
+                    counters.add_digests(digests);
+                }
                 if let Some(filter) = &tap.filter {
                     let filtered = filter.read().filtered;
                     counters.filtered = vec![
@@ -174,11 +230,16 @@ impl Tap {
         }
     }
 
+    /// Whether packets come by two ways, so that the last one of the one says nothing of the other.
+    pub(super) fn has_two_ways(&self) -> bool {
+        matches!(self, Self::Ring(tap) if tap.digests.is_some())
+    }
+
     /// What kind of tap it is, in a word.
     pub(super) fn format(&self) -> String {
         match self {
             Self::File(file) => file.summary().format.to_owned(),
-            Self::Ring(_) => "ring".to_owned(),
+            Self::Ring(tap) => if tap.digests.is_some() { "xdp" } else { "ring" }.to_owned(),
             Self::Libpcap(_) => "libpcap".to_owned(),
         }
     }
