@@ -45,12 +45,7 @@ pub struct RunArgs {
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let loaded = config::load(&args.config, None)?;
     let (policy, appliance) = (Arc::new(loaded.policy), loaded.appliance);
-    anyhow::ensure!(
-        !appliance.sources().is_empty(),
-        "{}: no [[point]] names an interface or a file, so there is nothing to listen to; give one `interface = \
-         \"eth1\"`",
-        args.config.display()
-    );
+    has_sources(args, &appliance)?;
     let format = match appliance.log.format {
         LogFormat::Text => logging::Format::Text,
         LogFormat::Json => logging::Format::Json,
@@ -162,6 +157,17 @@ const OPENER_ENDED: &str = "the opener has ended: what is open stays open, but n
 const BEAT: Duration = Duration::from_secs(1);
 /// How long the last records are waited for.
 const PATIENCE: Duration = Duration::from_millis(1200);
+
+/// Refuses a file by which nothing is listened to.
+fn has_sources(args: &RunArgs, appliance: &Appliance) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !appliance.sources().is_empty(),
+        "{}: no [[point]] names an interface or a file, so there is nothing to listen to; give one `interface = \
+         \"eth1\"`",
+        args.config.display()
+    );
+    Ok(())
+}
 
 /// Of digests there are no headers to keep.
 fn say_what_evidence_lacks(appliance: &Appliance) {
