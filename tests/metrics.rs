@@ -24,7 +24,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0";
 const NAMES: &str = "\
 hopmark_build_info hopmark_capture_bytes_total hopmark_capture_dropped_total hopmark_capture_filtered_total \
 hopmark_capture_freezes_total hopmark_capture_last_packet_timestamp_seconds hopmark_capture_packets_total \
-hopmark_capture_snapped_total hopmark_capture_time_source_info hopmark_capture_up \
+hopmark_capture_snapped_total hopmark_capture_time_source_info hopmark_capture_up hopmark_capture_xdp_native \
 hopmark_config_last_reload_success_timestamp_seconds hopmark_config_last_reload_successful \
 hopmark_decode_undecoded_total hopmark_evidence_bytes_total hopmark_evidence_files_total \
 hopmark_findings_forgotten_total hopmark_findings_open hopmark_findings_total \

@@ -1,6 +1,9 @@
 //! `hopmark run` and tcpdump on one cable, in turn, at full speed.
 //!
-//!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N] [--background none|tcp|udp] [--pace N]
+//!     cargo bench --bench live -- PROGRAM [--packets N] [--pairs N] [--streams N] [--background none|tcp|udp]
+//!     cargo bench --bench live -- PROGRAM --pace N
+//!
+//! The latter sends from within the kernel, so many packets a second at most, and has digests beside frames.
 //!
 //! Needs root, for two network namespaces; `./dev bench` calls it where it may. A run in which the program did not account
 //! for every packet that was sent ends the bench. Results go to standard output as a table and as JSON, and, where they are
@@ -25,11 +28,16 @@ use std::path::Path;
 
 use frames::Background;
 use hopmark::Settings;
-use results::{About, Results, Row, Run};
+use results::{About, DIGESTS, FROM_KERNEL, Results, Row, Run};
 use sender::{Load, SENDER, Sender};
 
 /// What is measured, unless something else is asked for.
 const USUAL: (u64, usize, u32) = (10_000_000, 7, 1000);
+
+/// Packets a second that nobody can send.
+const UNPACED: u64 = 20_000_000;
+/// Streams of what the kernel sends: of fewer each would have more packets a second than media has.
+const FAST_STREAMS: u32 = 10_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -66,17 +74,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let mut results = Results { about, packets, streams, pairs, rows: Vec::new() };
     let is_usual = (packets, pairs, streams, backgrounds.len()) == (USUAL.0, USUAL.1, USUAL.2, 3);
-    if let Some(pace) = pace {
-        network::offload_of_hearing("gro on")?;
-        let load = Load { packets, streams, background: Background::None, pace: Some(pace) };
-        results.rows.extend(in_turn(program, &mut sender, load, pairs, folder.path())?);
-        println!("{}", results.table());
-        return Ok(());
+    if pace.is_some() {
+        backgrounds.clear();
     }
     for background in backgrounds {
         // With background fewer packets say as much: it is a share that matters.
         let packets = if background == Background::None { packets } else { packets / 4 };
         let load = Load { packets, streams, background, pace: None };
+        results.rows.extend(in_turn(program, &mut sender, load, pairs, folder.path())?);
+    }
+    if pace.is_some() || is_usual {
+        // Else the kernel hands over nothing that was sent by the kernel.
+        network::switch_gro_on()?;
+        let streams = streams.max(FAST_STREAMS);
+        let load =
+            Load { packets, streams, background: Background::None, pace: Some(pace.unwrap_or(UNPACED)) };
         results.rows.extend(in_turn(program, &mut sender, load, pairs, folder.path())?);
     }
     drop(sender);
@@ -97,8 +109,9 @@ fn in_turn(
     pairs: usize,
     folder: &Path,
 ) -> Result<Vec<Row>, Box<dyn Error>> {
-    let row = |receiver| Row { background: load.background.name(), receiver, runs: Vec::new() };
-    let third = if load.pace.is_some() { "hopmark, xdp" } else { "hopmark, no filter" };
+    let background = if load.pace.is_some() { FROM_KERNEL } else { load.background.name() };
+    let row = |receiver| Row { background, receiver, runs: Vec::new() };
+    let third = if load.pace.is_some() { DIGESTS } else { "hopmark, no filter" };
     let mut rows = vec![row("hopmark"), row("tcpdump"), row(third)];
     for pair in 1..=pairs {
         for (n, row) in rows.iter_mut().enumerate() {

@@ -56,8 +56,8 @@ pub(crate) fn pin(processor: usize) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sets an offload of the hearing end.
-pub(crate) fn offload_of_hearing(setting: &str) -> Result<(), Box<dyn Error>> {
-    let out = Command::new("ethtool").args(["-K", HEARING]).args(setting.split(' ')).output()?;
+/// Has the hearing end take frames in turns, as it then also takes those that the kernel itself sends.
+pub(crate) fn switch_gro_on() -> Result<(), Box<dyn Error>> {
+    let out = Command::new("ethtool").args(["-K", HEARING, "gro", "on"]).output()?;
     if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).into()) }
 }

@@ -236,6 +236,22 @@ mod tests {
     }
 
     #[test]
+    fn digests_come_by_one_ring_and_have_no_frames() {
+        let text = "[[point]]\nname = \"fast\"\ninterface = \"eth1\"\nbackend = \"xdp\"\n";
+        assert_eq!(opened_by(text), [("fast".to_owned(), "interface eth1".to_owned())]);
+        for (key, what) in [
+            ("rings = 2", "rings: digests come by one ring; take rings out"),
+            ("whole_frames = true", "whole_frames: of RTP there are digests only; take whole_frames out"),
+        ] {
+            let refused = load_str("fast.toml", &format!("{text}{key}\n"), None).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{what}, or backend = \"ring\"")), "{refused}");
+        }
+        let any = text.replace("eth1", "any");
+        let refused = load_str("fast.toml", &any, None).unwrap_err().to_string();
+        assert!(refused.contains("\"any\" is no single interface"), "{refused}");
+    }
+
+    #[test]
     fn names_of_libpcap_may_be_longer() {
         let text = "[[point]]\nname = \"log\"\ninterface = \"nflog:5\"\nbackend = \"pcap\"\n";
         assert_eq!(opened_by(text), [("log".to_owned(), "interface nflog:5".to_owned())]);

@@ -46,12 +46,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     keep_memory_together();
     let loaded = config::load(&args.config, None)?;
     let (policy, appliance) = (Arc::new(loaded.policy), loaded.appliance);
-    anyhow::ensure!(
-        !appliance.sources().is_empty(),
-        "{}: no [[point]] names an interface or a file, so there is nothing to listen to; give one `interface = \
-         \"eth1\"`",
-        args.config.display()
-    );
+    has_sources(args, &appliance)?;
     let log = logging::start(log_format(&appliance), Some(appliance.log.level.as_str()))?;
     say_what_evidence_lacks(&appliance);
     let signals = Signals::take().context("signals cannot be taken")?;
@@ -164,6 +159,17 @@ const fn log_format(appliance: &Appliance) -> logging::Format {
         LogFormat::Text => logging::Format::Text,
         LogFormat::Json => logging::Format::Json,
     }
+}
+
+/// Refuses a file by which nothing is listened to.
+fn has_sources(args: &RunArgs, appliance: &Appliance) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !appliance.sources().is_empty(),
+        "{}: no [[point]] names an interface or a file, so there is nothing to listen to; give one `interface = \
+         \"eth1\"`",
+        args.config.display()
+    );
+    Ok(())
 }
 
 /// Of digests there are no headers to keep.
