@@ -1,6 +1,6 @@
 //! A page of 1,000 among 100,000 streams takes less than 20 ms.
 //!
-//! Of a build for use, so it is asked for by name:
+//! Of a build for use, so `./dev bench` runs it, and not `./dev test`; by name:
 //!
 //!     cargo test --release --test page_speed -- --ignored --nocapture
 
@@ -37,7 +37,7 @@ spread = 300.0
 "#;
 
 #[test]
-#[ignore = "needs a release build, and a minute"]
+#[ignore = "needs a release build, and a minute: ./dev bench"]
 fn a_page_of_a_thousand_among_a_hundred_thousand_is_quick() {
     let folder = Folder::new();
     let file = folder.write("scenario.toml", SCENARIO.as_bytes());

@@ -21,7 +21,8 @@ pub(crate) struct About {
 }
 
 impl About {
-    pub(crate) fn this_machine(hopmark: &str) -> Self {
+    /// As things are now, with these programs.
+    pub(crate) fn this_machine(programs: &[&str]) -> Self {
         let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let processors = file("/proc/cpuinfo");
         let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -32,7 +33,7 @@ impl About {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
             load: file("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
-            versions: [hopmark, "tcpdump", "capinfos", "tshark"].into_iter().filter_map(version).collect(),
+            versions: programs.iter().copied().filter_map(version).collect(),
         }
     }
 }

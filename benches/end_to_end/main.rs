@@ -71,7 +71,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn run(&self) -> Result<Results, Box<dyn Error>> {
-        let about = About::this_machine(self.hopmark);
+        let about = About::this_machine(&[self.hopmark, "tcpdump", "capinfos", "tshark"]);
         let few = self.against_readers("streams-100")?;
         let many = self.against_readers("streams-10000")?;
         let crowd = self.against_readers("streams-100000")?;

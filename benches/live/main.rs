@@ -14,6 +14,8 @@
 #![allow(clippy::cast_possible_truncation, reason = "fields are filled by their low bits")]
 #![allow(clippy::indexing_slicing, reason = "frames are built here")]
 
+#[path = "../end_to_end/about.rs"]
+mod about;
 mod fast;
 mod frames;
 mod hopmark;
@@ -26,9 +28,10 @@ mod tcpdump;
 use std::error::Error;
 use std::path::Path;
 
+use about::About;
 use frames::Background;
 use hopmark::Settings;
-use results::{About, DIGESTS, FROM_KERNEL, Results, Row, Run};
+use results::{DIGESTS, FROM_KERNEL, Results, Row, Run};
 use sender::{Load, SENDER, Sender};
 
 /// What is measured, unless something else is asked for.
@@ -69,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             other => return Err(format!("not known: {}", other.join(" ")).into()),
         }
     }
-    let about = About::this_machine(program);
+    let about = About::this_machine(&[program, "tcpdump"]);
     let mut sender = network::build()?;
     let folder = tempfile::tempdir()?;
     let mut results = Results { about, packets, streams, pairs, rows: Vec::new() };

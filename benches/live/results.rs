@@ -1,10 +1,10 @@
 //! What runs came to: medians, ratios of neighbours, a table.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::process::Command;
 
 use serde::Serialize;
+
+use crate::about::About;
 
 /// What a receiver says of one run.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -147,11 +147,12 @@ impl Results {
 
     pub(crate) fn table(&self) -> String {
         let Self { about, packets, streams, pairs, .. } = self;
-        let About { date, processor, processors, kernel, load, hopmark, tcpdump, commit } = about;
+        let About { date, processor, processors, kernel, load, versions, commit } = about;
+        let versions = versions.join("; ");
         let mut text = format!(
             "# Live, against tcpdump\n\n\
              Written by `./dev bench` on {date}, commit {commit}: {processor}, {processors} processors, Linux {kernel}, load {load};\n\
-             {hopmark}; {tcpdump}.\n\n\
+             {versions}.\n\n\
              `hopmark run` on one end of a veth pair finds, measures and judges {streams} streams of G.711; `tcpdump -n -B 65536\n\
              -w /dev/null` only copies. A sender in another namespace sends {packets} packets at full speed (a quarter of that\n\
              with background), in turn to each, {pairs} times. Sender and kernel are on one processor, the receiver on the\n\
@@ -195,42 +196,4 @@ impl Results {
         }
         text
     }
-}
-
-/// Where and with what the figures were measured.
-#[derive(Debug, Serialize)]
-pub(crate) struct About {
-    date: String,
-    processor: String,
-    processors: usize,
-    kernel: String,
-    /// Processes that wanted a processor in the minute before; above 0 the machine was not quiet.
-    load: String,
-    hopmark: String,
-    tcpdump: String,
-    commit: String,
-}
-
-impl About {
-    pub(crate) fn this_machine(hopmark: &str) -> Self {
-        let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let processors = file("/proc/cpuinfo");
-        let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        Self {
-            date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-            processor: model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
-            load: file("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
-            hopmark: said_by(hopmark, &["--version"]),
-            tcpdump: said_by("tcpdump", &["--version"]),
-            commit: said_by("git", &["describe", "--always", "--dirty"]),
-        }
-    }
-}
-
-fn said_by(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    let said = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
-    said.lines().take(2).collect::<Vec<_>>().join(", ")
 }

@@ -32,7 +32,7 @@ pub fn keep_memory_together() {
 
 /// Gives whole pages back that are free between what is in use: what many streams at once have left behind.
 ///
-/// Takes about a millisecond for 100 MiB in use; call it now and then.
+/// Takes about two milliseconds with 130 MiB in use (measured); call it now and then.
 pub fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: takes a number of octets that may stay, and locks each pool for as long as it is looked through.
