@@ -60,7 +60,7 @@ struct Steps {
 }
 
 impl Steps {
-    fn of(distinct: &[&Digest]) -> Self {
+    fn of(distinct: &[Digest]) -> Self {
         let mut steps = Self { all: distinct.len() - 1, ..Self::default() };
         let mut usual = 0;
         for (a, b) in distinct.iter().zip(distinct.iter().skip(1)) {
@@ -122,29 +122,49 @@ const fn is_near(step: i16) -> bool {
 /// `doubt` is how often packets of this key have failed to be a stream: what has failed has to prove more. `most` is how
 /// many packets may be kept.
 pub(super) fn weigh(held: &[Digest], context: Context, doubt: u8, most: usize) -> Weight {
-    // Copies of a packet (mirror duplicates, hops) are no evidence of their own.
-    let mut distinct: SmallVec<[&Digest; 32]> = SmallVec::new();
-    for d in held {
-        let is_copy = |e: &&&Digest| e.sequence == d.sequence && e.timestamp == d.timestamp;
-        if !distinct.iter().rev().take(COPIES_WITHIN).any(|e| is_copy(&e)) {
-            distinct.push(d);
+    let without_copies: SmallVec<[Digest; 16]>;
+    let distinct = if are_in_a_row(held) {
+        held
+    } else {
+        without_copies = each_once(held);
+        // A sequence number has one timestamp, and the first packet has another near it.
+        let Some((last, before)) = without_copies.split_last() else { return Weight::Open };
+        let contradicts = |d: &Digest| d.sequence == last.sequence && d.timestamp != last.timestamp;
+        let is_alone = match without_copies[..] {
+            [ref first, ref second, ..] => {
+                !is_near(second.sequence.wrapping_sub(first.sequence).cast_signed())
+            }
+            _ => false,
+        };
+        if is_alone || before.iter().any(contradicts) {
+            return Weight::ForgetOldest;
         }
-    }
-    // A sequence number has one timestamp, and the first packet has another near it.
-    let Some((last, before)) = distinct.split_last() else { return Weight::Open };
-    let is_contradicted = before.iter().any(|d| d.sequence == last.sequence && d.timestamp != last.timestamp);
-    let is_alone = match distinct[..] {
-        [first, second, ..] => !is_near(second.sequence.wrapping_sub(first.sequence).cast_signed()),
-        _ => false,
+        &*without_copies
     };
-    if is_contradicted || is_alone {
-        return Weight::ForgetOldest;
-    }
-    let steps = Steps::of(&distinct);
-    if distinct.len() >= steps.enough(context) + usize::from(doubt) && is_media(&distinct, steps, context) {
+    let steps = Steps::of(distinct);
+    if distinct.len() >= steps.enough(context) + usize::from(doubt) && is_media(distinct, steps, context) {
         return Weight::Proven;
     }
     if held.len() >= most { Weight::ForgetOldest } else { Weight::Open }
+}
+
+/// Whether each packet has the number after that of the one before it, as most streams begin. They are far too few for
+/// numbers to come again.
+fn are_in_a_row(held: &[Digest]) -> bool {
+    let follows = |(a, b): (&Digest, &Digest)| b.sequence.wrapping_sub(a.sequence) == 1;
+    !held.is_empty() && held.iter().zip(held.iter().skip(1)).all(follows)
+}
+
+/// Without copies of packets (mirror duplicates, hops), which are no evidence of their own.
+fn each_once(held: &[Digest]) -> SmallVec<[Digest; 16]> {
+    let mut distinct: SmallVec<[Digest; 16]> = SmallVec::new();
+    for d in held {
+        let is_copy = |e: &Digest| e.sequence == d.sequence && e.timestamp == d.timestamp;
+        if !distinct.iter().rev().take(COPIES_WITHIN).any(is_copy) {
+            distinct.push(*d);
+        }
+    }
+    distinct
 }
 
 /// Whether timestamps advance no faster than a 90 kHz clock would, and not back by more than frames' order.
@@ -160,7 +180,7 @@ fn is_on_time(a: &Digest, b: &Digest) -> bool {
 }
 
 /// Whether as many packets as these are media, by their order and by the clock of their timestamps.
-fn is_media(distinct: &[&Digest], steps: Steps, context: Context) -> bool {
+fn is_media(distinct: &[Digest], steps: Steps, context: Context) -> bool {
     let are_most = |n: usize| n * 10 >= steps.all * 9;
     // Where one packet overtakes another, and so all the way, half of the steps are forward.
     if steps.forward * 2 < steps.all {
@@ -174,7 +194,7 @@ fn is_media(distinct: &[&Digest], steps: Steps, context: Context) -> bool {
 }
 
 /// Whether the timestamps advance at the pace of a media clock.
-fn has_media_clock(distinct: &[&Digest], steps: Steps, context: Context) -> bool {
+fn has_media_clock(distinct: &[Digest], steps: Steps, context: Context) -> bool {
     let (Some(first), Some(last)) = (distinct.first(), distinct.last()) else { return false };
     let elapsed = seconds(last.arrival.nanos_since(first.arrival));
     if steps.quantum == 0 {
@@ -200,7 +220,7 @@ fn has_media_clock(distinct: &[&Digest], steps: Steps, context: Context) -> bool
 }
 
 /// A clock that is read when a packet is sent may be anything: it has to be one that media have, exactly.
-fn has_exact_media_clock(distinct: &[&Digest]) -> bool {
+fn has_exact_media_clock(distinct: &[Digest]) -> bool {
     exact_pace(distinct).is_some_and(|(pace, uncertainty)| {
         uncertainty < 0.05 && MEDIA_HZ.iter().any(|hz| (pace / hz - 1.0).abs() <= 0.005 + 3.0 * uncertainty)
     })
@@ -211,7 +231,7 @@ const MEASURABLE_SECONDS: f64 = 0.03;
 
 /// Ticks in a second over the newest packets, as many as make the figure measurable. A stream may begin with a burst,
 /// so the oldest are asked last.
-fn recent_pace(distinct: &[&Digest]) -> Option<f64> {
+fn recent_pace(distinct: &[Digest]) -> Option<f64> {
     let last = distinct.last()?;
     distinct.iter().rev().skip(PROOF_WITH_CONTEXT - 1).find_map(|d| {
         let elapsed = seconds(last.arrival.nanos_since(d.arrival));
@@ -220,7 +240,7 @@ fn recent_pace(distinct: &[&Digest]) -> Option<f64> {
 }
 
 /// Ticks in a second by the line that fits all packets best, and the standard error of that figure, as a part of it.
-fn exact_pace(distinct: &[&Digest]) -> Option<(f64, f64)> {
+fn exact_pace(distinct: &[Digest]) -> Option<(f64, f64)> {
     let first = distinct.first()?;
     let points = || {
         distinct.iter().map(|d| {
