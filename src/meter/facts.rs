@@ -65,6 +65,10 @@ impl FactBook {
 
     /// What is known of the biflow.
     pub(super) fn of_flow(&self, flow: FlowKey) -> Option<&FlowFacts> {
+        // Where only RTP is heard, each stream would ask in vain, three times.
+        if self.facts.is_empty() {
+            return None;
+        }
         self.facts.get(self.place(&flow.biflow())?).map(|(_, facts)| facts)
     }
 
