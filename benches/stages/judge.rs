@@ -56,7 +56,7 @@ fn records(points: usize) -> Vec<StreamRecord> {
             for frame in Frames::read(file).iter() {
                 assert!(decoder.decode(&frame, |seen, paths| meter.observe(seen, paths)).is_ok());
             }
-            meter.finish(decoder.paths(), |record| records.push(record));
+            meter.finish(decoder.paths(), |record| records.push(record.clone()));
         }
     });
     records

@@ -1,21 +1,26 @@
-//! Packets that are looked up together.
+//! Packets that wait for the memory of their streams.
 //!
-//! Waiting for one stream's memory overlaps with waiting for that of the others.
+//! It is asked for in two steps, long before it is needed: where a packet's stream stands in the index as soon as the
+//! packet comes, the stream itself once a batch is full. Only when the next batch is full are its packets counted.
 
 use super::hop::Digest;
+use super::index::Tag;
 use super::key::{Key, Kind};
 use crate::decode::PathId;
 use crate::terms::{RtpTime, Timestamp, TrafficClass};
 
-/// An RTP packet that waits for its stream's memory.
+/// An RTP packet that waits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pending {
     pub(super) key: Key,
     pub(super) digest: Digest,
+    pub(super) tag: Tag,
     /// Where its stream is likely to be; [`NOWHERE`] where none is known.
     pub(super) guess: u32,
     pub(super) kind: Kind,
 }
+
+const _: () = assert!(size_of::<Pending>() <= 64);
 
 /// No place of a table.
 pub(super) const NOWHERE: u32 = u32::MAX;
@@ -23,53 +28,78 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 /// Enough for their waits to overlap, and few enough to stay in the first-level cache until they are counted.
 const MOST: usize = 16;
 
-/// Packets in the order in which they came.
+/// Packets in the order in which they came: those that were looked up, then those that were not yet.
 pub(super) struct Batch {
-    pendings: [Pending; MOST],
+    /// Two halves, which change places.
+    pendings: [Pending; 2 * MOST],
+    /// Where the half begins that fills.
+    fresh: usize,
+    /// Packets in it.
     len: usize,
+    /// Packets in the other half, which were looked up.
+    looked_up: usize,
+    /// How often a stream had been taken out of the table when they were.
+    pub(super) removals: u64,
 }
 
 impl Batch {
     pub(super) const fn new() -> Self {
-        Self { pendings: [Pending::NONE; MOST], len: 0 }
+        Self { pendings: [Pending::NONE; 2 * MOST], fresh: 0, len: 0, looked_up: 0, removals: 0 }
     }
 
     /// Adds a packet; true where there is no room for another. Per packet.
     #[inline]
-    pub(super) fn push(&mut self, kind: Kind, key: Key, digest: Digest) -> bool {
+    pub(super) fn push(&mut self, kind: Kind, key: Key, tag: Tag, digest: Digest) -> bool {
         // Full it is emptied before the next, so that the rest changes nothing but what the compiler knows.
-        if let Some(place) = self.pendings.get_mut(self.len % MOST) {
-            *place = Pending { key, digest, guess: NOWHERE, kind };
+        if let Some(place) = self.pendings.get_mut((self.fresh + self.len) % (2 * MOST)) {
+            *place = Pending { key, digest, tag, guess: NOWHERE, kind };
         }
         self.len += 1;
         self.len >= MOST
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.len
+    /// Those that were not looked up yet.
+    #[inline]
+    pub(super) fn fresh(&mut self) -> &mut [Pending] {
+        self.pendings.get_mut(self.fresh..self.fresh + self.len).unwrap_or_default()
+    }
+
+    /// Where those begin that were looked up and wait to be counted, and how many they are.
+    #[inline]
+    pub(super) const fn waiting_at(&self) -> (usize, usize) {
+        (MOST - self.fresh, self.looked_up)
     }
 
     #[inline]
-    pub(super) fn get(&self, i: usize) -> Option<&Pending> {
-        self.pendings.get(i)
+    pub(super) fn get(&self, at: usize) -> Option<&Pending> {
+        self.pendings.get(at)
     }
 
-    /// Those that wait.
-    #[inline]
-    pub(super) fn waiting(&mut self) -> &mut [Pending] {
-        self.pendings.get_mut(..self.len).unwrap_or_default()
+    /// Those that wait to be counted.
+    fn waiting(&self) -> &[Pending] {
+        let (start, count) = self.waiting_at();
+        self.pendings.get(start..start + count).unwrap_or_default()
     }
 
-    /// When the first and the last of several came.
+    /// Whether nothing waits.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0 && self.looked_up == 0
+    }
+
+    /// When the first and the last of several came that wait to be counted.
     pub(super) fn span(&self) -> Option<(i64, i64)> {
-        match self.pendings.get(..self.len)? {
+        match self.waiting() {
             [first, .., last] => Some((first.digest.arrival.0, last.digest.arrival.0)),
             _ => None,
         }
     }
 
-    pub(super) const fn clear(&mut self) {
+    /// Those that waited were counted: the fresh ones, which were looked up, wait from now on.
+    pub(super) const fn turn(&mut self, removals: u64) {
+        self.looked_up = self.len;
         self.len = 0;
+        self.fresh = MOST - self.fresh;
+        self.removals = removals;
     }
 }
 
@@ -87,6 +117,7 @@ impl Pending {
             payload_type: 0,
             print: super::payload::Print::NONE,
         },
+        tag: Tag::of(0),
         guess: NOWHERE,
         kind: Kind::Plain,
     };
@@ -100,23 +131,28 @@ mod tests {
     fn a_batch_is_full_with_the_last_and_keeps_the_order() {
         let mut batch = Batch::new();
         let at = |n: i64| Digest { arrival: Timestamp(n), ..Pending::NONE.digest };
-        let fill =
-            |batch: &mut Batch| (1..=16).map(|n| batch.push(Kind::Plain, Key::VACANT, at(n))).collect();
-        for _ in 0..2 {
-            let full: Vec<bool> = fill(&mut batch);
+        let order = |all: &[Pending]| all.iter().map(|p| p.digest.arrival.0).collect::<Vec<_>>();
+        for turn in 0..4 {
+            let numbers: Vec<i64> = (turn * 16..turn * 16 + 16).collect();
+            let full: Vec<bool> =
+                numbers.iter().map(|&n| batch.push(Kind::Plain, Key::VACANT, Tag::of(0), at(n))).collect();
             assert_eq!(full.iter().position(|&full| full), Some(15));
-            assert_eq!(batch.span(), Some((1, 16)));
-            let order: Vec<i64> = batch.waiting().iter().map(|p| p.digest.arrival.0).collect();
-            assert_eq!(order, (1..=16).collect::<Vec<i64>>());
-            batch.clear();
-            assert_eq!((batch.len(), batch.span()), (0, None));
+            assert_eq!(order(batch.fresh()), numbers);
+            let before: Vec<i64> = if turn == 0 { Vec::new() } else { (turn * 16 - 16..turn * 16).collect() };
+            assert_eq!(order(batch.waiting()), before);
+            batch.turn(7);
+            assert_eq!((batch.fresh().len(), batch.removals), (0, 7));
+            assert_eq!(batch.span(), Some((turn * 16, turn * 16 + 15)));
         }
+        batch.turn(8);
+        assert!(batch.is_empty());
     }
 
     #[test]
     fn one_packet_has_no_span() {
         let mut batch = Batch::new();
-        batch.push(Kind::Plain, Key::VACANT, Pending::NONE.digest);
+        batch.push(Kind::Plain, Key::VACANT, Tag::of(0), Pending::NONE.digest);
+        batch.turn(0);
         assert_eq!((batch.waiting().len(), batch.span()), (1, None));
     }
 }

@@ -4,11 +4,11 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::Histogram;
 use super::hop::Digest;
+use super::index::{Index, Tag};
 use super::key::{Key, Kind};
 use super::prefetch::prefetch;
 use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
@@ -34,6 +34,7 @@ const MOST_DOUBT: u8 = 16;
 struct Candidate {
     kind: Kind,
     key: Key,
+    tag: Tag,
     held: Held,
     fragments: Histogram,
     /// How often its packets have failed to be a stream.
@@ -49,22 +50,11 @@ impl Candidate {
     }
 }
 
-/// What the index holds of a candidate: its place, and enough of its hash to ask for its memory unseen.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    tag: u32,
-    place: u32,
-}
-
-const fn tag(hash: u64) -> u32 {
-    (hash >> 25 & 0xFFFF_FFFF) as u32
-}
-
 /// All candidates, the oldest pushed out when the table is full.
 pub(super) struct Candidates {
     slots: Vec<Candidate>,
     free: Vec<u32>,
-    index: HashTable<Slot>,
+    index: Index,
     /// Slots by birth, with the number of the birth.
     queue: VecDeque<(u32, u32)>,
     births: u32,
@@ -81,7 +71,7 @@ impl Candidates {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashTable::new(),
+            index: Index::default(),
             queue: VecDeque::new(),
             births: 0,
             bound: bound.max(1),
@@ -91,12 +81,10 @@ impl Candidates {
         }
     }
 
-    fn find(&self, kind: Kind, key: &Key, hash: u64) -> Option<u32> {
-        let is_it = |slot: &Slot| {
-            let candidate = self.slots.get(slot.place as usize);
-            slot.tag == tag(hash) && candidate.is_some_and(|c| c.key == *key && c.kind == kind)
-        };
-        self.index.find(hash, is_it).map(|slot| slot.place)
+    fn find(&self, kind: Kind, key: &Key, tag: Tag) -> Option<u32> {
+        let is_it =
+            |place: u32| self.slots.get(place as usize).is_some_and(|c| c.key == *key && c.kind == kind);
+        self.index.find(tag, is_it)
     }
 
     /// Keys of all candidates, and of some that were.
@@ -110,25 +98,23 @@ impl Candidates {
         held.chain(self.given_up.iter().map(|(_, _, d)| d)).map(|d| d.path)
     }
 
-    /// Asks for the memory of the candidate with this hash, if there is one.
-    pub(super) fn prepare(&self, hash: u64) {
-        if let Some(slot) = self.index.find(hash, |slot| slot.tag == tag(hash)) {
-            prefetch(&self.slots, slot.place as usize);
+    /// Asks for the memory of the candidate with this tag, if there is one.
+    pub(super) fn prepare(&self, tag: Tag) {
+        if let Some(place) = self.index.find(tag, |_| true) {
+            prefetch(&self.slots, place as usize);
         }
     }
 
     /// Adds a packet; gives all packets of the candidate back once they prove a stream.
     pub(super) fn add(
         &mut self,
-        (kind, key): (Kind, Key),
-        hash: impl Fn(&Key) -> u64,
+        (kind, key, tag): (Kind, Key, Tag),
         d: &Digest,
         max_silence_ns: i64,
         context: impl FnOnce() -> Context,
     ) -> Option<(Held, Histogram)> {
-        let wanted = hash(&key);
-        let Some(slot) = self.find(kind, &key, wanted) else {
-            self.insert(kind, key, d, wanted, &hash);
+        let Some(slot) = self.find(kind, &key, tag) else {
+            self.insert((kind, key, tag), d);
             return None;
         };
         let candidate = self.slots.get_mut(slot as usize)?;
@@ -175,31 +161,31 @@ impl Candidates {
         let held = std::mem::take(&mut candidate.held);
         self.held -= held.len();
         let fragments = std::mem::take(&mut candidate.fragments);
-        self.release(slot, &hash);
+        self.release(slot);
         if self.free.len() >= MANY_FREE.max(self.slots.len() / 2) {
-            self.close_ranks(&hash);
+            self.close_ranks();
         }
         Some((held, fragments))
     }
 
     /// Counts a later fragment for a candidate; false where there is none of that key.
-    pub(super) fn add_fragment(&mut self, kind: Kind, key: Key, hash: u64, dscp: u8) -> bool {
-        let found = self.find(kind, &key, hash);
+    pub(super) fn add_fragment(&mut self, kind: Kind, key: Key, tag: Tag, dscp: u8) -> bool {
+        let found = self.find(kind, &key, tag);
         let Some(candidate) = found.and_then(|i| self.slots.get_mut(i as usize)) else { return false };
         super::add(&mut candidate.fragments, dscp, 1);
         true
     }
 
-    fn insert(&mut self, kind: Kind, key: Key, d: &Digest, wanted: u64, hash: &impl Fn(&Key) -> u64) {
+    fn insert(&mut self, (kind, key, tag): (Kind, Key, Tag), d: &Digest) {
         if self.free.is_empty() && self.slots.len() >= self.bound {
-            self.evict_oldest(hash);
+            self.evict_oldest();
         }
         // 0 is the mark of a free slot.
         self.births = self.births.wrapping_add(1).max(1);
         let mut held = Held::new();
         held.push(*d);
         let candidate =
-            Candidate { kind, key, held, fragments: Histogram::new(), doubt: 0, born: self.births };
+            Candidate { kind, key, tag, held, fragments: Histogram::new(), doubt: 0, born: self.births };
         self.held += 1;
         let slot = if let Some(slot) = self.free.pop() {
             if let Some(place) = self.slots.get_mut(slot as usize) {
@@ -210,9 +196,7 @@ impl Candidates {
             self.slots.push(candidate);
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
-        let slots = &self.slots;
-        let rehash = |slot: &Slot| slots.get(slot.place as usize).map_or(0, |c| hash(&c.key));
-        self.index.insert_unique(wanted, Slot { tag: tag(wanted), place: slot }, rehash);
+        self.index.insert(tag, slot);
         self.queue.push_back((slot, self.births));
         // Slots that were released stay in the queue until they reach its head: keep it in proportion.
         if self.queue.len() > 2 * (self.slots.len() - self.free.len()) + 1024 {
@@ -223,7 +207,7 @@ impl Candidates {
 
     /// Moves those that are left of many together, and gives the rest of the memory back: in a capture that begins with
     /// many streams at once, more of it would lie idle than its streams take.
-    fn close_ranks(&mut self, hash: &impl Fn(&Key) -> u64) {
+    fn close_ranks(&mut self) {
         let mut moved_to = vec![u32::MAX; self.slots.len()];
         let mut taken = 0;
         for (place, to) in moved_to.iter_mut().enumerate() {
@@ -242,47 +226,43 @@ impl Candidates {
             slots.get(*place as usize).is_some_and(|candidate| candidate.born == *born)
         });
         self.queue.shrink_to_fit();
-        self.index = HashTable::with_capacity(taken);
-        let rehash = |slot: &Slot| slots.get(slot.place as usize).map_or(0, |c| hash(&c.key));
+        self.index = Index::with_capacity(taken);
         for (place, candidate) in (0..).zip(slots) {
-            let hash = hash(&candidate.key);
-            self.index.insert_unique(hash, Slot { tag: tag(hash), place }, rehash);
+            self.index.insert(candidate.tag, place);
         }
     }
 
-    fn evict_oldest(&mut self, hash: &impl Fn(&Key) -> u64) {
+    fn evict_oldest(&mut self) {
         while let Some((slot, born)) = self.queue.pop_front() {
             let Some(candidate) = self.slots.get(slot as usize) else { continue };
             if candidate.born == born {
                 let (kind, key) = (candidate.kind, candidate.key);
                 self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
                 self.evicted += 1;
-                self.release(slot, hash);
+                self.release(slot);
                 return;
             }
         }
     }
 
-    fn release(&mut self, slot: u32, hash: &impl Fn(&Key) -> u64) {
+    fn release(&mut self, slot: u32) {
         let Some(candidate) = self.slots.get_mut(slot as usize) else { return };
         candidate.born = 0;
         self.held -= candidate.held.len();
         candidate.held = Held::new();
-        let wanted = hash(&candidate.key);
-        if let Ok(entry) = self.index.find_entry(wanted, |s| s.place == slot) {
-            entry.remove();
+        if self.index.remove(candidate.tag, slot) {
             self.free.push(slot);
         }
     }
 
     /// Gives up those whose last packet came at a time that lies too far back.
-    pub(super) fn give_up_silent(&mut self, is_over: impl Fn(i64) -> bool, hash: impl Fn(&Key) -> u64) {
+    pub(super) fn give_up_silent(&mut self, is_over: impl Fn(i64) -> bool) {
         for slot in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
             let Some(candidate) = self.slots.get(slot as usize) else { return };
             if candidate.held.last().is_some_and(|last| is_over(last.arrival.0)) {
                 let (kind, key) = (candidate.kind, candidate.key);
                 self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
-                self.release(slot, &hash);
+                self.release(slot);
             }
         }
     }
@@ -365,12 +345,9 @@ mod tests {
         super::super::key::key_of(&o, crate::terms::Ssrc(n), &mut book).unwrap()
     }
 
-    fn hash(key: &Key) -> u64 {
-        u64::from(key.ssrc().0)
-    }
-
-    fn add(candidates: &mut Candidates, key: (Kind, Key), d: Digest) -> Option<usize> {
-        candidates.add(key, hash, &d, i64::MAX, || ALONE).map(|(held, _)| held.len())
+    fn add(candidates: &mut Candidates, (kind, key): (Kind, Key), d: Digest) -> Option<usize> {
+        let tag = Tag::of(u64::from(key.ssrc().0) << 32);
+        candidates.add((kind, key, tag), &d, i64::MAX, || ALONE).map(|(held, _)| held.len())
     }
 
     #[test]

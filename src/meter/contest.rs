@@ -131,6 +131,7 @@ impl Meter {
                 let streams = self.table.streams();
                 let sampling = Sampling::of_hops(streams, has_other_points, samples_per_second)
                     .with_newest(newest_samples);
+                self.choose_from_all();
                 let Some((hot, cold)) = self.table.hop(first) else { return };
                 hot.sample_from_now(sampling);
                 let (hot, cold) = begin(hot.key, cold.kind, &newcomer, &self.clocks, sampling);

@@ -1,7 +1,9 @@
 //! A meter while it runs: streams as they are now, and room for months.
 
+use smallvec::SmallVec;
+
 use super::key::{Key, Kind};
-use super::records::Paths;
+use super::records::{Counted, Paths};
 use super::{Meter, MeterCounters, PathTable, StreamRecord, StunRecord, records};
 use crate::decode::PathId;
 use crate::terms::Timestamp;
@@ -25,7 +27,7 @@ impl Meter {
 
     /// Time goes on, though no packet may have come.
     pub fn advance(&mut self, now: Timestamp, paths: &PathTable) {
-        self.flush(paths);
+        self.settle_batch(paths);
         self.expiry.advance(now.0);
         self.transactions.advance(now);
         if self.book.has_grown() {
@@ -41,10 +43,9 @@ impl Meter {
     /// than the time-out is given up for it. To be used by [`PathTable::keep_only`], and followed by
     /// [`Self::forget_paths`].
     pub fn paths_in_use(&mut self, paths: &PathTable) -> impl Iterator<Item = PathId> + '_ {
-        self.flush(paths);
-        let (table, expiry, timeout) = (&self.table, &self.expiry, self.limits.stream_timeout_ns);
-        self.candidates
-            .give_up_silent(|last_arrival| expiry.is_over(last_arrival, timeout), |key| table.hash(key));
+        self.settle_batch(paths);
+        let (expiry, timeout) = (&self.expiry, self.limits.stream_timeout_ns);
+        self.candidates.give_up_silent(|last_arrival| expiry.is_over(last_arrival, timeout));
         self.note_given_up();
         self.table.paths().chain(self.candidates.paths()).chain(self.transactions.places())
     }
@@ -71,7 +72,7 @@ impl Meter {
         paths: &PathTable,
         mut sink: impl FnMut(StreamRecord),
     ) -> Option<Walk> {
-        self.flush(paths);
+        self.settle_batch(paths);
         let end = from.0.saturating_add(places).min(self.table.places());
         let is_compared = self.is_compared();
         for place in from.0..end {
@@ -80,10 +81,12 @@ impl Meter {
             if !is_recent || self.table.last_arrival(first) < since.0 {
                 continue;
             }
-            let hops = self.table.copy_stream(first);
-            let (shared, book) = (&mut self.paths, &self.book);
-            let record = records::stream(self.point, hops, &self.clocks, book, shared, paths, is_compared);
-            if let Some(record) = record {
+            let mut copies = self.table.copy_stream(first);
+            let mut hops: SmallVec<[Counted<'_>; 8]> =
+                copies.iter_mut().map(|(hot, cold)| (hot, cold)).collect();
+            let (shared, known) = (&mut self.paths, (&self.clocks, &self.book));
+            let mut record = StreamRecord::blank();
+            if records::fill(&mut record, self.point, &mut hops, known, shared, paths, is_compared) {
                 let facts = self.facts.shared(record.flow);
                 sink(StreamRecord { facts, ..record });
             }

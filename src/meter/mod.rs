@@ -11,6 +11,7 @@ mod expiry;
 mod facts;
 mod fragments;
 mod hop;
+mod index;
 mod key;
 mod live;
 mod packed;
@@ -34,7 +35,8 @@ use clock::Clocks;
 use expiry::Expiry;
 use facts::FactBook;
 use fragments::Fragments;
-use hop::{Digest, begin};
+use hop::{Digest, Fit, begin};
+use index::Tag;
 use key::{AddressBook, Key, Kind, flow_of, key_of};
 pub use live::Walk;
 pub use packed::{Head, Packed, Packer, Records, Source};
@@ -46,7 +48,7 @@ pub use record::{
     MAX_PARTS, MAX_RUNS, MeterCounters, MirrorTunnel, MissingRun, OtherMarkings, Part, PayloadType,
     RoundTrip, StreamRecord, StunRecord, TapEvidence, TapGap, Way,
 };
-use records::Paths;
+use records::{Counted, Paths};
 pub use samples::Sample;
 use samples::Sampling;
 pub(crate) use stun::FORGET_AFTER;
@@ -103,6 +105,9 @@ impl Default for Limits {
     }
 }
 
+/// Batches between two looks at what hops want, at least.
+const BATCHES_BETWEEN_LOOKS: usize = 256;
+
 /// Counts everything that one observation point hears.
 pub struct Meter {
     point: PointId,
@@ -122,6 +127,8 @@ pub struct Meter {
     expiry: Expiry,
     /// Which packets are looked at more closely.
     choice: Choice,
+    /// Batches until it is asked again which packets any hop still wants.
+    batches_until_look: usize,
     batch: Batch,
     ended: Vec<StreamRecord>,
     counters: MeterCounters,
@@ -155,6 +162,7 @@ impl Meter {
             most_streams: 0,
             expiry: Expiry::default(),
             choice: Choice::of_point(0, limits.has_other_points),
+            batches_until_look: BATCHES_BETWEEN_LOOKS,
             batch: Batch::new(),
             ended: Vec::new(),
             counters: MeterCounters::default(),
@@ -188,9 +196,7 @@ impl Meter {
             payload_type: packet.payload_type(),
             print,
         };
-        if self.batch.push(Kind::Plain, Key::plain(packet), d) {
-            self.flush(paths);
-        }
+        self.take_in(Kind::Plain, Key::plain(packet), d, paths);
     }
 
     fn observe_rtp(&mut self, o: &Observation<'_>, header: RtpHeader<'_>, paths: &PathTable) {
@@ -212,57 +218,106 @@ impl Meter {
         if o.fragment.is_some() {
             self.note_first_fragment(o, kind, key);
         }
-        if self.batch.push(kind, key, d) {
+        self.take_in(kind, key, d, paths);
+    }
+
+    /// Has a packet wait with others. Per packet.
+    #[inline]
+    fn take_in(&mut self, kind: Kind, key: Key, d: Digest, paths: &PathTable) {
+        let tag = self.table.tag(&key);
+        self.table.prepare(kind, tag);
+        if self.batch.push(kind, key, tag, d) {
             self.flush(paths);
         }
     }
 
-    /// Counts the packets that wait.
+    /// Looks up the packets that came last, and counts those before them.
     #[inline(never)]
     fn flush(&mut self, paths: &PathTable) {
-        for pending in self.batch.waiting() {
-            let hash = self.table.hash(&pending.key);
-            pending.guess = self.table.guess(pending.kind, hash).unwrap_or_else(|| {
-                self.candidates.prepare(hash);
+        for pending in self.batch.fresh() {
+            pending.guess = self.table.guess(pending.kind, pending.tag).unwrap_or_else(|| {
+                self.candidates.prepare(pending.tag);
                 NOWHERE
             });
         }
-        let removals = self.table.removals();
+        let (removals, looked_up_at) = (self.table.removals(), self.batch.removals);
         let timeout = self.limits.stream_timeout_ns;
-        for i in 0..self.batch.len() {
+        let (start, count) = self.batch.waiting_at();
+        for i in start..start + count {
             let Some(pending) = self.batch.get(i) else { break };
             let d = &pending.digest;
-            if self.table.removals() == removals
+            let mut fit = Fit::Not;
+            if self.table.removals() == looked_up_at
                 && let Some(hot) = self.table.hot(pending.guess)
                 && hot.key == pending.key
                 && d.arrival.0.wrapping_sub(hot.last_arrival) <= timeout
-                && hot.count_in_order(d, &self.clocks)
             {
+                fit = hot.count_in_order(d, &self.clocks);
+            }
+            if fit == Fit::Counted {
                 continue;
             }
             let pending = *pending;
-            self.count_out_of_order(&pending, paths);
+            if fit == Fit::Chosen {
+                self.choose_last(pending.guess, &pending.digest);
+            } else {
+                self.count_out_of_order(&pending, paths);
+            }
         }
         // Of two, so that one frame with a wrong time does not end what is running.
         if let Some((first, last)) = self.batch.span() {
             self.expiry.advance(first.min(last));
         }
-        self.batch.clear();
+        self.batch.turn(removals);
+        self.batches_until_look -= 1;
+        if self.batches_until_look == 0 {
+            self.choose_less();
+        }
+    }
+
+    /// What is new chooses from all packets.
+    fn choose_from_all(&mut self) {
+        self.choice = Choice::of_point(self.most_streams, self.limits.has_other_points);
+    }
+
+    /// Leaves out the packets that no hop wants any more: the longer streams run, the fewer they keep.
+    #[inline(never)]
+    fn choose_less(&mut self) {
+        if self.choice != Choice::NOTHING {
+            self.choice = self.choice.at_gate(self.table.lowest_gate());
+        }
+        // As often as the table is small.
+        self.batches_until_look = self.table.places().max(BATCHES_BETWEEN_LOOKS);
+    }
+
+    /// Counts all packets that wait.
+    fn settle_batch(&mut self, paths: &PathTable) {
+        while !self.batch.is_empty() {
+            self.flush(paths);
+        }
+    }
+
+    /// Keeps the packet that was counted last at a hop.
+    #[inline(never)]
+    fn choose_last(&mut self, hop: u32, d: &Digest) {
+        if let Some((hot, cold)) = self.table.hop(hop) {
+            cold.choose_last(hot, d);
+        }
     }
 
     /// A packet that is not simply the next one of a known stream.
     #[inline(never)]
     fn count_out_of_order(&mut self, pending: &Pending, paths: &PathTable) {
-        let &Pending { key, kind, digest: ref d, .. } = pending;
-        let Some(first) = self.table.find(kind, &key, self.table.hash(&key)) else {
-            self.consider(kind, key, d, paths);
+        let &Pending { key, kind, tag, digest: ref d, .. } = pending;
+        let Some(first) = self.table.find_tagged(kind, &key, tag) else {
+            self.consider((kind, key, tag), d, paths);
             return;
         };
         let silence = d.arrival.0.saturating_sub(self.table.last_arrival(first));
         let goes_on = |hot: &mut hop::Hot| hot.goes_on_after_clock_step(silence, d);
         if silence > self.limits.stream_timeout_ns && !self.table.hot(first).is_some_and(goes_on) {
             // The stream is over, and a new one needs proof of its own before it takes the key.
-            self.consider(kind, key, d, paths);
+            self.consider((kind, key, tag), d, paths);
         } else {
             self.count(first, d, paths);
         }
@@ -274,7 +329,7 @@ impl Meter {
         let Limits { has_other_points, samples_per_second, .. } = self.limits;
         self.most_streams = self.most_streams.max(streams);
         self.is_crowd = Sampling::is_crowd(self.most_streams);
-        self.choice = Choice::of_point(self.most_streams, has_other_points);
+        self.choose_from_all();
         let sampling = if self.is_compared() {
             Sampling::of_hops(streams, has_other_points, samples_per_second)
         } else {
@@ -297,9 +352,8 @@ impl Meter {
 
     /// A packet that looks like RTP and belongs to no stream.
     #[inline(never)]
-    fn consider(&mut self, kind: Kind, key: Key, d: &Digest, paths: &PathTable) {
-        let table = &self.table;
-        let hash = |key: &Key| table.hash(key);
+    fn consider(&mut self, (kind, key, tag): (Kind, Key, Tag), d: &Digest, paths: &PathTable) {
+        self.choose_from_all();
         let (facts, book) = (&self.facts, &self.book);
         let context = || Context {
             is_likely_media: facts
@@ -307,10 +361,10 @@ impl Meter {
                 .is_some_and(|f| f.stun || f.dtls || f.zrtp || f.rtcp),
         };
         let timeout = self.limits.stream_timeout_ns;
-        let proven = self.candidates.add((kind, key), hash, d, timeout, context);
+        let proven = self.candidates.add((kind, key, tag), d, timeout, context);
         self.note_given_up();
         let Some((held, fragments)) = proven else { return };
-        if let Some(before) = self.table.find(kind, &key, self.table.hash(&key)) {
+        if let Some(before) = self.table.find(kind, &key) {
             self.end_stream(before, paths);
         }
         self.make_room(paths);
@@ -322,7 +376,11 @@ impl Meter {
         let stream = self.table.add_stream(hot, cold);
         self.started += 1;
         for d in packets {
-            self.count(stream, d, paths);
+            match self.table.hot(stream).map_or(Fit::Not, |hot| hot.count_in_order(d, &self.clocks)) {
+                Fit::Not => self.count(stream, d, paths),
+                Fit::Counted => {}
+                Fit::Chosen => self.choose_last(stream, d),
+            }
         }
     }
 
@@ -333,7 +391,7 @@ impl Meter {
             return;
         }
         // What waits came before: facts of the flow must not work backwards.
-        self.flush(paths);
+        self.settle_batch(paths);
         match o.message {
             Message::Stun(message) => {
                 self.transactions.observe(self.point, o, &message, paths, &mut self.facts);
@@ -367,10 +425,10 @@ impl Meter {
             self.fragments.orphans += 1;
             return;
         };
-        let hash = self.table.hash(&key);
-        let Some(first) = self.table.find(kind, &key, hash) else {
+        let tag = self.table.tag(&key);
+        let Some(first) = self.table.find_tagged(kind, &key, tag) else {
             let dscp = o.traffic_class.dscp().value();
-            if !self.candidates.add_fragment(kind, key, hash, dscp) {
+            if !self.candidates.add_fragment(kind, key, tag, dscp) {
                 self.fragments.orphans += 1;
             }
             return;
@@ -393,7 +451,7 @@ impl Meter {
     /// Packets that did not prove a stream are strays of the stream that had their key before, if one had.
     fn note_given_up(&mut self) {
         for (kind, key, d) in self.candidates.take_given_up() {
-            let known = self.table.find(kind, &key, self.table.hash(&key));
+            let known = self.table.find(kind, &key);
             if let Some((hot, cold)) = known.and_then(|first| self.table.hop(first)) {
                 cold.take_over(hot);
                 cold.note_stray(&d);
@@ -423,15 +481,28 @@ impl Meter {
     }
 
     fn end_stream(&mut self, first: u32, paths: &PathTable) {
+        let mut record = StreamRecord::blank();
+        if self.close_stream(first, &mut record, paths) {
+            self.ended.push(record);
+        }
+        self.table.remove_stream(first);
+    }
+
+    /// Fills in the record of a stream that goes no further; false where there is none.
+    fn close_stream(&mut self, first: u32, record: &mut StreamRecord, paths: &PathTable) -> bool {
         self.decide_contest(first, true, paths);
         let is_compared = self.is_compared();
-        let hops = self.table.remove_stream(first);
-        if let Some(record) =
-            records::stream(self.point, hops, &self.clocks, &self.book, &mut self.paths, paths, is_compared)
-        {
-            let facts = self.facts.shared(record.flow);
-            self.ended.push(StreamRecord { facts, ..record });
-        }
+        let known = (&self.clocks, &self.book);
+        let is_stream = if let Some(only) = self.table.only_hop(first) {
+            records::fill(record, self.point, &mut [only], known, &mut self.paths, paths, is_compared)
+        } else {
+            let mut copies = self.table.copy_stream(first);
+            let mut hops: smallvec::SmallVec<[Counted<'_>; 8]> =
+                copies.iter_mut().map(|(hot, cold)| (hot, cold)).collect();
+            records::fill(record, self.point, &mut hops, known, &mut self.paths, paths, is_compared)
+        };
+        record.facts = self.facts.shared(record.flow);
+        is_stream
     }
 
     /// Streams that have ended since the last call.
@@ -443,22 +514,23 @@ impl Meter {
     pub fn finish(
         mut self,
         paths: &PathTable,
-        mut sink: impl FnMut(StreamRecord),
+        mut sink: impl FnMut(&StreamRecord),
     ) -> (Vec<StunRecord>, MeterCounters) {
-        self.flush(paths);
+        self.settle_batch(paths);
         self.candidates.close();
         self.note_given_up();
         for record in self.take_ended() {
-            sink(record);
+            sink(&record);
         }
         let mut latest = None;
+        let mut record = StreamRecord::blank();
         for first in self.table.first_hops() {
             latest = latest.max(Some(Timestamp(self.table.last_arrival(first))));
-            self.end_stream(first, paths);
-            self.table.release_before(first);
-            for record in self.ended.drain(..) {
-                sink(record);
+            if self.close_stream(first, &mut record, paths) {
+                sink(&record);
             }
+            self.table.vacate(first);
+            self.table.release_before(first);
         }
         let counters = self.counters(paths);
         (self.transactions.finish(latest), counters)

@@ -90,7 +90,7 @@ impl Choice {
     /// One in eight.
     const COARSE: Self = Self(1 << 29);
     /// None: there is no other point where a stream could be heard again, or streams are too many.
-    const NOTHING: Self = Self(0);
+    pub(super) const NOTHING: Self = Self(0);
 
     /// For so many streams at a time.
     pub(super) const fn of_point(streams: usize, has_other_points: bool) -> Self {
@@ -99,6 +99,13 @@ impl Choice {
             (true, true) if streams < TOO_MANY => Self::COARSE,
             _ => Self::NOTHING,
         }
+    }
+
+    /// The same for hops none of which wants a payload that is less rare than this gate asks for.
+    pub(super) const fn at_gate(self, gate: Gate) -> Self {
+        // Grades beyond the highest are not told apart, so that gate lets nothing pass.
+        let below = if gate as u32 >= HIGHEST_GATE { 0 } else { 1 << (30 - 2 * gate as u32) };
+        if below < self.0 { Self(below) } else { self }
     }
 
     /// The print of a packet, if it is chosen. The same at every point: no secret, no state. Per packet.

@@ -9,7 +9,7 @@ use super::payload::PayloadMark;
 use super::samples::Sample;
 use super::tunnel::TunnelCount;
 use crate::decode::Path;
-use crate::terms::{ClockRate, Dscp, FlowKey, PointId, RtpTime, Ssrc, Timestamp};
+use crate::terms::{ClockRate, Dscp, FlowKey, PointId, RtpTime, Ssrc, Timestamp, Transport};
 
 /// Packets by DSCP (or by another small number), in the order in which the values were first seen.
 pub type Histogram = SmallVec<[(u8, u64); 1]>;
@@ -39,6 +39,25 @@ pub struct StreamRecord {
     pub hops: Vec<HopRecord>,
     /// What STUN, TURN and DTLS on the flow said.
     pub facts: Option<Arc<FlowFacts>>,
+}
+
+impl StreamRecord {
+    /// A record that is yet to be filled in.
+    pub(super) fn blank() -> Self {
+        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self {
+            point: PointId(0),
+            flow: FlowKey { source: nobody, destination: nobody, transport: Transport::Udp },
+            ssrc: Ssrc(0),
+            first: Timestamp(0),
+            last: Timestamp(0),
+            payload_types: SmallVec::new(),
+            packet_interval_seconds: None,
+            mean_octets: 0.0,
+            hops: Vec::new(),
+            facts: None,
+        }
+    }
 }
 
 /// One payload type of a stream.
@@ -320,7 +339,7 @@ pub struct StunRecord {
     /// Who was asked.
     pub server: SocketAddr,
     /// UDP or TCP.
-    pub transport: crate::terms::Transport,
+    pub transport: Transport,
     /// `binding`, `allocate`, `refresh`, `create-permission`, `channel-bind`, ...
     pub kind: &'static str,
     /// Requests, without retransmissions.

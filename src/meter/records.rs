@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 use super::clock::Clocks;
 use super::hop::{Cold, Hot, Tally};
 use super::key::{AddressBook, flow_of};
-use super::table::Hops;
 use super::{Histogram, HopRecord, OtherMarkings, PayloadType, StreamRecord, Way, add};
 use crate::decode::{Layer, Path, PathId, PathTable};
 use crate::terms::{FlowKey, PointId, Ssrc, Timestamp};
@@ -36,52 +35,48 @@ impl Paths {
     }
 }
 
-/// The record of a stream; `None` for a stream without hops, which is none.
-pub(super) fn stream(
+/// A stream's hop where it is counted, or a copy of it.
+pub(super) type Counted<'a> = (&'a mut Hot, &'a mut Cold);
+
+/// Fills in the record of a stream with these hops, which are closed by it; false for a stream without hops, which is
+/// none. The record's memory may serve one stream after the other.
+pub(super) fn fill(
+    record: &mut StreamRecord,
     point: PointId,
-    mut hops: Hops,
-    clocks: &Clocks,
-    book: &AddressBook,
+    hops: &mut [Counted<'_>],
+    (clocks, book): (&Clocks, &AddressBook),
     shared: &mut Paths,
     paths: &PathTable,
     is_compared: bool,
-) -> Option<StreamRecord> {
+) -> bool {
     let is_compared = is_compared || hops.len() > 1;
-    for (hot, cold) in &mut hops {
+    for (hot, cold) in &mut *hops {
         cold.close(hot, is_compared);
     }
     // Routers lower the TTL. Where they are equal, the hop that was heard first comes first: sorting is stable.
     hops.sort_by_key(|(_, cold)| Reverse(main_way(cold).map_or(0, |t| t.ttl)));
-    let (hot, cold) = hops.first()?;
-    let mut payload_types: SmallVec<[PayloadType; 2]> = cold
-        .payload_types
-        .iter()
-        .map(|p| PayloadType {
-            number: p.payload_type,
-            packets: p.packets,
-            clock_rate: clocks.rate(p.clock),
-            clock_source: p.source,
-        })
-        .collect();
-    payload_types.sort_by_key(|p| Reverse(p.packets));
-    let counted = cold.unique + cold.duplicates();
-    let first = hops.iter().map(|(_, cold)| cold.first_arrival).min()?;
-    let last = hops.iter().map(|(hot, _)| hot.last_arrival).max()?;
+    let Some((hot, cold)) = hops.first() else { return false };
+    record.payload_types.clear();
+    record.payload_types.extend(cold.payload_types.iter().map(|p| PayloadType {
+        number: p.payload_type,
+        packets: p.packets,
+        clock_rate: clocks.rate(p.clock),
+        clock_source: p.source,
+    }));
+    record.payload_types.sort_by_key(|p| Reverse(p.packets));
     let (flow, ssrc) = (flow_of(cold.kind, hot.key, book), hot.key.ssrc());
-    let (interval, mean_octets) = (packet_interval(hot, cold), ratio(cold.octets, counted));
+    (record.point, record.flow, record.ssrc) = (point, flow, ssrc);
+    record.packet_interval_seconds = packet_interval(hot, cold);
+    record.mean_octets = ratio(cold.octets, cold.unique + cold.duplicates());
+    record.first = Timestamp(hops.iter().map(|(_, cold)| cold.first_arrival).min().unwrap_or_default());
+    record.last = Timestamp(hops.iter().map(|(hot, _)| hot.last_arrival).max().unwrap_or_default());
     let mut here = Here { point, flow, ssrc, shared, paths, is_compared };
-    Some(StreamRecord {
-        point,
-        flow,
-        ssrc,
-        first: Timestamp(first),
-        last: Timestamp(last),
-        payload_types,
-        packet_interval_seconds: interval,
-        mean_octets,
-        hops: hops.into_iter().map(|(hot, cold)| here.hop(&hot, cold)).collect(),
-        facts: None,
-    })
+    record.hops.clear();
+    for (hot, cold) in hops {
+        record.hops.push(here.hop(hot, cold));
+    }
+    record.facts = None;
+    true
 }
 
 /// Mean time from one sequence number to the next.
@@ -114,7 +109,7 @@ struct Here<'a> {
 }
 
 impl Here<'_> {
-    fn hop(&mut self, hot: &Hot, mut cold: Cold) -> HopRecord {
+    fn hop(&mut self, hot: &Hot, cold: &mut Cold) -> HopRecord {
         let (shared, paths) = (&mut *self.shared, self.paths);
         let jitter = cold.jitter(hot);
         let has_lost = cold.window.expected() > cold.unique;
@@ -185,8 +180,12 @@ impl Here<'_> {
             other: (!is_bare).then(|| Box::new(other)),
             // What was lost may have to be held against the times in which the tap missed frames.
             parts: if self.is_compared || has_lost { rare.parts } else { Vec::new() },
-            samples: cold.samples.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
-            marks: cold.sketch.filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
+            samples: cold
+                .samples
+                .take()
+                .filter(|_| self.is_compared)
+                .map_or_else(Vec::new, |s| s.into_kept()),
+            marks: cold.sketch.take().filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
             octets: cold.octets,
         }
     }

@@ -116,11 +116,7 @@ impl Samples {
 
     /// Keeps a packet that was chosen; gives the level from now on.
     pub(super) fn keep(&mut self, sample: Sample, ssrc: Ssrc, level: Level) -> Level {
-        let first = self.kept.first().map_or(sample.arrival, |s| s.arrival);
-        let seconds = u64::try_from(sample.arrival.nanos_since(first) / 1_000_000_000).unwrap_or(0);
-        let per_second = u64::from(self.most.per_second).saturating_mul(seconds);
-        let most = (u64::from(self.most.base).saturating_add(per_second)).min(MOST);
-        let is_full = self.kept.len() as u64 >= most;
+        let is_full = self.is_full(sample.arrival);
         if is_full && level >= LAST_LEVEL {
             // Sequence numbers come again after 65,536, those that are always chosen too.
             return level;
@@ -136,6 +132,19 @@ impl Samples {
         }
         self.kept.retain(|s| is_chosen(ssrc, super::sequence::on_the_wire(s.sequence), level + 1));
         level + 1
+    }
+
+    /// Whether there are as many as a stream that came so far may have.
+    fn is_full(&self, now: Timestamp) -> bool {
+        let kept = self.kept.len() as u64;
+        let base = u64::from(self.most.base);
+        // The division only where it matters.
+        kept >= base.min(MOST) && {
+            let first = self.kept.first().map_or(now, |s| s.arrival);
+            let seconds = u64::try_from(now.nanos_since(first) / 1_000_000_000).unwrap_or(0);
+            let per_second = u64::from(self.most.per_second).saturating_mul(seconds);
+            kept >= base.saturating_add(per_second).min(MOST)
+        }
     }
 
     pub(super) fn into_kept(self) -> Vec<Sample> {

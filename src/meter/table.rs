@@ -2,11 +2,12 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::hop::{Cold, Hot};
+use super::index::{Index, Tag};
 use super::key::{Key, Kind};
+use super::payload::Gate;
 use super::prefetch::prefetch;
 use crate::decode::PathId;
 
@@ -15,28 +16,15 @@ pub(super) struct Table {
     hots: Vec<Hot>,
     colds: Arena<Cold>,
     free: Vec<u32>,
-    plain: HashTable<Slot>,
-    interned: HashTable<Slot>,
+    plain: Index,
+    interned: Index,
     hasher: foldhash::fast::FixedState,
     streams: usize,
     removals: u64,
 }
 
-/// A stream's hops, taken out of the table or copied. Most streams have one: no allocation, which would have to be
-/// aligned as [`Hot`] is, for each stream that ends.
+/// Copies of a stream's hops. Most streams have one: no allocation, which would have to be aligned as [`Hot`] is.
 pub(super) type Hops = SmallVec<[(Hot, Cold); 1]>;
-
-/// What the index holds of a stream. With a part of the hash, most look-ups need not touch the stream to miss it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Slot {
-    tag: u32,
-    first: u32,
-}
-
-/// The upper half of the hash: the index itself goes by the lower bits and the uppermost seven.
-const fn tag(hash: u64) -> u32 {
-    (hash >> 25 & 0xFFFF_FFFF) as u32
-}
 
 impl Table {
     pub(super) fn new(seed: u64) -> Self {
@@ -44,8 +32,8 @@ impl Table {
             hots: Vec::new(),
             colds: Arena::new(),
             free: Vec::new(),
-            plain: HashTable::new(),
-            interned: HashTable::new(),
+            plain: Index::default(),
+            interned: Index::default(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             streams: 0,
             removals: 0,
@@ -54,35 +42,51 @@ impl Table {
 
     /// Seeded, so that nobody outside can choose keys that collide.
     #[inline]
-    pub(super) fn hash(&self, key: &Key) -> u64 {
-        self.hasher.hash_one(key)
+    pub(super) fn tag(&self, key: &Key) -> Tag {
+        Tag::of(self.hasher.hash_one(key))
     }
 
     pub(super) const fn hasher(&self) -> &foldhash::fast::FixedState {
         &self.hasher
     }
 
-    const fn index(&self, kind: Kind) -> &HashTable<Slot> {
+    const fn index(&self, kind: Kind) -> &Index {
         match kind {
             Kind::Plain => &self.plain,
             Kind::Interned => &self.interned,
         }
     }
 
+    const fn index_mut(&mut self, kind: Kind) -> &mut Index {
+        match kind {
+            Kind::Plain => &mut self.plain,
+            Kind::Interned => &mut self.interned,
+        }
+    }
+
     /// The first hop of the stream with this key.
-    pub(super) fn find(&self, kind: Kind, key: &Key, hash: u64) -> Option<u32> {
-        let is_it = |slot: &Slot| {
-            slot.tag == tag(hash) && self.hots.get(slot.first as usize).is_some_and(|hot| hot.key == *key)
-        };
-        self.index(kind).find(hash, is_it).map(|slot| slot.first)
+    pub(super) fn find(&self, kind: Kind, key: &Key) -> Option<u32> {
+        self.find_tagged(kind, key, self.tag(key))
+    }
+
+    /// The same, where the key's tag is known.
+    pub(super) fn find_tagged(&self, kind: Kind, key: &Key, tag: Tag) -> Option<u32> {
+        let is_it = |place: u32| self.hots.get(place as usize).is_some_and(|hot| hot.key == *key);
+        self.index(kind).find(tag, is_it)
+    }
+
+    /// Asks for the memory that [`Self::guess`] will need. Per packet.
+    #[inline]
+    pub(super) fn prepare(&self, kind: Kind, tag: Tag) {
+        self.index(kind).prepare(tag);
     }
 
     /// Where the stream is likely to be, without a look at it; asks for its memory. Per packet.
     #[inline]
-    pub(super) fn guess(&self, kind: Kind, hash: u64) -> Option<u32> {
-        let slot = self.index(kind).find(hash, |slot| slot.tag == tag(hash))?;
-        prefetch(&self.hots, slot.first as usize);
-        Some(slot.first)
+    pub(super) fn guess(&self, kind: Kind, tag: Tag) -> Option<u32> {
+        let place = self.index(kind).find(tag, |_| true)?;
+        prefetch(&self.hots, place as usize);
+        Some(place)
     }
 
     /// How often a stream was taken out: as long as this stays the same, guesses stay good.
@@ -112,15 +116,9 @@ impl Table {
 
     /// Adds a stream by its first hop.
     pub(super) fn add_stream(&mut self, hot: Hot, cold: Cold) -> u32 {
-        let (kind, hash) = (cold.kind, self.hash(&hot.key));
+        let (kind, tag) = (cold.kind, self.tag(&hot.key));
         let i = self.place(hot, cold);
-        let (hots, hasher) = (&self.hots, &self.hasher);
-        let index = match kind {
-            Kind::Plain => &mut self.plain,
-            Kind::Interned => &mut self.interned,
-        };
-        let rehash = |slot: &Slot| hots.get(slot.first as usize).map_or(0, |hot| hasher.hash_one(hot.key));
-        index.insert_unique(hash, Slot { tag: tag(hash), first: i }, rehash);
+        self.index_mut(kind).insert(tag, i);
         self.streams += 1;
         i
     }
@@ -147,34 +145,41 @@ impl Table {
     }
 
     /// Takes a stream out, with all its hops.
-    pub(super) fn remove_stream(&mut self, first: u32) -> Hops {
-        let mut hops = Hops::new();
+    pub(super) fn remove_stream(&mut self, first: u32) {
+        let Some((hot, cold)) = self.hop(first) else { return };
+        let (kind, key) = (cold.kind, hot.key);
+        let tag = self.tag(&key);
+        if self.index_mut(kind).remove(tag, first) {
+            self.streams -= 1;
+            self.removals += 1;
+        }
         let mut next = Some(first);
         while let Some(i) = next {
             let Some((hot, cold)) = self.hop(i) else { break };
             next = cold.next;
-            let cold = std::mem::replace(cold, Cold::empty());
-            hops.push((std::mem::replace(hot, Hot::vacant()), cold));
+            (*hot, *cold) = (Hot::vacant(), Cold::empty());
             self.free.push(i);
         }
-        if let Some((hot, cold)) = hops.first() {
-            let hash = self.hash(&hot.key);
-            let index = match cold.kind {
-                Kind::Plain => &mut self.plain,
-                Kind::Interned => &mut self.interned,
-            };
-            if let Ok(entry) = index.find_entry(hash, |slot| slot.first == first) {
-                entry.remove();
-                self.streams -= 1;
-                self.removals += 1;
-            }
+    }
+
+    /// The only hop of a stream, as most have; none where there are several.
+    pub(super) fn only_hop(&mut self, first: u32) -> Option<(&mut Hot, &mut Cold)> {
+        self.hop(first).filter(|(_, cold)| cold.next.is_none())
+    }
+
+    /// Marks the places of a stream that will not be asked for again: only once no stream will be added.
+    pub(super) fn vacate(&mut self, first: u32) {
+        let mut next = Some(first);
+        while let Some(i) = next {
+            let Some((hot, cold)) = self.hop(i) else { break };
+            next = cold.next;
+            *hot = Hot::vacant();
         }
-        hops
     }
 
     /// Keys of all streams that are not IPv4 over UDP.
     pub(super) fn interned_keys(&self) -> impl Iterator<Item = Key> + '_ {
-        self.interned.iter().filter_map(|slot| Some(self.hots.get(slot.first as usize)?.key))
+        self.interned.places().filter_map(|place| Some(self.hots.get(place as usize)?.key))
     }
 
     /// Paths by which packets of the streams came, some of them many times.
@@ -187,6 +192,12 @@ impl Table {
     pub(super) fn copy_stream(&self, first: u32) -> Hops {
         let hop = |i: u32| Some((self.hots.get(i as usize)?.clone(), self.colds.get(i)?.clone()));
         self.chain(first).filter_map(hop).collect()
+    }
+
+    /// The least rare payload that any hop wants.
+    pub(super) fn lowest_gate(&self) -> Gate {
+        let taken = self.hots.iter().filter(|hot| !hot.is_vacant());
+        taken.map(Hot::gate).min().unwrap_or(0)
     }
 
     /// Places for hops, whether they are taken or free.
@@ -202,7 +213,7 @@ impl Table {
     /// Whether a hop is the first of its stream.
     pub(super) fn is_first_hop(&self, i: u32) -> bool {
         let (Some(hot), Some(cold)) = (self.hots.get(i as usize), self.colds.get(i)) else { return false };
-        self.find(cold.kind, &hot.key, self.hash(&hot.key)) == Some(i)
+        self.find(cold.kind, &hot.key) == Some(i)
     }
 
     /// Latest arrival of a stream at any of its hops.
@@ -221,8 +232,7 @@ impl Table {
 
     /// First hops of all streams, by place: an order that depends on the packets alone.
     pub(super) fn first_hops(&self) -> Vec<u32> {
-        let mut all: Vec<u32> =
-            self.plain.iter().chain(self.interned.iter()).map(|slot| slot.first).collect();
+        let mut all: Vec<u32> = self.plain.places().chain(self.interned.places()).collect();
         all.sort_unstable();
         all
     }

@@ -46,7 +46,7 @@ fn streams(packets: &[Observation<'_>]) -> Vec<StreamRecord> {
         meter.observe(o, &paths);
     }
     let mut streams = Vec::new();
-    let _ = meter.finish(&paths, |record| streams.push(record));
+    let _ = meter.finish(&paths, |record| streams.push(record.clone()));
     streams
 }
 
@@ -139,7 +139,7 @@ fn hops_over(places: u16, packets: u16, place_of: impl Fn(u16) -> u16) -> Vec<Ho
         meter.observe(&Observation { path, ..packet(n) }, &paths);
     }
     let mut hops = Vec::new();
-    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops));
+    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops.clone()));
     hops
 }
 
@@ -173,7 +173,7 @@ fn copies_over_other_ways_are_hops_each_counted_to_the_packet() {
         }
     }
     let mut hops = Vec::new();
-    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops));
+    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops.clone()));
     let counts: Vec<_> =
         hops.iter().map(|hop| (hop.unique, hop.expected, hop.duplicates, hop.stray)).collect();
     assert_eq!(
@@ -199,7 +199,7 @@ fn parts_and_runs_are_bounded_however_often_a_stream_restarts() {
         }
     }
     let mut hops = Vec::new();
-    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops));
+    let _ = meter.finish(&paths, |stream| hops.extend(stream.hops.clone()));
     let [hop] = &hops[..] else { panic!("{} hops", hops.len()) };
     assert_eq!((hop.resets, hop.packets), (u32::from(restarts), 6 + 2 * u64::from(restarts)));
     assert_eq!((hop.expected, hop.lost()), (6 + 3 * u64::from(restarts), restarts.into()));
@@ -286,7 +286,7 @@ fn the_commonest_packets_count_as_observations_do() {
     }
     let [plain, any] = meters.map(|meter| {
         let mut streams = Vec::new();
-        let rest = meter.finish(decoder.paths(), |record| streams.push(record));
+        let rest = meter.finish(decoder.paths(), |record| streams.push(record.clone()));
         assert_eq!(streams.len(), 2);
         format!("{streams:?} {rest:?}")
     });

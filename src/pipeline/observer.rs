@@ -136,7 +136,7 @@ impl Observer {
             counters: MeterCounters::default(),
         };
         for meter in meters.all {
-            let (stun, counters) = meter.finish(decoder.paths(), |record| outbox.add(&record));
+            let (stun, counters) = meter.finish(decoder.paths(), |record| outbox.add(record));
             done.stun.extend(stun);
             done.counters.add(&counters);
         }

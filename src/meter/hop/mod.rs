@@ -95,22 +95,29 @@ impl Hot {
     }
 }
 
+/// What became of a packet that may have been the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It is not simply the next one: nothing was counted.
+    Not,
+    /// It was counted.
+    Counted,
+    /// It was counted, and is one that the hop keeps: [`Cold::choose`] is to do so.
+    Chosen,
+}
+
 impl Hot {
-    /// Counts a packet that is the next in sequence and like the one before; false leaves all as it was.
-    ///
-    /// Per packet.
+    /// Counts a packet that is the next in sequence and like the one before. Per packet.
     #[allow(clippy::inline_always, reason = "measured: a call takes as long as half of it")]
     #[inline(always)]
-    pub(super) fn count_in_order(&mut self, d: &Digest, clocks: &Clocks) -> bool {
+    pub(super) fn count_in_order(&mut self, d: &Digest, clocks: &Clocks) -> Fit {
         if d.sequence.wrapping_sub(on_the_wire(self.highest)) != 1
             || alike(self.path, self.ttl, self.traffic_class) != alike(d.path, d.ttl, d.traffic_class)
             || self.payload_type != d.payload_type
             || self.run == u8::MAX
-            || is_chosen(self.key.ssrc(), d.sequence, self.level())
-            || d.print.passes(self.gate())
             || self.clock == ClockIndex::SLOW
         {
-            return false;
+            return Fit::Not;
         }
         if d.timestamp != self.reference_timestamp {
             let seconds_per_tick = clocks.seconds_per_tick(self.clock);
@@ -119,7 +126,7 @@ impl Hot {
                 let ticks = d.timestamp.since(self.reference_timestamp);
                 let difference = elapsed - f64::from(ticks) * seconds_per_tick;
                 if difference.abs() >= SUSPICIOUS_SECONDS {
-                    return false;
+                    return Fit::Not;
                 }
                 self.jitter = next_jitter(self.jitter, difference);
                 if self.jitter > self.jitter_max {
@@ -135,7 +142,11 @@ impl Hot {
         self.last_arrival = self.last_arrival.max(d.arrival.0);
         self.octets_and_levels += u32::from(d.octets);
         self.run += 1;
-        true
+        if is_chosen(self.key.ssrc(), d.sequence, self.level()) || d.print.passes(self.gate()) {
+            Fit::Chosen
+        } else {
+            Fit::Counted
+        }
     }
 
     /// Whether a packet after a silence goes on where the stream was, so that it was the clock that moved.
@@ -149,7 +160,7 @@ impl Hot {
     }
 
     /// The gate of the payload sketch.
-    const fn gate(&self) -> Gate {
+    pub(super) const fn gate(&self) -> Gate {
         (self.octets_and_levels >> 29) as u8
     }
 
@@ -171,7 +182,10 @@ impl Hot {
 
     /// Sends every packet of the stream through the slow path (or no more).
     pub(super) fn set_slow(&mut self, cold: &Cold) {
-        let needed = cold.suspect.is_some() || cold.trial.is_some() || cold.contest.is_some();
+        let needed = cold.suspect.is_some()
+            || cold.trial.is_some()
+            || cold.contest.is_some()
+            || cold.has_jumped_timestamp;
         self.clock = if needed { ClockIndex::SLOW } else { cold.clock };
     }
 }
@@ -282,8 +296,10 @@ pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks, sampling:
 
 /// Counts any packet.
 pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks) {
-    if hot.count_in_order(d, clocks) {
-        return;
+    match hot.count_in_order(d, clocks) {
+        Fit::Not => {}
+        Fit::Counted => return,
+        Fit::Chosen => return cold.choose(hot, d, hot.highest),
     }
     cold.take_over(hot);
     if let Some(suspect) = cold.suspect.take() {
@@ -490,6 +506,11 @@ impl Cold {
         let lowest = self.window.lowest();
         let (begin, highest) = (self.part, hot.highest);
         self.rare_mut().end_part(super::Part { lowest, highest, begin, end, missing, missing_unlisted });
+    }
+
+    /// Keeps the packet that was counted last.
+    pub(super) fn choose_last(&mut self, hot: &mut Hot, d: &Digest) {
+        self.choose(hot, d, hot.highest);
     }
 
     /// Keeps the packet if it is one that every hop chooses: by its number, or by its payload.
