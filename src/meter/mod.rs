@@ -328,7 +328,12 @@ impl Meter {
         let streams = self.table.streams();
         let Limits { has_other_points, samples_per_second, .. } = self.limits;
         self.most_streams = self.most_streams.max(streams);
-        self.is_crowd = Sampling::is_crowd(self.most_streams);
+        if !self.is_crowd && Sampling::is_crowd(self.most_streams) {
+            self.is_crowd = true;
+            if !self.is_compared() {
+                self.table.sample_no_more();
+            }
+        }
         self.choose_from_all();
         let sampling = if self.is_compared() {
             Sampling::of_hops(streams, has_other_points, samples_per_second)

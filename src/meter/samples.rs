@@ -106,12 +106,14 @@ pub(super) const fn is_chosen(ssrc: Ssrc, sequence: u16, level: Level) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Samples {
     kept: Vec<Sample>,
+    /// Arrival of the first of them, which lies far away in memory from the next.
+    first: Option<Timestamp>,
     most: Most,
 }
 
 impl Samples {
     pub(super) const fn new(most: Most) -> Self {
-        Self { kept: Vec::new(), most }
+        Self { kept: Vec::new(), first: None, most }
     }
 
     /// Keeps a packet that was chosen; gives the level from now on.
@@ -122,15 +124,18 @@ impl Samples {
             return level;
         }
         self.kept.push(sample);
+        self.first.get_or_insert(sample.arrival);
         let newest = usize::from(self.most.newest);
         if newest > 0 && self.kept.len() >= 2 * newest {
             self.kept.drain(..newest);
+            self.first = self.kept.first().map(|s| s.arrival);
             return level;
         }
         if !is_full {
             return level;
         }
         self.kept.retain(|s| is_chosen(ssrc, super::sequence::on_the_wire(s.sequence), level + 1));
+        self.first = self.kept.first().map(|s| s.arrival);
         level + 1
     }
 
@@ -140,7 +145,7 @@ impl Samples {
         let base = u64::from(self.most.base);
         // The division only where it matters.
         kept >= base.min(MOST) && {
-            let first = self.kept.first().map_or(now, |s| s.arrival);
+            let first = self.first.unwrap_or(now);
             let seconds = u64::try_from(now.nanos_since(first) / 1_000_000_000).unwrap_or(0);
             let per_second = u64::from(self.most.per_second).saturating_mul(seconds);
             kept >= base.saturating_add(per_second).min(MOST)

@@ -167,6 +167,15 @@ impl Table {
         self.hop(first).filter(|(_, cold)| cold.next.is_none())
     }
 
+    /// Streams with one hop keep no packets to compare with other hops from now on, until they have one.
+    pub(super) fn sample_no_more(&mut self) {
+        for first in self.first_hops() {
+            if let Some((hot, cold)) = self.only_hop(first) {
+                cold.sample_no_more(hot);
+            }
+        }
+    }
+
     /// Marks the places of a stream that will not be asked for again: only once no stream will be added.
     pub(super) fn vacate(&mut self, first: u32) {
         let mut next = Some(first);

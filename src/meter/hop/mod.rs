@@ -508,6 +508,13 @@ impl Cold {
         self.rare_mut().end_part(super::Part { lowest, highest, begin, end, missing, missing_unlisted });
     }
 
+    /// Keeps no packets, until [`Hot::sample_from_now`].
+    pub(super) fn sample_no_more(&mut self, hot: &mut Hot) {
+        hot.set_level(NEVER);
+        hot.set_gate(CLOSED);
+        (self.samples, self.sketch) = (None, None);
+    }
+
     /// Keeps the packet that was counted last.
     pub(super) fn choose_last(&mut self, hot: &mut Hot, d: &Digest) {
         self.choose(hot, d, hot.highest);

@@ -29,7 +29,8 @@ fn memories(hop: &HopRecord) -> SmallVec<[Memory; 16]> {
     let samples =
         hop.samples.iter().map(|s| (wire(s.sequence), s.timestamp.0, usize::from(s.part), s.sequence));
     let mut all: SmallVec<[Memory; 16]> = samples.chain(ends).collect();
-    all.sort_unstable();
+    // Samples stand in order, but for where numbers begin anew: the stable sort merges such runs.
+    all.sort();
     all.dedup();
     all
 }
@@ -160,7 +161,7 @@ fn contradicts(one: &HopRecord, other: &HopRecord, m: &Match) -> bool {
         let samples = hop.samples.iter().filter(move |s| usize::from(s.part) == part);
         let mut all: SmallVec<[(u32, u32); 16]> =
             samples.map(|s| (s.sequence.wrapping_add(shift), s.timestamp.0)).collect();
-        all.sort_unstable();
+        all.sort();
         all
     };
     let (ours, theirs) = (of_part(one, m.one, m.shift), of_part(other, m.other, 0));

@@ -174,15 +174,51 @@ pub(in crate::verify) fn chosen_by_both<T: Copy>(
     }
     let mut theirs: SmallVec<[((u16, u32), T); 16]> =
         b.samples.iter().map(|s| ((s.part, s.sequence), of_sample(s))).collect();
-    theirs.sort_unstable_by_key(|&(number, _)| number);
+    theirs.sort_by_key(|&(number, _)| number);
+    let mut at = 0;
     a.samples
         .iter()
         .filter_map(|s| {
             let m = found.iter().find(|m| m.one == usize::from(s.part))?;
             let part = u16::try_from(m.other).ok()?;
             let number = (part, s.sequence.wrapping_add(m.shift));
-            let at = theirs.binary_search_by_key(&number, |&(number, _)| number).ok()?;
-            Some((of_sample(s), theirs.get(at)?.1))
+            at = first_from(&theirs, at, number);
+            theirs.get(at).filter(|(same, _)| *same == number).map(|(_, there)| (of_sample(s), *there))
         })
         .collect()
+}
+
+/// Samples that are passed one by one before the rest is searched.
+const STEPS: usize = 8;
+
+/// Where the first item stands that is not below a number. Mostly that is a step or two behind where the last one was
+/// found: both hops keep their samples in order.
+fn first_from<T>(items: &[((u16, u32), T)], near: usize, number: (u16, u32)) -> usize {
+    let is_below = |at: usize| items.get(at).is_some_and(|item| item.0 < number);
+    if near > 0 && !is_below(near - 1) {
+        return items.partition_point(|item| item.0 < number);
+    }
+    match (near..=near + STEPS).find(|&at| !is_below(at)) {
+        Some(at) => at,
+        None => near + items.get(near..).unwrap_or_default().partition_point(|item| item.0 < number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_number_is_found_wherever_the_last_one_was(
+            mut numbers in proptest::collection::btree_set((0_u16..3, 0_u32..200), 0..120),
+            near in 0_usize..130,
+            number in (0_u16..3, 0_u32..200),
+        ) {
+            numbers.retain(|n| n.1 % 7 > 0);
+            let items: Vec<_> = numbers.into_iter().map(|n| (n, ())).collect();
+            let expected = items.iter().filter(|item| item.0 < number).count();
+            proptest::prop_assert_eq!(first_from(&items, near.min(items.len()), number), expected);
+        }
+    }
 }
