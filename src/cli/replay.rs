@@ -11,6 +11,7 @@ use super::progress::with_progress;
 use super::sources::Sources;
 use crate::pipeline;
 use crate::report::{self, Anonymizer};
+use crate::service::keep_memory_at_hand;
 use crate::verify::{Outcome, Severity};
 
 /// What `hopmark replay` takes.
@@ -75,6 +76,7 @@ impl FailOn {
 ///
 /// A file that cannot be read, a wrong configuration, or standard output that cannot be written.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    keep_memory_at_hand();
     let anonymize = args.anonymize.as_deref().map(Anonymizer::from_key_file).transpose()?;
     let policy = args.sources.policy()?;
     let replay = args.sources.replay()?;

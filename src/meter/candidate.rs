@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::Histogram;
+use super::arena::Arena;
 use super::hop::Digest;
 use super::index::{Index, Tag};
 use super::key::{Key, Kind};
-use super::prefetch::prefetch;
 use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
 use crate::decode::PathId;
 use crate::terms::RtpTime;
@@ -31,17 +31,21 @@ const MANY_FREE: usize = 4096;
 /// Doubts beyond this many change nothing.
 const MOST_DOUBT: u8 = 16;
 
+/// Four cache lines, the first of which is all that most look-ups touch besides the packet's own place.
+#[repr(C, align(64))]
 struct Candidate {
-    kind: Kind,
     key: Key,
     tag: Tag,
-    held: Held,
-    fragments: Histogram,
-    /// How often its packets have failed to be a stream.
-    doubt: u8,
     /// Tells this use of the slot from an earlier one in the queue; 0 where the slot is free.
     born: u32,
+    kind: Kind,
+    /// How often its packets have failed to be a stream.
+    doubt: u8,
+    held: Held,
+    fragments: Histogram,
 }
+
+const _: () = assert!(size_of::<Candidate>() == 256);
 
 impl Candidate {
     /// Whether this is one, and no free slot.
@@ -52,7 +56,7 @@ impl Candidate {
 
 /// All candidates, the oldest pushed out when the table is full.
 pub(super) struct Candidates {
-    slots: Vec<Candidate>,
+    slots: Arena<Candidate>,
     free: Vec<u32>,
     index: Index,
     /// Slots by birth, with the number of the birth.
@@ -69,7 +73,7 @@ pub(super) struct Candidates {
 impl Candidates {
     pub(super) fn new(bound: usize) -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Arena::new(),
             free: Vec::new(),
             index: Index::default(),
             queue: VecDeque::new(),
@@ -82,8 +86,7 @@ impl Candidates {
     }
 
     fn find(&self, kind: Kind, key: &Key, tag: Tag) -> Option<u32> {
-        let is_it =
-            |place: u32| self.slots.get(place as usize).is_some_and(|c| c.key == *key && c.kind == kind);
+        let is_it = |place: u32| self.slots.get(place).is_some_and(|c| c.key == *key && c.kind == kind);
         self.index.find(tag, is_it)
     }
 
@@ -98,10 +101,18 @@ impl Candidates {
         held.chain(self.given_up.iter().map(|(_, _, d)| d)).map(|d| d.path)
     }
 
+    /// Asks for the memory that [`Self::prepare`] will need. Per packet.
+    #[inline]
+    pub(super) fn prepare_index(&self, tag: Tag) {
+        if self.held > 0 {
+            self.index.prepare(tag);
+        }
+    }
+
     /// Asks for the memory of the candidate with this tag, if there is one.
     pub(super) fn prepare(&self, tag: Tag) {
         if let Some(place) = self.index.find(tag, |_| true) {
-            prefetch(&self.slots, place as usize);
+            self.slots.prepare(place);
         }
     }
 
@@ -117,7 +128,7 @@ impl Candidates {
             self.insert((kind, key, tag), d);
             return None;
         };
-        let candidate = self.slots.get_mut(slot as usize)?;
+        let candidate = self.slots.get_mut(slot)?;
         let given_up = &mut self.given_up;
         let mut give_up = |packets: &[Digest]| given_up.extend(packets.iter().map(|d| (kind, key, *d)));
         if candidate.held.last().is_some_and(|last| is_over(last, d, max_silence_ns)) {
@@ -171,7 +182,7 @@ impl Candidates {
     /// Counts a later fragment for a candidate; false where there is none of that key.
     pub(super) fn add_fragment(&mut self, kind: Kind, key: Key, tag: Tag, dscp: u8) -> bool {
         let found = self.find(kind, &key, tag);
-        let Some(candidate) = found.and_then(|i| self.slots.get_mut(i as usize)) else { return false };
+        let Some(candidate) = found.and_then(|i| self.slots.get_mut(i)) else { return false };
         super::add(&mut candidate.fragments, dscp, 1);
         true
     }
@@ -188,53 +199,54 @@ impl Candidates {
             Candidate { kind, key, tag, held, fragments: Histogram::new(), doubt: 0, born: self.births };
         self.held += 1;
         let slot = if let Some(slot) = self.free.pop() {
-            if let Some(place) = self.slots.get_mut(slot as usize) {
-                *place = candidate;
-            }
+            self.slots.replace(slot, candidate);
             slot
         } else {
-            self.slots.push(candidate);
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+            self.slots.push(candidate)
         };
         self.index.insert(tag, slot);
         self.queue.push_back((slot, self.births));
         // Slots that were released stay in the queue until they reach its head: keep it in proportion.
         if self.queue.len() > 2 * (self.slots.len() - self.free.len()) + 1024 {
             let slots = &self.slots;
-            self.queue.retain(|&(i, born)| slots.get(i as usize).is_some_and(|c| c.born == born));
+            self.queue.retain(|&(i, born)| slots.get(i).is_some_and(|c| c.born == born));
         }
     }
 
     /// Moves those that are left of many together, and gives the rest of the memory back: in a capture that begins with
     /// many streams at once, more of it would lie idle than its streams take.
     fn close_ranks(&mut self) {
-        let mut moved_to = vec![u32::MAX; self.slots.len()];
-        let mut taken = 0;
-        for (place, to) in moved_to.iter_mut().enumerate() {
-            if self.slots.get(place).is_some_and(Candidate::is_taken) {
-                self.slots.swap(place, taken);
-                *to = u32::try_from(taken).unwrap_or(u32::MAX);
-                taken += 1;
+        let taken = self.slots.len() - self.free.len();
+        let mut moved_to = vec![u32::MAX; self.free.len()];
+        let free = std::mem::take(&mut self.free);
+        let mut holes = free.into_iter().filter(|&place| (place as usize) < taken);
+        while self.slots.len() > taken
+            && let Some(last) = self.slots.pop()
+        {
+            if last.is_taken()
+                && let Some((hole, to)) = holes.next().zip(moved_to.get_mut(self.slots.len() - taken))
+            {
+                self.slots.replace(hole, last);
+                *to = hole;
             }
         }
-        self.slots.truncate(taken);
-        self.slots.shrink_to_fit();
-        self.free = Vec::new();
         let slots = &self.slots;
         self.queue.retain_mut(|(place, born)| {
-            *place = moved_to.get(*place as usize).copied().unwrap_or(u32::MAX);
-            slots.get(*place as usize).is_some_and(|candidate| candidate.born == *born)
+            if let Some(beyond) = (*place as usize).checked_sub(taken) {
+                *place = moved_to.get(beyond).copied().unwrap_or(u32::MAX);
+            }
+            slots.get(*place).is_some_and(|candidate| candidate.born == *born)
         });
         self.queue.shrink_to_fit();
         self.index = Index::with_capacity(taken);
-        for (place, candidate) in (0..).zip(slots) {
+        for (place, candidate) in (0..).zip(slots.iter()) {
             self.index.insert(candidate.tag, place);
         }
     }
 
     fn evict_oldest(&mut self) {
         while let Some((slot, born)) = self.queue.pop_front() {
-            let Some(candidate) = self.slots.get(slot as usize) else { continue };
+            let Some(candidate) = self.slots.get(slot) else { continue };
             if candidate.born == born {
                 let (kind, key) = (candidate.kind, candidate.key);
                 self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
@@ -246,7 +258,7 @@ impl Candidates {
     }
 
     fn release(&mut self, slot: u32) {
-        let Some(candidate) = self.slots.get_mut(slot as usize) else { return };
+        let Some(candidate) = self.slots.get_mut(slot) else { return };
         candidate.born = 0;
         self.held -= candidate.held.len();
         candidate.held = Held::new();
@@ -258,13 +270,18 @@ impl Candidates {
     /// Gives up those whose last packet came at a time that lies too far back.
     pub(super) fn give_up_silent(&mut self, is_over: impl Fn(i64) -> bool) {
         for slot in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
-            let Some(candidate) = self.slots.get(slot as usize) else { return };
+            let Some(candidate) = self.slots.get(slot) else { return };
             if candidate.held.last().is_some_and(|last| is_over(last.arrival.0)) {
                 let (kind, key) = (candidate.kind, candidate.key);
                 self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
                 self.release(slot);
             }
         }
+    }
+
+    /// Whether packets were given up since they were last taken.
+    pub(super) const fn has_given_up(&self) -> bool {
+        !self.given_up.is_empty()
     }
 
     /// Packets that were given up since the last call.
@@ -274,7 +291,7 @@ impl Candidates {
 
     /// Gives up everything that is still open.
     pub(super) fn close(&mut self) {
-        for candidate in std::mem::take(&mut self.slots) {
+        for candidate in self.slots.iter().filter(|candidate| candidate.is_taken()) {
             let (kind, key) = (candidate.kind, candidate.key);
             self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
         }
@@ -386,7 +403,7 @@ mod tests {
             let proven = (2..6).find_map(|i| add(&mut candidates, key(n), packet(i)));
             assert_eq!(proven, Some(5), "{n}");
         }
-        assert!(candidates.slots.capacity() < 10_000, "{}", candidates.slots.capacity());
+        assert!(candidates.slots.len() < 10_000, "{}", candidates.slots.len());
         assert_eq!(candidates.held, 500);
         // The oldest is still the first to go, and the rest go on where they were.
         candidates.bound = candidates.slots.len();

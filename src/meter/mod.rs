@@ -3,6 +3,7 @@
 //! Pure: no I/O and no clock; time is what the packets say. One [`Meter`] belongs to one observation point and
 //! one thread. The same observations give the same records, whatever the seed.
 
+mod arena;
 mod batch;
 mod candidate;
 mod clock;
@@ -226,6 +227,7 @@ impl Meter {
     fn take_in(&mut self, kind: Kind, key: Key, d: Digest, paths: &PathTable) {
         let tag = self.table.tag(&key);
         self.table.prepare(kind, tag);
+        self.candidates.prepare_index(tag);
         if self.batch.push(kind, key, tag, d) {
             self.flush(paths);
         }
@@ -455,6 +457,9 @@ impl Meter {
 
     /// Packets that did not prove a stream are strays of the stream that had their key before, if one had.
     fn note_given_up(&mut self) {
+        if !self.candidates.has_given_up() {
+            return;
+        }
         for (kind, key, d) in self.candidates.take_given_up() {
             let known = self.table.find(kind, &key);
             if let Some((hot, cold)) = known.and_then(|first| self.table.hop(first)) {

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use smallvec::SmallVec;
 
+use super::arena::Arena;
 use super::hop::{Cold, Hot};
 use super::index::{Index, Tag};
 use super::key::{Key, Kind};
@@ -193,8 +194,7 @@ impl Table {
 
     /// Paths by which packets of the streams came, some of them many times.
     pub(super) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
-        let colds = self.colds.chunks.iter().flatten();
-        self.hots.iter().map(|hot| hot.path).chain(colds.flat_map(Cold::paths))
+        self.hots.iter().map(|hot| hot.path).chain(self.colds.iter().flat_map(Cold::paths))
     }
 
     /// Copies of a stream's hops, in order of appearance.
@@ -244,77 +244,5 @@ impl Table {
         let mut all: Vec<u32> = self.plain.places().chain(self.interned.places()).collect();
         all.sort_unstable();
         all
-    }
-}
-
-/// A vector that grows without moving what is in it.
-struct Arena<T> {
-    chunks: Vec<Vec<T>>,
-    /// How many of them were looked at when memory was last given back.
-    looked_at: usize,
-}
-
-const CHUNK: usize = 1024;
-
-impl<T> Arena<T> {
-    const fn new() -> Self {
-        Self { chunks: Vec::new(), looked_at: 0 }
-    }
-
-    fn push(&mut self, item: T) -> u32 {
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        let full = self.chunks.len() - 1;
-        let Some(last) = self.chunks.last_mut() else { return u32::MAX };
-        last.push(item);
-        u32::try_from(full * CHUNK + last.len() - 1).unwrap_or(u32::MAX)
-    }
-
-    /// Drops the chunks before that of `first` in which everything is free.
-    fn release_before(&mut self, first: u32, is_free: impl Fn(u32) -> bool) {
-        let before = (first as usize / CHUNK).min(self.chunks.len());
-        // Once for each chunk: a chunk in which one item lives on would be looked through for every stream.
-        if before <= self.looked_at {
-            return;
-        }
-        self.looked_at = before;
-        for (n, chunk) in self.chunks.iter_mut().enumerate().take(before).rev() {
-            if chunk.is_empty() {
-                return;
-            }
-            let start = u32::try_from(n * CHUNK).unwrap_or(u32::MAX);
-            if (start..).take(chunk.len()).all(&is_free) {
-                *chunk = Vec::new();
-            }
-        }
-    }
-
-    fn get(&self, i: u32) -> Option<&T> {
-        self.chunks.get(i as usize / CHUNK)?.get(i as usize % CHUNK)
-    }
-
-    fn get_mut(&mut self, i: u32) -> Option<&mut T> {
-        self.chunks.get_mut(i as usize / CHUNK)?.get_mut(i as usize % CHUNK)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunks_in_which_all_is_free_are_given_back() {
-        let mut arena = Arena::new();
-        let chunk = u32::try_from(CHUNK).unwrap();
-        assert!((0..3 * chunk).all(|n| arena.push(n) == n));
-        // One item of the first chunk lives on.
-        arena.release_before(2 * chunk, |i| i != 5);
-        assert_eq!(arena.get(5), Some(&5));
-        assert_eq!((arena.get(chunk), arena.get(2 * chunk)), (None, Some(&(2 * chunk))));
-        arena.release_before(2 * chunk + 7, |_| true);
-        assert_eq!(arena.get(5), Some(&5), "the same chunk is not looked at again");
-        arena.release_before(3 * chunk, |_| true);
-        assert_eq!((arena.get(5), arena.get(2 * chunk)), (Some(&5), None));
     }
 }

@@ -30,6 +30,20 @@ pub fn keep_memory_together() {
     }
 }
 
+/// Keeps freed memory at hand for whoever asks next, for a program that ends soon.
+///
+/// Of 100,000 streams the GNU C library would else give each piece back and ask for it anew: a sixteenth of a replay's
+/// time (measured). What grows by doubling stays with the system, which grows it without a copy.
+pub fn keep_memory_at_hand() {
+    #[cfg(target_env = "gnu")]
+    for (parameter, value) in
+        [(libc::M_MMAP_THRESHOLD, 1 << 20), (libc::M_TRIM_THRESHOLD, 64 << 20), (libc::M_TOP_PAD, 1 << 20)]
+    {
+        // SAFETY: as above.
+        unsafe { libc::mallopt(parameter, value) };
+    }
+}
+
 /// Gives whole pages back that are free between what is in use: what many streams at once have left behind.
 ///
 /// Takes about two milliseconds with 130 MiB in use (measured); call it now and then.

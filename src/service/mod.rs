@@ -9,6 +9,6 @@ mod notifier;
 mod rate_limit;
 mod signals;
 
-pub use memory::{give_memory_back, keep_memory_together};
+pub use memory::{give_memory_back, keep_memory_at_hand, keep_memory_together};
 pub use notifier::Notifier;
 pub use signals::{Order, Signals};
