@@ -5,6 +5,7 @@
 
 mod hop;
 mod octets;
+mod radix;
 mod records;
 mod stream;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use octets::Writer;
+pub(crate) use radix::sort_by_number;
 pub use records::{Records, Source};
 pub use stream::Head;
 
