@@ -38,7 +38,7 @@ use hop::{Digest, begin};
 use key::{AddressBook, Key, Kind, flow_of, key_of};
 pub use live::Walk;
 pub(crate) use packed::sort_by_number;
-pub use packed::{Head, Packed, Packer, Records, Source};
+pub use packed::{Head, Outline, Packed, Packer, Records, Source};
 use payload::Choice;
 pub use payload::{MOST_CHOSEN, PayloadMark};
 use proof::Context;

@@ -2,8 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
+
+use crate::meter::sort_by_number;
 use crate::policy::{Evidence, Policy};
 use crate::terms::{Direction, FlowKey, PointId, Timestamp};
 
@@ -44,12 +48,12 @@ fn hosts(ends: &Ends) -> Hosts {
     (ends.point, a.min(b), a.max(b))
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a part of a hash")]
-fn hash(hosts: Hosts) -> u32 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    hosts.hash(&mut hasher);
-    hasher.finish() as u32
+/// An address as a number; one of each family may have the same.
+fn number_of(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
 }
 
 /// Streams that are to be paired, in order of time, so that every run decides alike.
@@ -57,26 +61,36 @@ fn hash(hosts: Hosts) -> u32 {
 pub(super) struct Pairing {
     /// By a part of a hash of the hosts: the hosts themselves would take five times as much.
     order: Vec<(u32, u32)>,
+    /// Another one for each run, so that nobody can choose hosts by it. Nothing else depends on it: hosts that only
+    /// share a hash are told apart.
+    seed: RandomState,
     standings: Vec<Standing>,
 }
 
 impl Pairing {
     /// For so many streams.
     pub(super) fn new(streams: usize) -> Self {
-        Self { order: Vec::with_capacity(streams), standings: Vec::with_capacity(streams) }
+        Self {
+            order: Vec::with_capacity(streams),
+            seed: RandomState::default(),
+            standings: Vec::with_capacity(streams),
+        }
     }
 
-    /// Takes in the next stream.
-    pub(super) fn add(&mut self, ends: Option<Ends>, policy: &Policy) {
+    /// Takes in the next stream; gives its direction as long as no other one of its hosts is known.
+    pub(super) fn add(&mut self, ends: Option<Ends>) -> Direction {
         let number = u32::try_from(self.standings.len()).unwrap_or(u32::MAX);
-        // As long as no other stream of its hosts is known.
-        let mut alone = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
-        if let Some(ends) = ends {
-            self.order.push((hash(hosts(&ends)), number));
-            let member = Member { number, ends, class: None };
-            alone.direction = directions(&[member], policy).first().copied().unwrap_or(alone.direction);
+        if let Some(ends) = &ends {
+            self.order.push((self.hash(hosts(ends)), number));
         }
-        self.standings.push(alone);
+        let direction = ends.and_then(|ends| ends.told).unwrap_or(Direction::Forward);
+        self.standings.push(Standing { direction, reverse_of: None, call: 0 });
+        direction
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "a part of a hash")]
+    fn hash(&self, (point, one, other): Hosts) -> u32 {
+        self.seed.hash_one((point.0, number_of(one), number_of(other))) as u32
     }
 
     /// How each stream stands to the others. Those that are not alone between their hosts are asked for again.
@@ -86,8 +100,8 @@ impl Pairing {
         classes: &Classes,
         policy: &Policy,
     ) -> Vec<Standing> {
-        let Self { mut order, standings } = self;
-        order.sort_unstable();
+        let Self { mut order, standings, .. } = self;
+        sort_by_number(&mut order, |&(hash, _)| hash.into());
         pair(&order, standings, ends_of, classes, policy)
     }
 }
@@ -273,7 +287,7 @@ mod tests {
         };
         let mut pairing = Pairing::new(flows.len());
         for number in (0..).take(flows.len()) {
-            pairing.add(ends(number), &policy);
+            pairing.add(ends(number));
         }
         pairing.finish(ends, classes, &policy)
     }

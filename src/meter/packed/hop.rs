@@ -14,15 +14,16 @@ use crate::meter::{
 use crate::terms::{Dscp, RtpTime, Timestamp, TrafficClass};
 
 /// What a hop has besides what all have; one bit each.
-mod has {
-    pub(super) const UNIQUE: u64 = 1;
+pub(super) mod has {
+    /// Almost all have it: it stands first, so that the flags are one octet.
+    pub(in super::super) const JITTER: u64 = 1;
     pub(super) const LOSS: u64 = 1 << 1;
     pub(super) const DUPLICATES: u64 = 1 << 2;
     pub(super) const STRAY: u64 = 1 << 3;
     pub(super) const REORDERED: u64 = 1 << 4;
     pub(super) const RESETS: u64 = 1 << 5;
     pub(super) const OUTAGES: u64 = 1 << 6;
-    pub(super) const JITTER: u64 = 1 << 7;
+    pub(super) const UNIQUE: u64 = 1 << 7;
     pub(super) const BURSTS: u64 = 1 << 8;
     pub(super) const CHANGES: u64 = 1 << 9;
     pub(super) const OTHER: u64 = 1 << 10;
@@ -229,7 +230,7 @@ fn write_float(value: f64, out: &mut Writer) {
     }
 }
 
-fn read_float(from: &mut Reader<'_>) -> f64 {
+pub(super) fn read_float(from: &mut Reader<'_>) -> f64 {
     match from.octet() {
         0 => 0.0,
         1 => f32::from_le_bytes(from.whole()).into(),

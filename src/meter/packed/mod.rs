@@ -5,6 +5,7 @@
 
 mod hop;
 mod octets;
+mod outline;
 mod radix;
 mod records;
 mod stream;
@@ -15,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use octets::Writer;
+pub use outline::Outline;
 pub(crate) use radix::sort_by_number;
 pub use records::{Records, Source};
 pub use stream::Head;
@@ -82,6 +84,7 @@ impl Packer {
             last: *last,
             has_marks: hops.iter().any(|hop| !hop.marks.is_empty()),
             has_losses: hops.iter().any(|hop| hop.lost() > 0),
+            is_outline: Outline::suffices(record),
             unique: hops.first().map_or(0, |hop| hop.unique),
             payload_types: payload_types.clone(),
             packet_interval_seconds: *packet_interval_seconds,

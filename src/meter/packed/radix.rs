@@ -27,6 +27,7 @@ pub(crate) fn sort_by_number<T: Copy>(items: &mut Vec<T>, number: impl Fn(&T) ->
     let mut sorted = items.clone();
     let mut counts = vec![0_usize; PLACES];
     for shift in (0..u64::BITS - (most - least).leading_zeros()).step_by(DIGIT as usize) {
+        #[allow(clippy::cast_possible_truncation, reason = "the lowest bits are what is wanted")]
         let digit = |item: &T| ((number(item) - least) >> shift) as usize & (PLACES - 1);
         counts.fill(0);
         for item in &*items {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::octets::Reader;
 use super::stream::Peek;
-use super::{Head, Packed, Packer, hop, sort_by_number};
+use super::{Head, Outline, Packed, Packer, hop, sort_by_number};
 use crate::decode::Path;
 use crate::meter::{HopRecord, StreamRecord, prefetch};
 use crate::terms::{PointId, Ssrc, Timestamp};
@@ -30,16 +30,20 @@ struct Place {
 
 const HAS_LOSSES: u32 = 1 << 31;
 const HAS_MARKS: u32 = 1 << 30;
+const IS_OUTLINE: u32 = 1 << 29;
+/// The rest: the number of the chunk.
+const CHUNK_BITS: u32 = IS_OUTLINE - 1;
 
 impl Place {
     const fn new(chunk: u32, offset: u32, peek: &Peek) -> Self {
         let losses = if peek.has_losses { HAS_LOSSES } else { 0 };
         let marks = if peek.has_marks { HAS_MARKS } else { 0 };
-        Self { flags_and_chunk: chunk & (HAS_MARKS - 1) | losses | marks, offset }
+        let outline = if peek.is_outline { IS_OUTLINE } else { 0 };
+        Self { flags_and_chunk: chunk & CHUNK_BITS | losses | marks | outline, offset }
     }
 
     const fn chunk(self) -> usize {
-        (self.flags_and_chunk & (HAS_MARKS - 1)) as usize
+        (self.flags_and_chunk & CHUNK_BITS) as usize
     }
 }
 
@@ -162,6 +166,15 @@ impl Records {
         self.place(number).map(|place| self.head_at(place))
     }
 
+    /// What there is to say of a record, where that is no more than an outline.
+    #[must_use]
+    pub fn outline(&self, number: u32) -> Option<Outline> {
+        let place = self.place(number).filter(|place| place.flags_and_chunk & IS_OUTLINE != 0)?;
+        let mut outline = Outline::read(&mut Reader(self.octets(place)));
+        outline.point = number_of(outline.point, self.source(place));
+        Some(outline)
+    }
+
     /// A record's head; its hops are handed over one by one, in their own order.
     pub fn unpack(&self, number: u32, mut take: impl FnMut(HopRecord)) -> Option<Head> {
         let place = self.place(number)?;
@@ -199,12 +212,15 @@ impl Records {
 
     fn read_head(source: Option<&Source>, from: &mut Reader<'_>) -> Head {
         let mut head = Head::read(from);
-        let points = source.map_or(&[][..], |s| &s.points);
-        if let Some(&(_, number)) = points.iter().find(|(own, _)| *own == head.point) {
-            head.point = number;
-        }
+        head.point = number_of(head.point, source);
         head
     }
+}
+
+/// The run's number of a point that its source numbers so.
+fn number_of(point: PointId, source: Option<&Source>) -> PointId {
+    let points = source.map_or(&[][..], |s| &s.points);
+    points.iter().find(|(own, _)| *own == point).map_or(point, |&(_, number)| number)
 }
 
 /// A moment as a number that is the greater the later it is.

@@ -28,6 +28,8 @@ pub struct Head {
     pub has_losses: bool,
     /// Whether a hop keeps packets that were chosen by payload.
     pub has_marks: bool,
+    /// Whether its outline says all that there is to say.
+    pub is_outline: bool,
     /// Payload types, most packets first.
     pub payload_types: SmallVec<[PayloadType; 2]>,
     /// Mean time between packets, in seconds.
@@ -51,6 +53,7 @@ impl Head {
             unique: _,
             has_losses: _,
             has_marks: _,
+            is_outline: _,
             payload_types,
             packet_interval_seconds,
             mean_octets,
@@ -75,6 +78,7 @@ const HAS_INTERVAL: u8 = 1;
 const HAS_FACTS: u8 = 2;
 const HAS_LOSSES: u8 = 4;
 const HAS_MARKS: u8 = 8;
+const IS_OUTLINE: u8 = 16;
 
 impl Head {
     pub(super) fn write(&self, out: &mut Writer) {
@@ -83,7 +87,8 @@ impl Head {
         let flags = u8::from(self.packet_interval_seconds.is_some()) * HAS_INTERVAL
             + u8::from(self.facts.is_some()) * HAS_FACTS
             + u8::from(self.has_losses) * HAS_LOSSES
-            + u8::from(self.has_marks) * HAS_MARKS;
+            + u8::from(self.has_marks) * HAS_MARKS
+            + u8::from(self.is_outline) * IS_OUTLINE;
         out.octet(flags);
         out.number(self.point.0.into());
         write_flow(&self.flow, out);
@@ -106,29 +111,9 @@ impl Head {
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
-        let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
-        let first = Timestamp(i64::from_le_bytes(from.whole()));
-        let flags = from.octet();
-        let point = PointId(from.short());
-        let flow = read_flow(from);
-        let last = from.moment(first);
-        let unique = from.number();
-        let packet_interval_seconds = (flags & HAS_INTERVAL != 0).then(|| f32::from_le_bytes(from.whole()));
-        let mean_octets = f32::from_le_bytes(from.whole());
-        let kinds = from.count();
-        let payload_types = (0..kinds)
-            .map(|_| PayloadType {
-                number: from.octet(),
-                packets: from.number(),
-                clock_rate: ClockRate::from_hz(from.small()),
-                clock_source: match from.octet() {
-                    0 => ClockSource::Static,
-                    1 => ClockSource::Configured,
-                    2 => ClockSource::Inferred,
-                    _ => ClockSource::Unknown,
-                },
-            })
-            .collect();
+        let Start { ssrc, first, flags, point, flow, last, unique, packet_interval_seconds, mean_octets } =
+            Start::read(from);
+        let payload_types = (0..from.count()).map(|_| read_kind(from)).collect();
         let facts = (flags & HAS_FACTS != 0).then(|| Arc::new(read_facts(from)));
         Self {
             point,
@@ -139,11 +124,60 @@ impl Head {
             unique,
             has_losses: flags & HAS_LOSSES != 0,
             has_marks: flags & HAS_MARKS != 0,
+            is_outline: flags & IS_OUTLINE != 0,
             payload_types,
             packet_interval_seconds,
             mean_octets,
             facts,
         }
+    }
+}
+
+/// What stands before the payload types.
+pub(super) struct Start {
+    pub(super) ssrc: Ssrc,
+    pub(super) first: Timestamp,
+    flags: u8,
+    pub(super) point: PointId,
+    pub(super) flow: FlowKey,
+    pub(super) last: Timestamp,
+    unique: u64,
+    pub(super) packet_interval_seconds: Option<f32>,
+    pub(super) mean_octets: f32,
+}
+
+impl Start {
+    #[inline]
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
+        let first = Timestamp(i64::from_le_bytes(from.whole()));
+        let flags = from.octet();
+        Self {
+            ssrc,
+            first,
+            flags,
+            point: PointId(from.short()),
+            flow: read_flow(from),
+            last: from.moment(first),
+            unique: from.number(),
+            packet_interval_seconds: (flags & HAS_INTERVAL != 0).then(|| f32::from_le_bytes(from.whole())),
+            mean_octets: f32::from_le_bytes(from.whole()),
+        }
+    }
+}
+
+#[inline]
+pub(super) fn read_kind(from: &mut Reader<'_>) -> PayloadType {
+    PayloadType {
+        number: from.octet(),
+        packets: from.number(),
+        clock_rate: ClockRate::from_hz(from.small()),
+        clock_source: match from.octet() {
+            0 => ClockSource::Static,
+            1 => ClockSource::Configured,
+            2 => ClockSource::Inferred,
+            _ => ClockSource::Unknown,
+        },
     }
 }
 
@@ -153,6 +187,7 @@ pub(super) struct Peek {
     pub(super) first: Timestamp,
     pub(super) has_losses: bool,
     pub(super) has_marks: bool,
+    pub(super) is_outline: bool,
 }
 
 impl Peek {
@@ -161,7 +196,13 @@ impl Peek {
         let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
         let first = Timestamp(i64::from_le_bytes(from.whole()));
         let flags = from.octet();
-        Self { ssrc, first, has_losses: flags & HAS_LOSSES != 0, has_marks: flags & HAS_MARKS != 0 }
+        Self {
+            ssrc,
+            first,
+            has_losses: flags & HAS_LOSSES != 0,
+            has_marks: flags & HAS_MARKS != 0,
+            is_outline: flags & IS_OUTLINE != 0,
+        }
     }
 }
 

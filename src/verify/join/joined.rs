@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::order::by_travel;
 use super::{Group, View};
-use crate::meter::{FlowFacts, Head, HopRecord, Records, StreamRecord};
+use crate::meter::{FlowFacts, Head, HopRecord, Outline, Records, StreamRecord};
 use crate::policy::Policy;
 use crate::terms::Timestamp;
 
@@ -209,6 +209,11 @@ impl Joined {
         for item in self.items(number) {
             records.fetch(item.record);
         }
+    }
+
+    /// What there is to say of a stream, where that is no more than the outline of its one record.
+    pub(in crate::verify) fn outline(&self, number: u32, records: &Records) -> Option<Outline> {
+        records.outline(self.alone(number)?)
     }
 
     /// A stream with all its hops, in the order of travel.

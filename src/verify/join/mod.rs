@@ -30,7 +30,7 @@ use joined::Joining;
 pub(super) use joined::{Heads, Joined};
 use legs::Legs;
 use link::{Bond, bond, is_before};
-pub(super) use order::told_direction;
+pub(super) use order::{direction_of, sides, told_direction};
 
 /// Streams that could not be joined, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,85 @@
+//! What most records come to, read without taking the record apart.
+
+use super::hop::{has, read_float};
+use super::octets::Reader;
+use super::stream::{Start, read_kind};
+use crate::meter::{PayloadType, StreamRecord};
+use crate::terms::{FlowKey, PointId, Timestamp, Transport};
+
+/// A stream of one hop that came over UDP, one way and with one marking, of which every packet was heard once and in
+/// order, and on whose flow nothing but media was heard.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outline {
+    /// Where it was seen.
+    pub point: PointId,
+    /// The 5-tuple of the innermost IP packet.
+    pub flow: FlowKey,
+    /// Arrival of the first packet.
+    pub first: Timestamp,
+    /// Arrival of the last packet.
+    pub last: Timestamp,
+    /// Packets seen, and as many were expected.
+    pub packets: u64,
+    /// The codepoint of all packets.
+    pub dscp: u8,
+    /// The payload type that most packets have.
+    pub payload_type: Option<PayloadType>,
+    /// Median time between packets, in seconds.
+    pub packet_interval_seconds: Option<f32>,
+    /// Mean octets of the IP packet.
+    pub mean_octets: f32,
+    /// Mean interarrival jitter, in seconds.
+    pub jitter_seconds: Option<f64>,
+}
+
+impl Outline {
+    /// Whether an outline is all that there is to say of a record.
+    pub(super) fn suffices(record: &StreamRecord) -> bool {
+        let [hop] = &*record.hops else { return false };
+        let is_of_one = |histogram: &[(u8, u64)]| matches!(*histogram, [(_, all)] if all == hop.packets);
+        record.facts.is_none()
+            && record.flow.transport == Transport::Udp
+            && (record.first, record.last) == (hop.first, hop.last)
+            && hop.ways.len() == 1
+            && hop.packets > 0
+            && [hop.unique, hop.expected] == [hop.packets; 2]
+            && [hop.duplicates, hop.stray, hop.reordered, hop.dscp_change_count] == [0; 4]
+            && [hop.resets, hop.outages] == [0; 2]
+            && hop.loss_bursts == [0; 6]
+            && hop.dscp_changes.is_empty()
+            && is_of_one(&hop.dscp)
+            && is_of_one(&hop.ecn)
+            && hop.other.is_none()
+    }
+
+    /// Reads a record of which it is known that an outline suffices.
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        let Start { point, flow, first, last, packet_interval_seconds, mean_octets, .. } = Start::read(from);
+        let mut kinds = (0..from.count()).map(|_| read_kind(from));
+        let payload_type = kinds.next();
+        kinds.for_each(drop);
+        let _hops = from.count();
+        let flags = from.number();
+        let (_path, _ways, _first, _last) = (from.number(), from.count(), from.signed(), from.signed());
+        let (_ttl, _packets, _path) = (from.octet(), from.number(), from.number());
+        let (_first, _last) = (from.signed(), from.signed());
+        let (packets, _octets) = (from.number(), from.number());
+        let jitter_seconds = (flags & has::JITTER != 0).then(|| {
+            let (_last, mean, _max, _updates) =
+                (read_float(from), read_float(from), read_float(from), from.number());
+            mean
+        });
+        Self {
+            point,
+            flow,
+            first,
+            last,
+            packets,
+            dscp: from.octet(),
+            payload_type,
+            packet_interval_seconds,
+            mean_octets,
+            jitter_seconds,
+        }
+    }
+}
