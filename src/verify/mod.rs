@@ -214,23 +214,24 @@ fn judge_streams(
     policy: &Policy,
     taps: &Taps,
     mut show: Option<Show<'_>>,
-) -> (Vec<Note>, Mirrors, Vec<Finding>) {
-    let (mut findings, mut notes) = (Vec::new(), Vec::with_capacity(outcome.streams.len()));
+) -> (Vec<Option<Note>>, Mirrors, Vec<Finding>) {
+    let mut findings = Vec::new();
     let (mut directions, mut doubled) = (Directions::default(), Doubled::default());
     for stun in &outcome.stun {
         directions.add_stun(stun);
     }
     let unknown = Mirrors::default();
     let points_of = |number| outcome.streams.points(number);
-    let Survey { notes: surveyed, mut span } = survey;
+    let Survey { mut notes, mut span } = survey;
     for number in outcome.streams.numbers() {
-        let is_plain = |number: u32| surveyed.get(number as usize).is_some_and(Option::is_some);
+        let is_plain = |number: u32| notes.get(number as usize).is_some_and(Option::is_some);
         if show.is_some() || !is_plain(number + AHEAD) {
             outcome.streams.fetch(number + AHEAD);
         }
-        let plain = surveyed.get(number as usize).copied().flatten().filter(|_| show.is_none());
+        let Some(noted) = notes.get_mut(number as usize) else { continue };
+        let plain = noted.take().filter(|_| show.is_none());
         if let Some(note) = plain.and_then(|note| outcome.streams.plain(number, note)) {
-            notes.push(note);
+            *noted = Some(note);
             doubled.add_plain(&note, policy.thresholds.marking_min_packets);
             if directions.are_wanted(note.point)
                 && let Some((passage, way)) = outcome.streams.passage(number, &note)
@@ -242,7 +243,7 @@ fn judge_streams(
         let Some(stream) = outcome.streams.get(number) else { continue };
         let (first, last) = (stream.record.first, stream.record.last);
         span = Some(span.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
-        notes.push(Note::of(&stream));
+        *noted = Some(Note::of(&stream));
         if let Some(show) = &mut show {
             show(number, &stream);
         }

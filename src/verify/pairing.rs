@@ -1,12 +1,13 @@
 //! Which streams are two directions of one, and which are one call.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
+use smallvec::{SmallVec, smallvec};
 
+use super::join;
 use crate::meter::sort_by_number;
 use crate::policy::{Evidence, Policy};
 use crate::terms::{Direction, FlowKey, PointId, Timestamp};
@@ -84,7 +85,8 @@ impl Pairing {
             self.order.push((self.hash(hosts(ends)), number));
         }
         let direction = ends.and_then(|ends| ends.told).unwrap_or(Direction::Forward);
-        self.standings.push(Standing { direction, reverse_of: None, call: 0 });
+        // Until calls are numbered, it is the first stream of its own.
+        self.standings.push(Standing { direction, reverse_of: None, call: number });
         direction
     }
 
@@ -113,32 +115,27 @@ fn pair(
     classes: &Classes,
     policy: &Policy,
 ) -> Vec<Standing> {
-    // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
-    let mut call_of: Vec<u32> = (0_u32..).take(standings.len()).collect();
+    let mut members: Vec<Member> = Vec::new();
     for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
-        let mut members: Vec<Member> = group
-            .iter()
-            .filter_map(|&(_, number)| {
-                Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
-            })
-            .collect();
+        members.clear();
+        members.extend(group.iter().filter_map(|&(_, number)| {
+            Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
+        }));
         members.sort_by_key(|m| (hosts(&m.ends), m.number));
-        for members in members.chunk_by(|a, b| hosts(&a.ends) == hosts(&b.ends)) {
-            for (member, direction) in members.iter().zip(directions(members, policy)) {
-                standings[member.number as usize].direction = direction;
-            }
-            for (a, b) in reverses(members) {
-                standings[a as usize].reverse_of = Some(b);
-                standings[b as usize].reverse_of = Some(a);
-            }
-            for (member, first) in members.iter().zip(calls(members)) {
-                call_of[member.number as usize] = first;
+        let groups = members.chunk_by(|a, b| hosts(&a.ends) == hosts(&b.ends));
+        for members in groups.filter(|members| members.len() > 1) {
+            direct(members, &mut standings, policy);
+            let tuples = by_tuple(members);
+            pair_directions(members, &tuples, &mut standings);
+            for (member, first) in members.iter().zip(calls(members, &tuples)) {
+                standings[member.number as usize].call = first;
             }
         }
     }
+    // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
     let mut next = 0;
     for i in 0..standings.len() {
-        let first = call_of[i] as usize;
+        let first = standings[i].call as usize;
         standings[i].call = if first == i {
             next += 1;
             next - 1
@@ -159,23 +156,29 @@ struct Member {
 
 /// Forward is from the managed side to the far side; where both or neither are managed, it is the way of the
 /// first stream between the two hosts.
-fn directions(members: &[Member], policy: &Policy) -> Vec<Direction> {
-    let Some(first) = members.first().map(|m| m.ends.flow) else { return Vec::new() };
-    let by_address = match (policy.is_managed(first.source.ip()), policy.is_managed(first.destination.ip())) {
-        (true, false) => Some(first.source.ip()),
+fn direct(members: &[Member], standings: &mut [Standing], policy: &Policy) {
+    let Some(first) = members.first().map(|m| m.ends.flow) else { return };
+    let near = match join::sides(first, policy) {
         (false, true) => Some(first.destination.ip()),
-        _ if first.source.ip() == first.destination.ip() => None,
+        (true, true) | (false, false) if first.source.ip() == first.destination.ip() => None,
         _ => Some(first.source.ip()),
     };
-    let is_forward = |flow: FlowKey| match by_address {
+    let is_forward = |flow: FlowKey| match near {
         Some(near) => flow.source.ip() == near,
         None => flow.source.port() == first.source.port(),
     };
-    let direction = |m: &Member| {
+    for m in members {
         let by_first = if is_forward(m.ends.flow) { Direction::Forward } else { Direction::Reverse };
-        m.ends.told.unwrap_or(by_first)
-    };
-    members.iter().map(direction).collect()
+        standings[m.number as usize].direction = m.ends.told.unwrap_or(by_first);
+    }
+}
+
+/// The places of members that have one 5-tuple, whichever end sends: one tuple after the other.
+fn by_tuple(members: &[Member]) -> SmallVec<[(FlowKey, usize); 4]> {
+    let mut tuples: SmallVec<[(FlowKey, usize); 4]> =
+        members.iter().map(|m| m.ends.flow.biflow()).zip(0..).collect();
+    tuples.sort_unstable();
+    tuples
 }
 
 /// How long two streams ran at the same time, in nanoseconds; negative: how far they are apart.
@@ -183,31 +186,28 @@ fn overlap(a: &Ends, b: &Ends) -> i64 {
     a.last.min(b.last).nanos_since(a.first.max(b.first))
 }
 
-/// Pairs of directions: the 5-tuple reversed, else the same two hosts and class; of several, those that ran
-/// longest at the same time.
-fn reverses(members: &[Member]) -> Vec<(u32, u32)> {
-    if members.len() < 2 {
-        return Vec::new();
-    }
-    let mut by_tuple: Vec<Member> = members.to_vec();
-    by_tuple.sort_by_key(|m| m.ends.flow.biflow());
-    let mut pairs = Vec::new();
-    let mut taken = HashSet::new();
-    for group in by_tuple.chunk_by(|a, b| a.ends.flow.biflow() == b.ends.flow.biflow()) {
-        pair_up(group, true, &mut taken, &mut pairs);
+/// Pairs directions: the 5-tuple reversed, else the same two hosts and class; of several, those that ran longest at the
+/// same time.
+fn pair_directions(members: &[Member], tuples: &[(FlowKey, usize)], standings: &mut [Standing]) {
+    let mut group: SmallVec<[&Member; 8]> = SmallVec::new();
+    for same in tuples.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        group.clear();
+        group.extend(same.iter().filter_map(|&(_, place)| members.get(place)));
+        pair_up(&group, true, standings);
     }
     if members.len() <= MOST_IN_GROUP {
-        pair_up(members, false, &mut taken, &mut pairs);
+        group.clear();
+        group.extend(members.iter().filter(|m| standings[m.number as usize].reverse_of.is_none()));
+        pair_up(&group, false, standings);
     }
-    pairs
 }
 
 /// Pairs the streams of one class that run in opposite directions at the same time, longest time first.
 ///
 /// Work and memory grow with the streams, not with their pairs: the more there are, the nearer a pair has to stand.
-fn pair_up(members: &[Member], is_same_tuple: bool, taken: &mut HashSet<u32>, pairs: &mut Vec<(u32, u32)>) {
+fn pair_up(members: &[&Member], is_same_tuple: bool, standings: &mut [Standing]) {
     let near = (MOST_IN_GROUP * MOST_IN_GROUP / members.len().max(1)).clamp(1, MOST_IN_GROUP);
-    let mut found = Vec::new();
+    let mut found: SmallVec<[(Reverse<i64>, u32, u32); 4]> = SmallVec::new();
     for (n, a) in members.iter().enumerate() {
         for b in members.iter().skip(n + 1).take(near) {
             let is_opposite = if is_same_tuple {
@@ -223,9 +223,9 @@ fn pair_up(members: &[Member], is_same_tuple: bool, taken: &mut HashSet<u32>, pa
     }
     found.sort_unstable();
     for (_, a, b) in found {
-        if !taken.contains(&a) && !taken.contains(&b) {
-            taken.extend([a, b]);
-            pairs.push((a, b));
+        if [a, b].iter().all(|&one| standings[one as usize].reverse_of.is_none()) {
+            standings[a as usize].reverse_of = Some(b);
+            standings[b as usize].reverse_of = Some(a);
         }
     }
 }
@@ -234,19 +234,27 @@ fn pair_up(members: &[Member], is_same_tuple: bool, taken: &mut HashSet<u32>, pa
 ///
 /// Streams of one biflow are one call. Biflows between the same two hosts at the same time are one call as long
 /// as no class stands in both: audio beside video is one call, audio beside audio is two calls on a trunk.
-fn calls(members: &[Member]) -> Vec<u32> {
+fn calls(members: &[Member], tuples: &[(FlowKey, usize)]) -> SmallVec<[u32; 8]> {
     struct Call {
         number: u32,
         last: i64,
-        classes: Vec<u8>,
+        classes: SmallVec<[u8; 8]>,
     }
-    let mut calls: Vec<Call> = Vec::new();
-    let mut of_biflow: HashMap<FlowKey, usize> = HashMap::new();
+    let mut calls: SmallVec<[Call; 4]> = SmallVec::new();
+    // By tuple its call; by member its tuple.
+    let mut of_tuple: SmallVec<[Option<usize>; 8]> = SmallVec::new();
+    let mut tuple_of: SmallVec<[usize; 8]> = smallvec![0; members.len()];
+    for same in tuples.chunk_by(|a, b| a.0 == b.0) {
+        for &(_, place) in same {
+            tuple_of[place] = of_tuple.len();
+        }
+        of_tuple.push(None);
+    }
     let may_join = members.len() <= MOST_IN_GROUP;
-    let mut numbers = Vec::with_capacity(members.len());
-    for member in members {
-        let (stream, biflow) = (&member.ends, member.ends.flow.biflow());
-        let known = of_biflow.get(&biflow).copied();
+    let mut numbers = SmallVec::with_capacity(members.len());
+    for (member, tuple) in members.iter().zip(tuple_of) {
+        let stream = &member.ends;
+        let known = of_tuple[tuple];
         let joined = || {
             let fits = |call: &Call| {
                 stream.first.0 <= call.last && member.class.is_some_and(|c| !call.classes.contains(&c))
@@ -254,10 +262,10 @@ fn calls(members: &[Member]) -> Vec<u32> {
             calls.iter().rposition(|call| may_join && fits(call))
         };
         let place = known.or_else(joined).unwrap_or_else(|| {
-            calls.push(Call { number: member.number, last: i64::MIN, classes: Vec::new() });
+            calls.push(Call { number: member.number, last: i64::MIN, classes: SmallVec::new() });
             calls.len() - 1
         });
-        of_biflow.insert(biflow, place);
+        of_tuple[tuple] = Some(place);
         if let Some(call) = calls.get_mut(place) {
             call.last = call.last.max(stream.last.0);
             call.classes.extend(member.class.filter(|c| !call.classes.contains(c)));
@@ -281,7 +289,7 @@ mod tests {
                 destination: destination.parse().unwrap(),
                 transport: Transport::Udp,
             };
-            let told = crate::verify::join::told_direction(std::iter::once(flow), &policy);
+            let told = join::told_direction(std::iter::once(flow), &policy);
             let (first, last) = (Timestamp(0), Timestamp(10_000_000_000));
             Some(Ends { point: PointId(0), flow, first, last, told })
         };

@@ -22,7 +22,7 @@ enum Kept {
     Whole(Vec<JudgedStream>),
     Packed {
         judge: Box<Judge>,
-        notes: Vec<Note>,
+        notes: Vec<Option<Note>>,
     },
 }
 
@@ -114,7 +114,7 @@ impl fmt::Display for WorstMarking {
 }
 
 /// There is one for each stream.
-const _: () = assert!(size_of::<Note>() == 24);
+const _: () = assert!(size_of::<Option<Note>>() == 24);
 
 impl Note {
     /// What is remembered of a stream.
@@ -143,7 +143,7 @@ impl Streams {
     }
 
     /// Remembers of each stream, in the order of their numbers.
-    pub(super) fn set_notes(&mut self, all: Vec<Note>) {
+    pub(super) fn set_notes(&mut self, all: Vec<Option<Note>>) {
         if let Kept::Packed { notes, .. } = &mut self.0 {
             *notes = all;
         }
@@ -213,7 +213,7 @@ impl Streams {
     pub fn note(&self, number: u32) -> Option<Note> {
         match &self.0 {
             Kept::Whole(streams) => streams.get(number as usize).map(Note::of),
-            Kept::Packed { notes, .. } => notes.get(number as usize).copied(),
+            Kept::Packed { notes, .. } => notes.get(number as usize).copied().flatten(),
         }
     }
 

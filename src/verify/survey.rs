@@ -15,7 +15,7 @@ const AHEAD: u32 = 8;
 /// What the first look told.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// By stream: what is remembered of it, where there is nothing to be found; see [`Plain::stands`].
+    /// By stream: what is remembered of it, where there seems to be nothing to be found; see [`Plain::stands`].
     pub(super) notes: Vec<Option<Note>>,
     /// First and last packet of these.
     pub(super) span: Option<(Timestamp, Timestamp)>,
@@ -40,9 +40,8 @@ impl Judge {
                 survey.notes.push(None);
                 continue;
             };
-            let Outline { point, flow, first, last, payload_type: kind, .. } = outline;
+            let Outline { flow, first, last, payload_type: kind, .. } = outline;
             let sides = join::sides(flow, policy);
-            let told = join::direction_of(sides);
             let (class, evidence) = policy.classify(&Question {
                 flow,
                 modality: None,
@@ -52,14 +51,23 @@ impl Judge {
                 mean_octets: outline.mean_octets,
             });
             classes.push((class, evidence));
-            let direction = pairing.add(Some(Ends { point, flow, first, last, told }));
+            let direction = pairing.add(Some(ends_of(&outline, sides)));
             survey.notes.push(plain.note(&outline, (class, direction), sides == (false, true)));
             let (start, end) = survey.span.unwrap_or((first, last));
             survey.span = Some((start.min(first), end.max(last)));
         }
-        let ends_of = |number| ends(&self.joined.heads(number, &self.records), policy);
-        self.standings = pairing.finish(ends_of, &classes, policy);
+        let ends = |number| match self.joined.outline(number, &self.records) {
+            Some(outline) => Some(ends_of(&outline, join::sides(outline.flow, policy))),
+            None => ends(&self.joined.heads(number, &self.records), policy),
+        };
+        self.standings = pairing.finish(ends, &classes, policy);
         self.classes = classes;
         survey
     }
+}
+
+/// Where a stream of one hop is compared with others.
+fn ends_of(outline: &Outline, sides: (bool, bool)) -> Ends {
+    let Outline { point, flow, first, last, .. } = *outline;
+    Ends { point, flow, first, last, told: join::direction_of(sides) }
 }

@@ -29,9 +29,58 @@ pub(super) mod has {
     pub(super) const OTHER: u64 = 1 << 10;
     pub(super) const SEVERAL_DSCP: u64 = 1 << 11;
     pub(super) const SEVERAL_ECN: u64 = 1 << 12;
+    /// It began later, or ended earlier, than the record.
+    pub(super) const TIMES: u64 = 1 << 13;
+    /// Not one way from start to end.
+    pub(super) const WAYS: u64 = 1 << 14;
+    /// Not one part from start to end, in which nothing is missing.
+    pub(in super::super) const PARTS: u64 = 1 << 15;
 }
 
-pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mut Writer) {
+/// What a hop has of a record that lasted so long.
+pub(super) fn flags(hop: &HopRecord, lasting: (Timestamp, Timestamp)) -> u64 {
+    let HopRecord { packets, first, last, .. } = *hop;
+    let is_only = |histogram: &Histogram| matches!(**histogram, [(_, all)] if all == packets);
+    let is_one_way = matches!(&*hop.ways, [way] if way.packets == packets && way.path.is_none()
+        && (way.first, way.last) == (first, last));
+    let flags = [
+        (hop.unique != packets.wrapping_sub(hop.duplicates).wrapping_sub(hop.stray), has::UNIQUE),
+        (hop.expected != hop.unique, has::LOSS),
+        (hop.duplicates > 0, has::DUPLICATES),
+        (hop.stray > 0, has::STRAY),
+        (hop.reordered > 0, has::REORDERED),
+        (hop.resets > 0, has::RESETS),
+        (hop.outages > 0, has::OUTAGES),
+        (hop.jitter.is_some(), has::JITTER),
+        (hop.loss_bursts != [0; 6], has::BURSTS),
+        (hop.dscp_change_count > 0 || !hop.dscp_changes.is_empty(), has::CHANGES),
+        (hop.other.is_some(), has::OTHER),
+        (!is_only(&hop.dscp), has::SEVERAL_DSCP),
+        (!is_only(&hop.ecn), has::SEVERAL_ECN),
+        ((first, last) != lasting, has::TIMES),
+        (!is_one_way, has::WAYS),
+        (!matches!(&*hop.parts, [part] if is_whole(part, first, last)), has::PARTS),
+    ];
+    flags.into_iter().filter(|f| f.0).fold(0, |all, f| all | f.1)
+}
+
+/// Whether a part is all of a hop, and lacks nothing.
+fn is_whole(part: &Part, first: Timestamp, last: Timestamp) -> bool {
+    (part.begin.sequence, part.begin.arrival) == (part.lowest, first)
+        && (part.end.sequence, part.end.arrival) == (part.highest, last)
+        && part.missing.is_empty()
+        && part.missing_unlisted == 0
+}
+
+/// Writes a hop with these flags, of a record that lasted so long.
+pub(super) fn write(
+    hop: &HopRecord,
+    flags: u64,
+    (begin, end): (Timestamp, Timestamp),
+    has_marks: bool,
+    paths: &mut PathBook,
+    out: &mut Writer,
+) {
     let HopRecord {
         point: _,
         flow: _,
@@ -60,37 +109,19 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
         marks,
         octets,
     } = hop;
-    let is_only = |histogram: &Histogram| matches!(**histogram, [(_, all)] if all == *packets);
-    let flags = [
-        (*unique != packets.wrapping_sub(*duplicates).wrapping_sub(*stray), has::UNIQUE),
-        (expected != unique, has::LOSS),
-        (*duplicates > 0, has::DUPLICATES),
-        (*stray > 0, has::STRAY),
-        (*reordered > 0, has::REORDERED),
-        (*resets > 0, has::RESETS),
-        (*outages > 0, has::OUTAGES),
-        (jitter.is_some(), has::JITTER),
-        (*loss_bursts != [0; 6], has::BURSTS),
-        (*dscp_change_count > 0 || !dscp_changes.is_empty(), has::CHANGES),
-        (other.is_some(), has::OTHER),
-        (!is_only(dscp), has::SEVERAL_DSCP),
-        (!is_only(ecn), has::SEVERAL_ECN),
-    ];
-    let flags = flags.into_iter().filter(|f| f.0).fold(0, |all, f| all | f.1);
     out.number(flags);
     paths.write(path.as_ref(), out);
-    out.count(ways.len());
-    out.moment(*first, head.first);
-    out.moment(*last, head.last);
-    for way in ways {
-        out.octet(way.ttl);
-        out.number(way.packets);
-        paths.write(way.path.as_ref(), out);
-        out.moment(way.first, *first);
-        out.moment(way.last, *last);
+    if flags & has::TIMES != 0 {
+        out.moment(*first, begin);
+        out.moment(*last, end);
     }
     out.number(*packets);
     out.number(*octets);
+    if let (0, [way]) = (flags & has::WAYS, &**ways) {
+        out.octet(way.ttl);
+    } else {
+        write_ways(ways, (*first, *last), paths, out);
+    }
     for (flag, value) in [
         (has::UNIQUE, *unique),
         (has::LOSS, *expected),
@@ -126,9 +157,13 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
             write_histogram(histogram, true, out);
         }
     }
-    write_parts(parts, (*first, *last), out);
+    if let (0, [part]) = (flags & has::PARTS, &**parts) {
+        write_whole_part(part, out);
+    } else {
+        write_parts(parts, (*first, *last), out);
+    }
     write_samples(samples, nothing_before(*first, parts.first()), out);
-    if head.has_marks {
+    if has_marks {
         write_marks(marks, *first, out);
     }
 }
@@ -136,19 +171,18 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
 pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> HopRecord {
     let flags = from.number();
     let path = PathBook::read(paths, from);
-    let ways = from.count();
-    let (first, last) = (from.moment(head.first), from.moment(head.last));
-    let ways: SmallVec<[Way; 1]> = (0..ways)
-        .map(|_| Way {
-            ttl: from.octet(),
-            packets: from.number(),
-            path: PathBook::read(paths, from),
-            first: from.moment(first),
-            last: from.moment(last),
-        })
-        .collect();
+    let (first, last) = if flags & has::TIMES == 0 {
+        (head.first, head.last)
+    } else {
+        (from.moment(head.first), from.moment(head.last))
+    };
     let packets = from.number();
     let octets = from.number();
+    let ways = if flags & has::WAYS == 0 {
+        smallvec![Way { ttl: from.octet(), packets, path: None, first, last }]
+    } else {
+        read_ways((first, last), paths, from)
+    };
     let mut written = |flag: u64| (flags & flag != 0).then(|| from.number());
     let (unique, expected) = (written(has::UNIQUE), written(has::LOSS));
     let duplicates = written(has::DUPLICATES).unwrap_or(0);
@@ -181,7 +215,11 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
             fragments: histogram(),
         })
     });
-    let parts = read_parts((first, last), from);
+    let parts = if flags & has::PARTS == 0 {
+        vec![read_whole_part((first, last), from)]
+    } else {
+        read_parts((first, last), from)
+    };
     HopRecord {
         point: head.point,
         flow: head.flow,
@@ -210,6 +248,33 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
         marks: if head.has_marks { read_marks(first, from) } else { Vec::new() },
         octets,
     }
+}
+
+fn write_ways(ways: &[Way], (first, last): (Timestamp, Timestamp), paths: &mut PathBook, out: &mut Writer) {
+    out.count(ways.len());
+    for way in ways {
+        out.octet(way.ttl);
+        out.number(way.packets);
+        paths.write(way.path.as_ref(), out);
+        out.moment(way.first, first);
+        out.moment(way.last, last);
+    }
+}
+
+fn read_ways(
+    (first, last): (Timestamp, Timestamp),
+    paths: &[Arc<Path>],
+    from: &mut Reader<'_>,
+) -> SmallVec<[Way; 1]> {
+    let count = from.count();
+    let way = |_| Way {
+        ttl: from.octet(),
+        packets: from.number(),
+        path: PathBook::read(paths, from),
+        first: from.moment(first),
+        last: from.moment(last),
+    };
+    (0..count).map(way).collect()
 }
 
 /// A figure of the jitter: they are kept in single precision mostly.
@@ -282,6 +347,23 @@ fn read_changes(first: Timestamp, from: &mut Reader<'_>) -> (Vec<DscpChange>, u6
         part: from.short(),
     });
     (changes.collect(), count)
+}
+
+fn write_whole_part(part: &Part, out: &mut Writer) {
+    out.number(part.lowest.into());
+    out.signed(i64::from(part.highest) - i64::from(part.lowest));
+    out.whole(&part.begin.timestamp.0.to_le_bytes());
+    out.signed(part.end.timestamp.since(part.begin.timestamp).into());
+}
+
+fn read_whole_part((first, last): (Timestamp, Timestamp), from: &mut Reader<'_>) -> Part {
+    let lowest = from.small();
+    let highest = beside(lowest, from.signed());
+    let timestamp = RtpTime(u32::from_le_bytes(from.whole()));
+    let begin = Anchor { sequence: lowest, timestamp, arrival: first };
+    let timestamp = RtpTime(beside(timestamp.0, from.signed()));
+    let end = Anchor { sequence: highest, timestamp, arrival: last };
+    Part { lowest, highest, begin, end, missing: Vec::new(), missing_unlisted: 0 }
 }
 
 /// `first` and `last` are those of the hop: mostly the one part's too.

@@ -33,23 +33,11 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// Whether an outline is all that there is to say of a record.
-    pub(super) fn suffices(record: &StreamRecord) -> bool {
-        let [hop] = &*record.hops else { return false };
-        let is_of_one = |histogram: &[(u8, u64)]| matches!(*histogram, [(_, all)] if all == hop.packets);
-        record.facts.is_none()
-            && record.flow.transport == Transport::Udp
-            && (record.first, record.last) == (hop.first, hop.last)
-            && hop.ways.len() == 1
-            && hop.packets > 0
-            && [hop.unique, hop.expected] == [hop.packets; 2]
-            && [hop.duplicates, hop.stray, hop.reordered, hop.dscp_change_count] == [0; 4]
-            && [hop.resets, hop.outages] == [0; 2]
-            && hop.loss_bursts == [0; 6]
-            && hop.dscp_changes.is_empty()
-            && is_of_one(&hop.dscp)
-            && is_of_one(&hop.ecn)
-            && hop.other.is_none()
+    /// Whether an outline is all that there is to say of a record whose hops have these flags.
+    pub(super) fn suffices(record: &StreamRecord, flags: &[u64]) -> bool {
+        let ([hop], [flags]) = (&*record.hops, flags) else { return false };
+        let has_more = flags & !(has::JITTER | has::PARTS) != 0;
+        !has_more && hop.packets > 0 && record.facts.is_none() && record.flow.transport == Transport::Udp
     }
 
     /// Reads a record of which it is known that an outline suffices.
@@ -60,10 +48,8 @@ impl Outline {
         kinds.for_each(drop);
         let _hops = from.count();
         let flags = from.number();
-        let (_path, _ways, _first, _last) = (from.number(), from.count(), from.signed(), from.signed());
-        let (_ttl, _packets, _path) = (from.octet(), from.number(), from.number());
-        let (_first, _last) = (from.signed(), from.signed());
-        let (packets, _octets) = (from.number(), from.number());
+        let _path = from.number();
+        let (packets, _octets, _ttl) = (from.number(), from.number(), from.octet());
         let jitter_seconds = (flags & has::JITTER != 0).then(|| {
             let (_last, mean, _max, _updates) =
                 (read_float(from), read_float(from), read_float(from), from.number());

@@ -81,31 +81,45 @@ const HAS_MARKS: u8 = 8;
 const IS_OUTLINE: u8 = 16;
 
 impl Head {
-    pub(super) fn write(&self, out: &mut Writer) {
-        out.whole(&self.ssrc.0.to_le_bytes());
-        out.whole(&self.first.0.to_le_bytes());
-        let flags = u8::from(self.packet_interval_seconds.is_some()) * HAS_INTERVAL
-            + u8::from(self.facts.is_some()) * HAS_FACTS
-            + u8::from(self.has_losses) * HAS_LOSSES
-            + u8::from(self.has_marks) * HAS_MARKS
-            + u8::from(self.is_outline) * IS_OUTLINE;
-        out.octet(flags);
-        out.number(self.point.0.into());
-        write_flow(&self.flow, out);
-        out.moment(self.last, self.first);
-        out.number(self.unique);
-        if let Some(seconds) = self.packet_interval_seconds {
+    /// Writes that of a record.
+    pub(super) fn write(record: &StreamRecord, has_marks: bool, is_outline: bool, out: &mut Writer) {
+        let StreamRecord {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            hops,
+            facts,
+        } = record;
+        out.whole(&ssrc.0.to_le_bytes());
+        out.whole(&first.0.to_le_bytes());
+        let flags = u8::from(packet_interval_seconds.is_some()) * HAS_INTERVAL
+            + u8::from(facts.is_some()) * HAS_FACTS
+            + u8::from(hops.iter().any(|hop| hop.lost() > 0)) * HAS_LOSSES
+            + u8::from(has_marks) * HAS_MARKS
+            + u8::from(is_outline) * IS_OUTLINE;
+        out.octet(flags | flags_of(flow));
+        write_address(flow.source, out);
+        write_address(flow.destination, out);
+        out.number(point.0.into());
+        out.moment(*last, *first);
+        out.number(hops.first().map_or(0, |hop| hop.unique));
+        if let Some(seconds) = packet_interval_seconds {
             out.whole(&seconds.to_le_bytes());
         }
-        out.whole(&self.mean_octets.to_le_bytes());
-        out.count(self.payload_types.len());
-        for kind in &self.payload_types {
+        out.whole(&mean_octets.to_le_bytes());
+        out.count(payload_types.len());
+        for kind in payload_types {
             out.octet(kind.number);
             out.number(kind.packets);
             out.number(kind.clock_rate.map_or(0, |rate| rate.hz().into()));
             out.octet(kind.clock_source as u8);
         }
-        if let Some(facts) = &self.facts {
+        if let Some(facts) = facts {
             write_facts(facts, out);
         }
     }
@@ -156,8 +170,8 @@ impl Start {
             ssrc,
             first,
             flags,
+            flow: read_flow(flags, from),
             point: PointId(from.short()),
-            flow: read_flow(from),
             last: from.moment(first),
             unique: from.number(),
             packet_interval_seconds: (flags & HAS_INTERVAL != 0).then(|| f32::from_le_bytes(from.whole())),
@@ -206,22 +220,18 @@ impl Peek {
     }
 }
 
-const IS_TCP: u8 = 1;
-const SOURCE_IS_V6: u8 = 2;
-const DESTINATION_IS_V6: u8 = 4;
+const IS_TCP: u8 = 32;
+const SOURCE_IS_V6: u8 = 64;
+const DESTINATION_IS_V6: u8 = 128;
 
-fn write_flow(flow: &FlowKey, out: &mut Writer) {
-    out.octet(
-        u8::from(flow.transport == Transport::Tcp) * IS_TCP
-            + u8::from(flow.source.is_ipv6()) * SOURCE_IS_V6
-            + u8::from(flow.destination.is_ipv6()) * DESTINATION_IS_V6,
-    );
-    write_address(flow.source, out);
-    write_address(flow.destination, out);
+/// What of a flow stands among the flags.
+fn flags_of(flow: &FlowKey) -> u8 {
+    u8::from(flow.transport == Transport::Tcp) * IS_TCP
+        + u8::from(flow.source.is_ipv6()) * SOURCE_IS_V6
+        + u8::from(flow.destination.is_ipv6()) * DESTINATION_IS_V6
 }
 
-fn read_flow(from: &mut Reader<'_>) -> FlowKey {
-    let flags = from.octet();
+fn read_flow(flags: u8, from: &mut Reader<'_>) -> FlowKey {
     FlowKey {
         source: read_address(flags & SOURCE_IS_V6 != 0, from),
         destination: read_address(flags & DESTINATION_IS_V6 != 0, from),

@@ -171,14 +171,33 @@ impl Draw<'_> {
         }
     }
 
+    /// As most hops are, in one respect or another: from start to end, over one way, in one part.
+    fn usual(&mut self, mut hop: HopRecord, (first, last): (Timestamp, Timestamp)) -> HopRecord {
+        if self.chance() {
+            (hop.first, hop.last) = (first, last);
+        }
+        let HopRecord { packets, first, last, .. } = hop;
+        if self.chance() {
+            hop.ways = smallvec::smallvec![Way { ttl: self.u8(), packets, path: None, first, last }];
+        }
+        if self.chance() {
+            let (lowest, highest) = (self.u32(), self.u32());
+            let begin = Anchor { sequence: lowest, timestamp: RtpTime(self.u32()), arrival: first };
+            let end = Anchor { sequence: highest, timestamp: RtpTime(self.u32()), arrival: last };
+            hop.parts = vec![Part { lowest, highest, begin, end, missing: Vec::new(), missing_unlisted: 0 }];
+        }
+        hop
+    }
+
     fn stream(&mut self, paths: &[Arc<Path>]) -> StreamRecord {
         let (point, flow, ssrc) = (PointId(self.u16()), self.flow(), Ssrc(self.u32()));
+        let (first, last) = (self.time(), self.time());
         StreamRecord {
             point,
             flow,
             ssrc,
-            first: self.time(),
-            last: self.time(),
+            first,
+            last,
             payload_types: self
                 .list(3, |d| PayloadType {
                     number: d.u8(),
@@ -194,7 +213,10 @@ impl Draw<'_> {
                 .into(),
             packet_interval_seconds: self.chance().then_some(0.02),
             mean_octets: 214.5,
-            hops: self.list(3, |d| d.hop((point, flow, ssrc), paths)),
+            hops: self.list(3, |d| {
+                let hop = d.hop((point, flow, ssrc), paths);
+                d.usual(hop, (first, last))
+            }),
             facts: self.chance().then(|| {
                 Arc::new(FlowFacts {
                     stun: self.chance(),
@@ -325,7 +347,7 @@ fn an_outline_is_all_of_a_record_without_a_fault_and_of_no_other() {
     let own = (fine.point, fine.flow, fine.ssrc);
     let (flow, packets) = (FlowKey { transport: Transport::Udp, ..fine.flow }, 300);
     let mut hop = draw.hop(own, &paths());
-    let way = Way { ttl: 64, packets, path: hop.path.clone(), first: hop.first, last: hop.last };
+    let way = Way { ttl: 64, packets, path: None, first: fine.first, last: fine.last };
     hop = HopRecord {
         flow,
         ways: smallvec::smallvec![way],
