@@ -34,7 +34,7 @@ impl Share {
         Self {
             right: total(dscp) - wrong,
             wrong,
-            wrong_value: most_common(dscp, is_wrong).map(|(value, _)| value),
+            wrong_value: if wrong == 0 { None } else { most_common(dscp, is_wrong).map(|(value, _)| value) },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::outcome::{Marking, QualityVerdict};
 use super::pairing::Standing;
 use super::quality::{Figures, RoundTrips};
 use super::streams::{Note, WorstMarking};
-use super::{clock, jitter, marking, one_way, quality};
+use super::{clock, jitter, marking, one_way, priority, quality};
 use crate::meter::Outline;
 use crate::policy::Policy;
 use crate::terms::Direction;
@@ -53,6 +53,9 @@ impl Plain<'_> {
             round_trip_seconds: None,
         }
         .verdict(thresholds);
+        if outline.pcp.is_some_and(|pcp| !priority::fits(pcp, outline.dscp)) {
+            return None;
+        }
         let is_told = |kind| !clock::is_unknown(kind);
         let is_fine = outline.payload_type.as_ref().is_none_or(is_told)
             && !jitter_seconds.is_some_and(|mean| jitter::is_too_much(mean, thresholds));
@@ -93,12 +96,16 @@ mod tests {
 
     use super::*;
     use crate::meter::{
-        ClockSource, FlowFacts, HopRecord, Jitter, Records, RoundTrip, StreamRecord, StunRecord,
+        ClockSource, FlowFacts, HopRecord, Jitter, OtherMarkings, Records, RoundTrip, StreamRecord,
+        StunRecord,
     };
     use crate::policy::{Accepted, Expectation, Media, PointPolicy, ServiceClass, Thresholds};
     use crate::terms::{Dscp, PointId, Ssrc, Timestamp, Transport};
     use crate::verify::tests_support::{between, hop, stream};
     use crate::verify::{Material, Outcome, judge, judge_and_show};
+
+    /// Gives a record a fault.
+    type Spoil = fn(&mut StreamRecord);
 
     fn policy() -> Policy {
         let audio = ServiceClass {
@@ -123,12 +130,13 @@ mod tests {
         let noted = note(&fine, &policy).unwrap();
         assert_eq!((noted.packets, noted.worst), (500, WorstMarking::Conformant));
         assert_eq!(noted.quality, QualityVerdict::Good);
-        let faults: [(&str, fn(&mut StreamRecord)); 6] = [
+        let faults: [(&str, Spoil); 7] = [
             ("unmarked", |s| s.hops = vec![hop(64, &[(0, 500)])]),
             ("lost", |s| s.hops[0].expected += 1),
             ("two hops", |s| s.hops.push(hop(63, &[(46, 500)]))),
             ("jitter", |s| s.hops[0].jitter = s.hops[0].jitter.map(|j| Jitter { mean: 1.0, ..j })),
             ("no clock", |s| s.payload_types[0].clock_source = ClockSource::Unknown),
+            ("priority", |s| s.hops[0].other = Some(Box::new(tagged(1, 500)))),
             ("TCP", |s| s.flow.transport = Transport::Tcp),
         ];
         for (name, spoil) in faults {
@@ -138,19 +146,32 @@ mod tests {
         }
     }
 
+    fn tagged(pcp: u8, packets: u64) -> OtherMarkings {
+        OtherMarkings { pcp: smallvec::smallvec![(pcp, packets)], ..OtherMarkings::default() }
+    }
+
     /// What proptest draws of a stream.
-    type Drawn = (u8, u8, (u64, u64), u8, u8, (u8, u8), bool);
+    type Drawn = (u8, u8, (u64, u64), u8, u8, (u8, u8, Option<u8>), bool);
 
     fn drawn() -> impl Strategy<Value = Drawn> {
         let lengths = (prop_oneof![Just(9_u64), Just(10), Just(99), Just(100), Just(500)], 4_u64..7);
-        (0..4_u8, 0..4_u8, lengths, 0..3_u8, 0..3_u8, (0..2_u8, 0..2_u8), any::<bool>())
+        (
+            0..4_u8,
+            0..4_u8,
+            lengths,
+            0..3_u8,
+            0..3_u8,
+            (0..2_u8, 0..2_u8, prop::option::of(0..7_u8)),
+            any::<bool>(),
+        )
     }
 
     fn record(
         number: u32,
-        (near, far, (packets, seconds), dscp, jitter, (kind, point), turned): Drawn,
+        (near, far, (packets, seconds), dscp, jitter, (kind, point, pcp), turned): Drawn,
     ) -> StreamRecord {
         let mut hop = hop(64, &[([46, 0, 34][usize::from(dscp)], packets)]);
+        hop.other = pcp.map(|pcp| Box::new(tagged(pcp, packets)));
         hop.jitter = hop.jitter.map(|j| Jitter { mean: [0.001, 0.04, 0.2][usize::from(jitter)], ..j });
         let (near, far) = (format!("10.0.0.{near}:50004"), format!("52.112.0.{far}:3479"));
         let (from, to) = if turned { (&far, &near) } else { (&near, &far) };

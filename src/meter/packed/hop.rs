@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
+use super::has;
 use super::octets::{Reader, Writer};
 use super::{Head, PathBook};
 use crate::decode::Path;
@@ -12,65 +13,6 @@ use crate::meter::{
     Way,
 };
 use crate::terms::{Dscp, RtpTime, Timestamp, TrafficClass};
-
-/// What a hop has besides what all have; one bit each.
-pub(super) mod has {
-    /// Almost all have it: it stands first, so that the flags are one octet.
-    pub(in super::super) const JITTER: u64 = 1;
-    pub(super) const LOSS: u64 = 1 << 1;
-    pub(super) const DUPLICATES: u64 = 1 << 2;
-    pub(super) const STRAY: u64 = 1 << 3;
-    pub(super) const REORDERED: u64 = 1 << 4;
-    pub(super) const RESETS: u64 = 1 << 5;
-    pub(super) const OUTAGES: u64 = 1 << 6;
-    pub(super) const UNIQUE: u64 = 1 << 7;
-    pub(super) const BURSTS: u64 = 1 << 8;
-    pub(super) const CHANGES: u64 = 1 << 9;
-    pub(super) const OTHER: u64 = 1 << 10;
-    pub(super) const SEVERAL_DSCP: u64 = 1 << 11;
-    pub(super) const SEVERAL_ECN: u64 = 1 << 12;
-    /// It began later, or ended earlier, than the record.
-    pub(super) const TIMES: u64 = 1 << 13;
-    /// Not one way from start to end.
-    pub(super) const WAYS: u64 = 1 << 14;
-    /// Not one part from start to end, in which nothing is missing.
-    pub(in super::super) const PARTS: u64 = 1 << 15;
-}
-
-/// What a hop has of a record that lasted so long.
-pub(super) fn flags(hop: &HopRecord, lasting: (Timestamp, Timestamp)) -> u64 {
-    let HopRecord { packets, first, last, .. } = *hop;
-    let is_only = |histogram: &Histogram| matches!(**histogram, [(_, all)] if all == packets);
-    let is_one_way = matches!(&*hop.ways, [way] if way.packets == packets && way.path.is_none()
-        && (way.first, way.last) == (first, last));
-    let flags = [
-        (hop.unique != packets.wrapping_sub(hop.duplicates).wrapping_sub(hop.stray), has::UNIQUE),
-        (hop.expected != hop.unique, has::LOSS),
-        (hop.duplicates > 0, has::DUPLICATES),
-        (hop.stray > 0, has::STRAY),
-        (hop.reordered > 0, has::REORDERED),
-        (hop.resets > 0, has::RESETS),
-        (hop.outages > 0, has::OUTAGES),
-        (hop.jitter.is_some(), has::JITTER),
-        (hop.loss_bursts != [0; 6], has::BURSTS),
-        (hop.dscp_change_count > 0 || !hop.dscp_changes.is_empty(), has::CHANGES),
-        (hop.other.is_some(), has::OTHER),
-        (!is_only(&hop.dscp), has::SEVERAL_DSCP),
-        (!is_only(&hop.ecn), has::SEVERAL_ECN),
-        ((first, last) != lasting, has::TIMES),
-        (!is_one_way, has::WAYS),
-        (!matches!(&*hop.parts, [part] if is_whole(part, first, last)), has::PARTS),
-    ];
-    flags.into_iter().filter(|f| f.0).fold(0, |all, f| all | f.1)
-}
-
-/// Whether a part is all of a hop, and lacks nothing.
-fn is_whole(part: &Part, first: Timestamp, last: Timestamp) -> bool {
-    (part.begin.sequence, part.begin.arrival) == (part.lowest, first)
-        && (part.end.sequence, part.end.arrival) == (part.highest, last)
-        && part.missing.is_empty()
-        && part.missing_unlisted == 0
-}
 
 /// Writes a hop with these flags, of a record that lasted so long.
 pub(super) fn write(
@@ -153,8 +95,12 @@ pub(super) fn write(
     write_histogram(ecn, flags & has::SEVERAL_ECN != 0, out);
     if let Some(other) = other {
         let OtherMarkings { pcp, user_priority, mpls_tc, outer_dscp, fragments } = &**other;
-        for histogram in [pcp, user_priority, mpls_tc, outer_dscp, fragments] {
-            write_histogram(histogram, true, out);
+        if flags & has::PCP == 0 {
+            for histogram in [pcp, user_priority, mpls_tc, outer_dscp, fragments] {
+                write_histogram(histogram, true, out);
+            }
+        } else {
+            write_histogram(pcp, false, out);
         }
     }
     if let (0, [part]) = (flags & has::PARTS, &**parts) {
@@ -205,14 +151,18 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
         if flags & has::CHANGES == 0 { (Vec::new(), 0) } else { read_changes(first, from) };
     let dscp = read_histogram(flags & has::SEVERAL_DSCP != 0, packets, from);
     let ecn = read_histogram(flags & has::SEVERAL_ECN != 0, packets, from);
-    let other = (flags & has::OTHER != 0).then(|| {
+    let other = (flags & (has::OTHER | has::PCP) != 0).then(|| {
         let mut histogram = || read_histogram(true, 0, from);
-        Box::new(OtherMarkings {
-            pcp: histogram(),
-            user_priority: histogram(),
-            mpls_tc: histogram(),
-            outer_dscp: histogram(),
-            fragments: histogram(),
+        Box::new(if flags & has::PCP == 0 {
+            OtherMarkings {
+                pcp: histogram(),
+                user_priority: histogram(),
+                mpls_tc: histogram(),
+                outer_dscp: histogram(),
+                fragments: histogram(),
+            }
+        } else {
+            OtherMarkings { pcp: read_histogram(false, packets, from), ..OtherMarkings::default() }
         })
     });
     let parts = if flags & has::PARTS == 0 {

@@ -3,6 +3,7 @@
 //! A run keeps the records of all its streams until it knows them all. As they are they would take ten times as much,
 //! scattered; packed they lie one after the other.
 
+mod has;
 mod hop;
 mod octets;
 mod outline;
@@ -69,7 +70,7 @@ impl Packer {
         self.starts.push(u32::try_from(self.out.0.len()).unwrap_or(u32::MAX));
         let lasting = (record.first, record.last);
         let has_marks = record.hops.iter().any(|hop| !hop.marks.is_empty());
-        let flags: SmallVec<[u64; 4]> = record.hops.iter().map(|hop| hop::flags(hop, lasting)).collect();
+        let flags: SmallVec<[u64; 4]> = record.hops.iter().map(|hop| has::of(hop, lasting)).collect();
         Head::write(record, has_marks, Outline::suffices(record, &flags), &mut self.out);
         self.out.count(record.hops.len());
         for (hop, flags) in record.hops.iter().zip(flags) {

@@ -1,6 +1,7 @@
 //! What most records come to, read without taking the record apart.
 
-use super::hop::{has, read_float};
+use super::has;
+use super::hop::read_float;
 use super::octets::Reader;
 use super::stream::{Start, read_kind};
 use crate::meter::{PayloadType, StreamRecord};
@@ -22,6 +23,8 @@ pub struct Outline {
     pub packets: u64,
     /// The codepoint of all packets.
     pub dscp: u8,
+    /// The priority code point of their innermost VLAN tags, where they have any.
+    pub pcp: Option<u8>,
     /// The payload type that most packets have.
     pub payload_type: Option<PayloadType>,
     /// Median time between packets, in seconds.
@@ -36,7 +39,7 @@ impl Outline {
     /// Whether an outline is all that there is to say of a record whose hops have these flags.
     pub(super) fn suffices(record: &StreamRecord, flags: &[u64]) -> bool {
         let ([hop], [flags]) = (&*record.hops, flags) else { return false };
-        let has_more = flags & !(has::JITTER | has::PARTS) != 0;
+        let has_more = flags & !(has::JITTER | has::PCP | has::PARTS) != 0;
         !has_more && hop.packets > 0 && record.facts.is_none() && record.flow.transport == Transport::Udp
     }
 
@@ -55,13 +58,16 @@ impl Outline {
                 (read_float(from), read_float(from), read_float(from), from.number());
             mean
         });
+        let (dscp, _ecn) = (from.octet(), from.octet());
+        let pcp = (flags & has::PCP != 0).then(|| from.octet());
         Self {
             point,
             flow,
             first,
             last,
             packets,
-            dscp: from.octet(),
+            dscp,
+            pcp,
             payload_type,
             packet_interval_seconds,
             mean_octets,

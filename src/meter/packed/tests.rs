@@ -178,6 +178,9 @@ impl Draw<'_> {
         }
         let HopRecord { packets, first, last, .. } = hop;
         if self.chance() {
+            hop.other = Some(Box::new(tagged(self.u8(), packets)));
+        }
+        if self.chance() {
             hop.ways = smallvec::smallvec![Way { ttl: self.u8(), packets, path: None, first, last }];
         }
         if self.chance() {
@@ -339,6 +342,14 @@ fn records_of_one_source_find_their_paths_where_these_were_put_behind_others() {
     }
 }
 
+/// The markings of a hop of which so many packets had a tag.
+fn tagged(pcp: u8, packets: u64) -> OtherMarkings {
+    OtherMarkings { pcp: smallvec::smallvec![(pcp, packets)], ..OtherMarkings::default() }
+}
+
+/// Gives a record a fault.
+type Spoil = fn(&mut StreamRecord);
+
 #[test]
 fn an_outline_is_all_of_a_record_without_a_fault_and_of_no_other() {
     let numbers: Vec<u64> = (0..500).collect();
@@ -376,11 +387,12 @@ fn an_outline_is_all_of_a_record_without_a_fault_and_of_no_other() {
         all.outline(0)
     };
     let mut seen = 0;
-    for (kinds, jitter) in [(0, true), (1, true), (2, false)] {
+    for (kinds, jitter, pcp) in [(0, true, None), (1, true, Some(5)), (2, false, Some(0))] {
         let mut fine = fine.clone();
         fine.payload_types.truncate(kinds);
         seen += fine.payload_types.len();
         fine.hops[0].jitter = fine.hops[0].jitter.filter(|_| jitter);
+        fine.hops[0].other = pcp.map(|pcp| Box::new(tagged(pcp, packets)));
         let StreamRecord { point, flow, first, last, packet_interval_seconds, mean_octets, .. } = fine;
         let expected = Outline {
             point,
@@ -389,6 +401,7 @@ fn an_outline_is_all_of_a_record_without_a_fault_and_of_no_other() {
             last,
             packets,
             dscp: 46,
+            pcp,
             payload_type: fine.payload_types.first().copied(),
             packet_interval_seconds,
             mean_octets,
@@ -397,7 +410,7 @@ fn an_outline_is_all_of_a_record_without_a_fault_and_of_no_other() {
         assert_eq!(outline(&fine), Some(expected));
     }
     assert!(seen > 0);
-    let faults: [(&str, fn(&mut StreamRecord)); 20] = [
+    let faults: [(&str, Spoil); 21] = [
         ("no hop", |s| s.hops.clear()),
         ("two hops", |s| s.hops.push(s.hops[0].clone())),
         ("facts", |s| s.facts = Some(Arc::default())),
@@ -416,7 +429,11 @@ fn an_outline_is_all_of_a_record_without_a_fault_and_of_no_other() {
         ("two codepoints", |s| s.hops[0].dscp = smallvec::smallvec![(46, 299), (0, 1)]),
         ("changed", |s| s.hops[0].dscp_change_count = 1),
         ("two of ECN", |s| s.hops[0].ecn = smallvec::smallvec![(1, 299), (0, 1)]),
-        ("a tag", |s| s.hops[0].other = Some(Box::default())),
+        ("a tag on some", |s| s.hops[0].other = Some(Box::new(tagged(5, 299)))),
+        ("fragments", |s| {
+            s.hops[0].other = Some(Box::new(tagged(5, 300)));
+            s.hops[0].other.as_mut().unwrap().fragments.push((46, 1));
+        }),
         ("nothing", |s| s.hops[0].packets = 0),
     ];
     for (name, spoil) in faults {
