@@ -31,6 +31,9 @@ pub(super) struct Standing {
 /// neighbours, and calls are no longer put together: it would be guessing.
 const MOST_IN_GROUP: usize = 512;
 
+/// Groups of streams that are announced ahead of the one that is looked at.
+const AHEAD: usize = 6;
+
 /// Where a stream is compared with others, and when it ran.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
@@ -95,28 +98,36 @@ impl Pairing {
         self.seed.hash_one((point.0, number_of(one), number_of(other))) as u32
     }
 
-    /// How each stream stands to the others. Those that are not alone between their hosts are asked for again.
+    /// How each stream stands to the others. Those that are not alone between their hosts are asked for again, a while
+    /// after they are announced to `soon`.
     pub(super) fn finish(
         self,
+        soon: impl Fn(u32),
         ends_of: impl Fn(u32) -> Option<Ends>,
         classes: &Classes,
         policy: &Policy,
     ) -> Vec<Standing> {
         let Self { mut order, standings, .. } = self;
         sort_by_number(&mut order, |&(hash, _)| hash.into());
-        pair(&order, standings, ends_of, classes, policy)
+        pair(&order, standings, soon, ends_of, classes, policy)
     }
 }
 
 fn pair(
     order: &[(u32, u32)],
     mut standings: Vec<Standing>,
+    soon: impl Fn(u32),
     ends_of: impl Fn(u32) -> Option<Ends>,
     classes: &Classes,
     policy: &Policy,
 ) -> Vec<Standing> {
     let mut members: Vec<Member> = Vec::new();
-    for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+    let groups = || order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
+    let mut next = groups().skip(AHEAD);
+    for group in groups() {
+        for &(_, number) in next.next().unwrap_or_default().iter().take(MOST_IN_GROUP) {
+            soon(number);
+        }
         members.clear();
         members.extend(group.iter().filter_map(|&(_, number)| {
             Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
@@ -297,7 +308,7 @@ mod tests {
         for number in (0..).take(flows.len()) {
             pairing.add(ends(number));
         }
-        pairing.finish(ends, classes, &policy)
+        pairing.finish(|_| (), ends, classes, &policy)
     }
 
     const AUDIO: (Option<u8>, Evidence) = (Some(0), Evidence::None);

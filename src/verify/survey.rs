@@ -60,7 +60,8 @@ impl Judge {
             Some(outline) => Some(ends_of(&outline, join::sides(outline.flow, policy))),
             None => ends(&self.joined.heads(number, &self.records), policy),
         };
-        self.standings = pairing.finish(ends, &classes, policy);
+        let soon = |number| self.joined.fetch(number, &self.records);
+        self.standings = pairing.finish(soon, ends, &classes, policy);
         self.classes = classes;
         survey
     }
