@@ -38,6 +38,26 @@ pub(super) struct Summary {
     pub(super) conformant_calls: u64,
 }
 
+/// Tallies by small numbers.
+#[derive(Debug, Default)]
+struct Tallies(Vec<Tally>);
+
+impl Tallies {
+    fn add(&mut self, number: usize, conformant: bool) {
+        if number >= self.0.len() {
+            self.0.resize(number + 1, Tally::default());
+        }
+        if let Some(tally) = self.0.get_mut(number) {
+            tally.add(conformant);
+        }
+    }
+
+    /// Those of which there are any.
+    fn known(self) -> impl Iterator<Item = (usize, Tally)> {
+        self.0.into_iter().enumerate().filter(|(_, tally)| tally.streams > 0)
+    }
+}
+
 /// What is known of a call's streams.
 #[derive(Debug, Clone, Copy, Default)]
 struct Call {
@@ -49,7 +69,9 @@ struct Call {
 impl Summary {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let mut summary = Self::default();
-        let mut calls: hashbrown::HashMap<u32, Call> = hashbrown::HashMap::new();
+        // There are few classes and points and many streams; calls are numbered without gaps.
+        let (mut classes, mut points) = (Tallies::default(), Tallies::default());
+        let mut calls: Vec<Call> = Vec::with_capacity(outcome.streams.len());
         for (number, stream) in outcome.streams.notes() {
             let conformant = stream.is_conformant;
             let (tally, way) = match stream.direction {
@@ -58,20 +80,28 @@ impl Summary {
             };
             tally.add(conformant);
             summary.all.add(conformant);
-            summary.by_class.entry(stream.class).or_default().add(conformant);
-            summary.by_point.entry(stream.point).or_default().add(conformant);
+            classes.add(stream.class.map_or(0, |class| usize::from(class) + 1), conformant);
+            points.add(usize::from(stream.point.0), conformant);
             match stream.quality {
                 QualityVerdict::Good => summary.good += 1,
                 QualityVerdict::Poor => summary.poor += 1,
                 QualityVerdict::Unclassified => summary.unclassified += 1,
             }
-            let call = calls.entry(outcome.streams.call(number).unwrap_or(number)).or_default();
+            let place = outcome.streams.call(number).unwrap_or(number) as usize;
+            if place >= calls.len() {
+                calls.resize(place + 1, Call::default());
+            }
+            let Some(call) = calls.get_mut(place) else { continue };
             call.heard[way] = true;
             call.conformant[way] |= conformant;
             call.wrong |= stream.is_marked_wrong;
         }
-        summary.calls = calls.len() as u64;
-        for call in calls.values().filter(|c| c.heard == [true; 2]) {
+        let class = |number: usize| number.checked_sub(1).and_then(|class| u8::try_from(class).ok());
+        summary.by_class = classes.known().map(|(number, tally)| (class(number), tally)).collect();
+        let point = |number: usize| PointId(u16::try_from(number).unwrap_or(u16::MAX));
+        summary.by_point = points.known().map(|(number, tally)| (point(number), tally)).collect();
+        summary.calls = calls.iter().filter(|c| c.heard != [false; 2]).count() as u64;
+        for call in calls.iter().filter(|c| c.heard == [true; 2]) {
             summary.two_way_calls += 1;
             summary.conformant_calls += u64::from(call.conformant == [true; 2] && !call.wrong);
         }

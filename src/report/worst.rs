@@ -49,10 +49,11 @@ impl PartialOrd for Badness {
 /// Holds `count` streams at a time, however many there are.
 pub(super) fn worst(outcome: &Outcome, count: usize) -> Vec<u32> {
     let mut heap: BinaryHeap<Reverse<Badness>> = BinaryHeap::new();
-    for (badness, _) in rated(outcome) {
-        heap.push(Reverse(badness));
-        if heap.len() > count {
-            heap.pop();
+    for badness in rated(outcome, |_| true) {
+        if heap.len() < count {
+            heap.push(Reverse(badness));
+        } else if let Some(mut least) = heap.peek_mut().filter(|least| badness > least.0) {
+            *least = Reverse(badness);
         }
     }
     heap.into_sorted_vec().into_iter().map(|Reverse(badness)| badness.number).collect()
@@ -63,7 +64,7 @@ pub(super) fn worst(outcome: &Outcome, count: usize) -> Vec<u32> {
 /// Calls with nothing wrong are left out, but for the first of all. Holds `count` streams at a time.
 pub(super) fn worst_of_calls(outcome: &Outcome, count: usize, is_wanted: impl Fn(&Note) -> bool) -> Vec<u32> {
     let mut calls: Vec<(Badness, u32)> = Vec::with_capacity(count + 1);
-    for (badness, _) in rated(outcome).filter(|(_, note)| is_wanted(note)) {
+    for badness in rated(outcome, is_wanted) {
         let Some(call) = outcome.streams.call(badness.number) else { continue };
         match calls.iter_mut().find(|(_, known)| *known == call) {
             Some((worst, _)) if *worst >= badness => continue,
@@ -78,8 +79,8 @@ pub(super) fn worst_of_calls(outcome: &Outcome, count: usize, is_wanted: impl Fn
     calls.into_iter().map(|(badness, _)| badness.number).collect()
 }
 
-/// All streams, with how bad they are.
-fn rated(outcome: &Outcome) -> impl Iterator<Item = (Badness, Note)> {
+/// How bad each stream is that is wanted.
+fn rated(outcome: &Outcome, is_wanted: impl Fn(&Note) -> bool) -> impl Iterator<Item = Badness> {
     let mut severities: Vec<Option<Severity>> = vec![None; outcome.streams.len()];
     for finding in &outcome.findings {
         let slot = finding.stream.and_then(|number| severities.get_mut(usize::try_from(number).ok()?));
@@ -87,9 +88,10 @@ fn rated(outcome: &Outcome) -> impl Iterator<Item = (Badness, Note)> {
             *slot = (*slot).max(Some(finding.severity));
         }
     }
-    outcome.streams.notes().zip(severities).map(|((number, note), severity)| {
+    let wanted = outcome.streams.notes().zip(severities).filter(move |((_, note), _)| is_wanted(note));
+    wanted.map(|((number, note), severity)| {
         let Note { worst, loss_ratio, jitter_seconds, packets, .. } = note;
-        (Badness { severity, verdict: worst, loss_ratio, jitter_seconds, packets, number }, note)
+        Badness { severity, verdict: worst, loss_ratio, jitter_seconds, packets, number }
     })
 }
 

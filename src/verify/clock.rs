@@ -3,7 +3,12 @@
 use super::context::{Context, about};
 use super::finding::{Finding, FindingKind, Severity};
 use super::outcome::JudgedStream;
-use crate::meter::ClockSource;
+use crate::meter::{ClockSource, PayloadType};
+
+/// Whether there is no jitter figure for want of a clock rate.
+pub(super) fn is_unknown(kind: &PayloadType) -> bool {
+    kind.clock_source == ClockSource::Unknown
+}
 
 pub(super) fn check(
     context: &Context<'_>,
@@ -13,7 +18,7 @@ pub(super) fn check(
     let Some((kind, hop)) = stream.record.payload_types.first().zip(stream.record.hops.first()) else {
         return;
     };
-    if kind.clock_source != ClockSource::Unknown || !context.is_long_enough(hop) {
+    if !is_unknown(kind) || !context.is_long_enough(hop) {
         return;
     }
     let message = format!(

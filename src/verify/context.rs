@@ -3,8 +3,9 @@
 use super::Mirrors;
 use super::finding::{Finding, FindingKind, Place, Severity};
 use super::outcome::{JudgedStream, Outcome};
+use super::quality::is_long_enough;
 use super::tap::Taps;
-use crate::meter::{Histogram, HopRecord};
+use crate::meter::HopRecord;
 use crate::policy::Policy;
 use crate::terms::Dscp;
 
@@ -38,9 +39,7 @@ impl Context<'_> {
 
     /// Whether a stream has enough packets and time for a word on its quality.
     pub(super) fn is_long_enough(&self, hop: &HopRecord) -> bool {
-        let thresholds = &self.policy.thresholds;
-        hop.expected >= thresholds.quality_min_packets
-            && hop.last.seconds_since(hop.first) >= thresholds.quality_min_duration.as_secs_f64()
+        is_long_enough(hop.expected, hop.last.seconds_since(hop.first), &self.policy.thresholds)
     }
 }
 
@@ -71,12 +70,12 @@ pub(super) fn about(
 }
 
 /// Packets of a histogram.
-pub(super) fn total(histogram: &Histogram) -> u64 {
+pub(super) fn total(histogram: &[(u8, u64)]) -> u64 {
     histogram.iter().map(|&(_, packets)| packets).sum()
 }
 
 /// The most common value of a histogram, among those that are wanted, with its packets.
-pub(super) fn most_common(histogram: &Histogram, is_wanted: impl Fn(u8) -> bool) -> Option<(u8, u64)> {
+pub(super) fn most_common(histogram: &[(u8, u64)], is_wanted: impl Fn(u8) -> bool) -> Option<(u8, u64)> {
     let wanted = histogram.iter().filter(|&&(value, packets)| packets > 0 && is_wanted(value));
     wanted.copied().max_by_key(|&(value, packets)| (packets, std::cmp::Reverse(value)))
 }

@@ -3,15 +3,23 @@
 use super::context::{Context, about};
 use super::finding::{Finding, FindingKind, Severity};
 use super::outcome::JudgedStream;
+use crate::meter::HopRecord;
+use crate::policy::Thresholds;
+
+/// Whether so many seconds of jitter on average are over the limit.
+pub(super) fn is_too_much(mean: f64, thresholds: &Thresholds) -> bool {
+    mean > thresholds.jitter.as_secs_f64()
+}
 
 pub(super) fn check(
     context: &Context<'_>,
     (number, stream): (u32, &JudgedStream),
     findings: &mut Vec<Finding>,
 ) {
-    let limit = context.policy.thresholds.jitter.as_secs_f64();
     // The first hop that is over the limit: those after it inherit.
-    let hop = stream.record.hops.iter().find(|hop| hop.jitter.is_some_and(|j| j.mean > limit));
+    let is_over =
+        |hop: &&HopRecord| hop.jitter.is_some_and(|j| is_too_much(j.mean, &context.policy.thresholds));
+    let hop = stream.record.hops.iter().find(is_over);
     let Some((hop, jitter)) = hop.and_then(|hop| Some((hop, hop.jitter?))) else { return };
     if !context.is_long_enough(hop) {
         return;

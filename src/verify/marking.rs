@@ -28,13 +28,13 @@ struct Share {
 }
 
 impl Share {
-    fn of(hop: &HopRecord, expected: &[Dscp]) -> Self {
+    fn of(dscp: &[(u8, u64)], expected: &[Dscp]) -> Self {
         let is_wrong = |value: u8| !expected.iter().any(|d| d.value() == value);
-        let wrong = hop.dscp.iter().filter(|d| is_wrong(d.0)).map(|d| d.1).sum();
+        let wrong = dscp.iter().filter(|d| is_wrong(d.0)).map(|d| d.1).sum();
         Self {
-            right: total(&hop.dscp) - wrong,
+            right: total(dscp) - wrong,
             wrong,
-            wrong_value: most_common(&hop.dscp, is_wrong).map(|(value, _)| value),
+            wrong_value: if wrong == 0 { None } else { most_common(dscp, is_wrong).map(|(value, _)| value) },
         }
     }
 }
@@ -57,21 +57,36 @@ pub(super) fn verdicts(
             before = last;
         }
         let expected = expected(expectation_at(hop), accepted);
-        let share = Share::of(hop, &expected);
-        let enough = thresholds.marking_min_packets;
-        let marking = if expected.is_empty() || share.right + share.wrong < enough {
-            Marking::Unclassified
-        } else if share.wrong < enough {
-            Marking::Conformant
-        } else if share.right >= enough {
-            Marking::Mixed
-        } else {
-            wrong(share, before)
-        };
+        let (share, marking) = verdict(&hop.dscp, &expected, before, thresholds.marking_min_packets);
         markings.push(marking);
         last = Some((share, marking));
     }
     markings
+}
+
+/// The verdict on the hop that sees a stream first.
+pub(super) fn at_source(dscp: &[(u8, u64)], expected: &[Dscp], enough: u64) -> Marking {
+    verdict(dscp, expected, None, enough).1
+}
+
+/// The verdict on a hop that saw these codepoints, after what the hop before saw.
+fn verdict(
+    dscp: &[(u8, u64)],
+    expected: &[Dscp],
+    before: Option<(Share, Marking)>,
+    enough: u64,
+) -> (Share, Marking) {
+    let share = Share::of(dscp, expected);
+    let marking = if expected.is_empty() || share.right + share.wrong < enough {
+        Marking::Unclassified
+    } else if share.wrong < enough {
+        Marking::Conformant
+    } else if share.right >= enough {
+        Marking::Mixed
+    } else {
+        wrong(share, before)
+    };
+    (share, marking)
 }
 
 /// The verdict on a hop where all is wrong, after what the hop before saw.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::context::{Context, about, packets};
 use super::finding::{Finding, FindingKind, Place, Severity};
 use super::outcome::JudgedStream;
+use super::streams::Note;
 use crate::meter::HopRecord;
 use crate::terms::{PointId, Timestamp};
 
@@ -49,6 +50,13 @@ impl Doubled {
                 let (first, last) = count.span.unwrap_or((hop.first, hop.last));
                 count.span = Some((first.min(hop.first), last.max(hop.last)));
             }
+        }
+    }
+
+    /// Takes in a stream of one hop of which nothing came twice.
+    pub(super) fn add_plain(&mut self, note: &Note, enough: u64) {
+        if u64::from(note.packets) >= enough {
+            self.points.entry(note.point).or_default().streams += 1;
         }
     }
 

@@ -21,6 +21,7 @@ mod one_way_mirror;
 mod outcome;
 mod pairing;
 mod path;
+mod plain;
 mod priority;
 mod quality;
 mod round_trip;
@@ -28,6 +29,7 @@ mod segment;
 mod shared_gap;
 mod source;
 mod streams;
+mod survey;
 mod tap;
 mod tap_gap;
 mod tcp;
@@ -46,13 +48,13 @@ use join::clock::Heard;
 pub use join::identity::JoinedBy;
 pub use join::remarked::Remarked;
 pub use join::segments::{Delay, Segment, Variation};
-use judge::{Judge, classify, ends};
+use judge::Judge;
 use mirror::Doubled;
-use one_way_mirror::{Directions, OneWay};
+use one_way_mirror::{Directions, OneWay, Passage, Way};
 pub use outcome::{JudgedStream, Marking, Outcome, Quality, QualityVerdict};
-use pairing::Pairing;
 use shared_gap::SharedGaps;
 pub use streams::{Note, Streams, WorstMarking};
+use survey::Survey;
 use tap::{Taps, between_files, leave_out_explained};
 
 use crate::meter::{CaptureRecord, MeterCounters, Records, StunRecord, TapGap};
@@ -127,21 +129,28 @@ const OVERRULES: &[fn(&Context<'_>, &Finding) -> bool] = &[one_way::is_overruled
 /// Streams that are fetched from memory ahead of the one that is judged.
 const AHEAD: u32 = 4;
 
+/// What streams are shown to.
+type Show<'a> = &'a mut dyn FnMut(u32, &JudgedStream);
+
 /// Judges a finished replay.
 ///
 /// Streams stay packed: each is taken out to be joined, once more to be judged, and then when a report asks for it.
 #[must_use]
 pub fn judge(material: Material, policy: &Arc<Policy>) -> Outcome {
-    judge_and_show(material, policy, |_, _| ())
+    judge_all(material, policy, None)
 }
 
 /// The same, and shows each stream once, by number, when it is judged.
 #[must_use]
 pub fn judge_and_show(
-    mut material: Material,
+    material: Material,
     policy: &Arc<Policy>,
     mut show: impl FnMut(u32, &JudgedStream),
 ) -> Outcome {
+    judge_all(material, policy, Some(&mut show))
+}
+
+fn judge_all(mut material: Material, policy: &Arc<Policy>, show: Option<Show<'_>>) -> Outcome {
     let Material { points, interfaces, captures, mut gaps, records, counters, silent, .. } = material;
     let mut heard = Heard::default();
     let (joined, joins) = join::join(&records, &points, policy, |hops| heard.add(hops));
@@ -152,29 +161,18 @@ pub fn judge_and_show(
     gaps.sort_unstable_by_key(|gap| (gap.point, gap.from, gap.to, gap.evidence, gap.frames));
     let taps = Arc::new(Taps::new(points.len(), &captures, &gaps));
     material.stun.sort_by_key(|s| (s.first, s.point, s.client, s.server, s.kind));
-    let round_trips = quality::round_trips(&material.stun);
-    let streams = u32::try_from(joined.len()).unwrap_or(u32::MAX);
-    let mut classes = Vec::with_capacity(joined.len());
-    let mut pairing = Pairing::new(joined.len());
-    for number in 0..streams {
-        joined.fetch(number + AHEAD, &records);
-        let heads = joined.heads(number, &records);
-        classes.push(classify(&heads, policy));
-        pairing.add(ends(&heads, policy), policy);
-    }
-    let ends_of = |number| ends(&joined.heads(number, &records), policy);
-    let standings = pairing.finish(ends_of, &classes, policy);
-    let judge = Judge {
+    let mut judge = Judge {
         policy: Arc::clone(policy),
         points: points.clone(),
         records,
         joined,
         clocks,
         taps: Arc::clone(&taps),
-        round_trips,
-        classes,
-        standings,
+        round_trips: quality::round_trips(&material.stun),
+        classes: Vec::new(),
+        standings: Vec::new(),
     };
+    let survey = judge.survey();
     let mut outcome = Outcome {
         points,
         interfaces,
@@ -189,7 +187,7 @@ pub fn judge_and_show(
         findings: Vec::new(),
         counters,
     };
-    let (notes, mirrors, mut findings) = judge_streams(&mut outcome, policy, &taps, &mut show);
+    let (notes, mirrors, mut findings) = judge_streams(&mut outcome, survey, policy, &taps, show);
     outcome.streams.set_notes(notes);
     let context = Context { policy, outcome: &outcome, taps: &taps, mirrors: &mirrors };
     findings.retain(|finding| !OVERRULES.iter().any(|is_overruled| is_overruled(&context, finding)));
@@ -212,26 +210,47 @@ struct Mirrors {
 /// Looks at each stream once.
 fn judge_streams(
     outcome: &mut Outcome,
+    survey: Survey,
     policy: &Policy,
     taps: &Taps,
-    show: &mut dyn FnMut(u32, &JudgedStream),
-) -> (Vec<Note>, Mirrors, Vec<Finding>) {
-    let (mut findings, mut notes) = (Vec::new(), Vec::with_capacity(outcome.streams.len()));
+    mut show: Option<Show<'_>>,
+) -> (Vec<Option<Note>>, Mirrors, Vec<Finding>) {
+    let mut findings = Vec::new();
     let (mut directions, mut doubled) = (Directions::default(), Doubled::default());
     for stun in &outcome.stun {
         directions.add_stun(stun);
     }
     let unknown = Mirrors::default();
-    let mut span: Option<(Timestamp, Timestamp)> = None;
+    let points_of = |number| outcome.streams.points(number);
+    let Survey { mut notes, mut span } = survey;
     for number in outcome.streams.numbers() {
-        outcome.streams.fetch(number + AHEAD);
+        let is_plain = |number: u32| notes.get(number as usize).is_some_and(Option::is_some);
+        if show.is_some() || !is_plain(number + AHEAD) {
+            outcome.streams.fetch(number + AHEAD);
+        }
+        let Some(noted) = notes.get_mut(number as usize) else { continue };
+        let plain = noted.take().filter(|_| show.is_none());
+        if let Some(note) = plain.and_then(|note| outcome.streams.plain(number, note)) {
+            *noted = Some(note);
+            doubled.add_plain(&note, policy.thresholds.marking_min_packets);
+            if directions.are_wanted(note.point)
+                && let Some((passage, way)) = outcome.streams.passage(number, &note)
+            {
+                directions.add(&passage, &way, points_of, policy);
+            }
+            continue;
+        }
         let Some(stream) = outcome.streams.get(number) else { continue };
         let (first, last) = (stream.record.first, stream.record.last);
         span = Some(span.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
-        notes.push(Note::of(&stream));
-        show(number, &stream);
-        let points_of = |number| outcome.streams.points(number);
-        directions.add(&stream, points_of, policy);
+        *noted = Some(Note::of(&stream));
+        if let Some(show) = &mut show {
+            show(number, &stream);
+        }
+        let way = Way::of(&stream);
+        for hop in &stream.record.hops {
+            directions.add(&Passage::of(hop), &way, points_of, policy);
+        }
         doubled.add(&stream, policy.thresholds.marking_min_packets);
         let context = Context { policy, outcome, taps, mirrors: &unknown };
         for condition in STREAM_CONDITIONS {

@@ -3,17 +3,22 @@
 use super::context::{Context, about};
 use super::finding::{Finding, FindingKind, Severity};
 use super::outcome::JudgedStream;
-use crate::policy::Media;
+use crate::policy::{Media, Policy};
+
+/// Whether a stream ought to have a counterpart in the other direction, and has none.
+pub(super) fn lacks_answer(class: Option<u8>, reverse_of: Option<u32>, policy: &Policy) -> bool {
+    // Video and sharing are sent by whoever shows something; audio is expected both ways.
+    let media = || policy.class(class?)?.media;
+    reverse_of.is_none() && media() == Some(Media::Audio)
+}
 
 pub(super) fn check(
     context: &Context<'_>,
     (number, stream): (u32, &JudgedStream),
     findings: &mut Vec<Finding>,
 ) {
-    // Video and sharing are sent by whoever shows something; audio is expected both ways.
-    let media = stream.class.and_then(|class| context.policy.class(class)).and_then(|class| class.media);
     let Some(hop) = stream.record.hops.first() else { return };
-    if media != Some(Media::Audio) || stream.reverse_of.is_some() || !context.is_long_enough(hop) {
+    if !lacks_answer(stream.class, stream.reverse_of, context.policy) || !context.is_long_enough(hop) {
         return;
     }
     let message = format!("{} has no counterpart in the other direction", context.name(stream));

@@ -8,9 +8,9 @@ use hashbrown::HashMap;
 use super::context::Context;
 use super::finding::{Finding, FindingKind, Place, Severity};
 use super::outcome::JudgedStream;
-use crate::meter::StunRecord;
+use crate::meter::{HopRecord, StunRecord};
 use crate::policy::{Media, Policy};
-use crate::terms::{Direction, PointId, Timestamp};
+use crate::terms::{Direction, FlowKey, PointId, Timestamp};
 
 /// Hosts that speak with each other, the smaller address first.
 type Pair = (IpAddr, IpAddr);
@@ -43,6 +43,44 @@ struct Listener {
     span: Option<(Timestamp, Timestamp)>,
 }
 
+impl Listener {
+    const fn wants_more(&self) -> bool {
+        !self.hears_both && self.pairs < MOST
+    }
+}
+
+/// A hop, as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passage {
+    pub(super) point: PointId,
+    pub(super) flow: FlowKey,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+}
+
+impl Passage {
+    pub(super) const fn of(hop: &HopRecord) -> Self {
+        let HopRecord { point, flow, first, last, .. } = *hop;
+        Self { point, flow, first, last }
+    }
+}
+
+/// A stream, as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) class: Option<u8>,
+    pub(super) direction: Direction,
+    /// The stream in the other direction.
+    pub(super) reverse_of: Option<u32>,
+}
+
+impl Way {
+    pub(super) const fn of(stream: &JudgedStream) -> Self {
+        let JudgedStream { class, direction, reverse_of, .. } = *stream;
+        Self { class, direction, reverse_of }
+    }
+}
+
 /// As many pairs of hosts heard in the same direction, and none in both, are no accident.
 const ENOUGH: usize = 3;
 /// As many are enough where another point heard the other direction of them.
@@ -64,38 +102,42 @@ pub(super) struct OneWay {
 }
 
 impl Directions {
-    /// Takes in a stream; `points_of` says at which points another one was heard.
+    /// Takes in one hop of a stream; `points_of` says at which points another one was heard.
     pub(super) fn add<P: IntoIterator<Item = PointId>>(
         &mut self,
-        stream: &JudgedStream,
+        hop: &Passage,
+        way: &Way,
         points_of: impl Fn(u32) -> P,
         policy: &Policy,
     ) {
-        let media = stream.class.and_then(|class| policy.class(class)).and_then(|class| class.media);
-        for hop in &stream.record.hops {
-            let (source, destination) = (hop.flow.source.ip(), hop.flow.destination.ip());
-            let listener = self.points.entry(hop.point).or_default();
-            if listener.hears_both || listener.pairs >= MOST || destination.is_multicast() {
-                continue;
-            }
-            let (first, last) = listener.span.unwrap_or((hop.first, hop.last));
-            listener.span = Some((first.min(hop.first), last.max(hop.last)));
-            let pair = (source.min(destination), source.max(destination));
-            let key = (hop.point, pair);
-            let heard = self.pairs.entry(key).or_insert_with(|| {
-                listener.pairs += 1;
-                Heard::default()
-            });
-            heard.from[usize::from(source > destination)] = true;
-            listener.hears_both = heard.from == [true; 2];
-            heard.has_audio |= media == Some(Media::Audio);
-            if policy.is_managed(source) != policy.is_managed(destination) {
-                heard.direction = Some(stream.direction);
-            }
-            heard.is_answered_elsewhere |= stream
-                .reverse_of
-                .is_some_and(|other| points_of(other).into_iter().all(|theirs| theirs != hop.point));
+        let (source, destination) = (hop.flow.source.ip(), hop.flow.destination.ip());
+        let listener = self.points.entry(hop.point).or_default();
+        if !listener.wants_more() || destination.is_multicast() {
+            return;
         }
+        let (first, last) = listener.span.unwrap_or((hop.first, hop.last));
+        listener.span = Some((first.min(hop.first), last.max(hop.last)));
+        let pair = (source.min(destination), source.max(destination));
+        let key = (hop.point, pair);
+        let heard = self.pairs.entry(key).or_insert_with(|| {
+            listener.pairs += 1;
+            Heard::default()
+        });
+        heard.from[usize::from(source > destination)] = true;
+        listener.hears_both = heard.from == [true; 2];
+        let media = way.class.and_then(|class| policy.class(class)).and_then(|class| class.media);
+        heard.has_audio |= media == Some(Media::Audio);
+        if policy.is_managed(source) != policy.is_managed(destination) {
+            heard.direction = Some(way.direction);
+        }
+        heard.is_answered_elsewhere |= way
+            .reverse_of
+            .is_some_and(|other| points_of(other).into_iter().all(|theirs| theirs != hop.point));
+    }
+
+    /// Whether a hop at a point may tell anything new.
+    pub(super) fn are_wanted(&self, point: PointId) -> bool {
+        self.points.get(&point).is_none_or(Listener::wants_more)
     }
 
     /// Takes in STUN: a request and its answer are both directions.

@@ -1,9 +1,14 @@
 //! Which streams are two directions of one, and which are one call.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
+use smallvec::{SmallVec, smallvec};
+
+use super::join;
+use crate::meter::sort_by_number;
 use crate::policy::{Evidence, Policy};
 use crate::terms::{Direction, FlowKey, PointId, Timestamp};
 
@@ -26,6 +31,9 @@ pub(super) struct Standing {
 /// neighbours, and calls are no longer put together: it would be guessing.
 const MOST_IN_GROUP: usize = 512;
 
+/// Groups of streams that are announced ahead of the one that is looked at.
+const AHEAD: usize = 6;
+
 /// Where a stream is compared with others, and when it ran.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
@@ -44,12 +52,12 @@ fn hosts(ends: &Ends) -> Hosts {
     (ends.point, a.min(b), a.max(b))
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "a part of a hash")]
-fn hash(hosts: Hosts) -> u32 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    hosts.hash(&mut hasher);
-    hasher.finish() as u32
+/// An address as a number; one of each family may have the same.
+fn number_of(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
 }
 
 /// Streams that are to be paired, in order of time, so that every run decides alike.
@@ -57,74 +65,88 @@ fn hash(hosts: Hosts) -> u32 {
 pub(super) struct Pairing {
     /// By a part of a hash of the hosts: the hosts themselves would take five times as much.
     order: Vec<(u32, u32)>,
+    /// Another one for each run, so that nobody can choose hosts by it. Nothing else depends on it: hosts that only
+    /// share a hash are told apart.
+    seed: RandomState,
     standings: Vec<Standing>,
 }
 
 impl Pairing {
     /// For so many streams.
     pub(super) fn new(streams: usize) -> Self {
-        Self { order: Vec::with_capacity(streams), standings: Vec::with_capacity(streams) }
-    }
-
-    /// Takes in the next stream.
-    pub(super) fn add(&mut self, ends: Option<Ends>, policy: &Policy) {
-        let number = u32::try_from(self.standings.len()).unwrap_or(u32::MAX);
-        // As long as no other stream of its hosts is known.
-        let mut alone = Standing { direction: Direction::Forward, reverse_of: None, call: 0 };
-        if let Some(ends) = ends {
-            self.order.push((hash(hosts(&ends)), number));
-            let member = Member { number, ends, class: None };
-            alone.direction = directions(&[member], policy).first().copied().unwrap_or(alone.direction);
+        Self {
+            order: Vec::with_capacity(streams),
+            seed: RandomState::default(),
+            standings: Vec::with_capacity(streams),
         }
-        self.standings.push(alone);
     }
 
-    /// How each stream stands to the others. Those that are not alone between their hosts are asked for again.
+    /// Takes in the next stream; gives its direction as long as no other one of its hosts is known.
+    pub(super) fn add(&mut self, ends: Option<Ends>) -> Direction {
+        let number = u32::try_from(self.standings.len()).unwrap_or(u32::MAX);
+        if let Some(ends) = &ends {
+            self.order.push((self.hash(hosts(ends)), number));
+        }
+        let direction = ends.and_then(|ends| ends.told).unwrap_or(Direction::Forward);
+        // Until calls are numbered, it is the first stream of its own.
+        self.standings.push(Standing { direction, reverse_of: None, call: number });
+        direction
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "a part of a hash")]
+    fn hash(&self, (point, one, other): Hosts) -> u32 {
+        self.seed.hash_one((point.0, number_of(one), number_of(other))) as u32
+    }
+
+    /// How each stream stands to the others. Those that are not alone between their hosts are asked for again, a while
+    /// after they are announced to `soon`.
     pub(super) fn finish(
         self,
+        soon: impl Fn(u32),
         ends_of: impl Fn(u32) -> Option<Ends>,
         classes: &Classes,
         policy: &Policy,
     ) -> Vec<Standing> {
-        let Self { mut order, standings } = self;
-        order.sort_unstable();
-        pair(&order, standings, ends_of, classes, policy)
+        let Self { mut order, standings, .. } = self;
+        sort_by_number(&mut order, |&(hash, _)| hash.into());
+        pair(&order, standings, soon, ends_of, classes, policy)
     }
 }
 
 fn pair(
     order: &[(u32, u32)],
     mut standings: Vec<Standing>,
+    soon: impl Fn(u32),
     ends_of: impl Fn(u32) -> Option<Ends>,
     classes: &Classes,
     policy: &Policy,
 ) -> Vec<Standing> {
-    // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
-    let mut call_of: Vec<u32> = (0_u32..).take(standings.len()).collect();
-    for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
-        let mut members: Vec<Member> = group
-            .iter()
-            .filter_map(|&(_, number)| {
-                Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
-            })
-            .collect();
+    let mut members: Vec<Member> = Vec::new();
+    let groups = || order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
+    let mut next = groups().skip(AHEAD);
+    for group in groups() {
+        for &(_, number) in next.next().unwrap_or_default().iter().take(MOST_IN_GROUP) {
+            soon(number);
+        }
+        members.clear();
+        members.extend(group.iter().filter_map(|&(_, number)| {
+            Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
+        }));
         members.sort_by_key(|m| (hosts(&m.ends), m.number));
-        for members in members.chunk_by(|a, b| hosts(&a.ends) == hosts(&b.ends)) {
-            for (member, direction) in members.iter().zip(directions(members, policy)) {
-                standings[member.number as usize].direction = direction;
-            }
-            for (a, b) in reverses(members) {
-                standings[a as usize].reverse_of = Some(b);
-                standings[b as usize].reverse_of = Some(a);
-            }
-            for (member, first) in members.iter().zip(calls(members)) {
-                call_of[member.number as usize] = first;
+        let groups = members.chunk_by(|a, b| hosts(&a.ends) == hosts(&b.ends));
+        for members in groups.filter(|members| members.len() > 1) {
+            direct(members, &mut standings, policy);
+            let tuples = by_tuple(members);
+            pair_directions(members, &tuples, &mut standings);
+            for (member, first) in members.iter().zip(calls(members, &tuples)) {
+                standings[member.number as usize].call = first;
             }
         }
     }
+    // Calls are numbered by their first stream, which comes first in time, whatever its hosts.
     let mut next = 0;
     for i in 0..standings.len() {
-        let first = call_of[i] as usize;
+        let first = standings[i].call as usize;
         standings[i].call = if first == i {
             next += 1;
             next - 1
@@ -145,23 +167,29 @@ struct Member {
 
 /// Forward is from the managed side to the far side; where both or neither are managed, it is the way of the
 /// first stream between the two hosts.
-fn directions(members: &[Member], policy: &Policy) -> Vec<Direction> {
-    let Some(first) = members.first().map(|m| m.ends.flow) else { return Vec::new() };
-    let by_address = match (policy.is_managed(first.source.ip()), policy.is_managed(first.destination.ip())) {
-        (true, false) => Some(first.source.ip()),
+fn direct(members: &[Member], standings: &mut [Standing], policy: &Policy) {
+    let Some(first) = members.first().map(|m| m.ends.flow) else { return };
+    let near = match join::sides(first, policy) {
         (false, true) => Some(first.destination.ip()),
-        _ if first.source.ip() == first.destination.ip() => None,
+        (true, true) | (false, false) if first.source.ip() == first.destination.ip() => None,
         _ => Some(first.source.ip()),
     };
-    let is_forward = |flow: FlowKey| match by_address {
+    let is_forward = |flow: FlowKey| match near {
         Some(near) => flow.source.ip() == near,
         None => flow.source.port() == first.source.port(),
     };
-    let direction = |m: &Member| {
+    for m in members {
         let by_first = if is_forward(m.ends.flow) { Direction::Forward } else { Direction::Reverse };
-        m.ends.told.unwrap_or(by_first)
-    };
-    members.iter().map(direction).collect()
+        standings[m.number as usize].direction = m.ends.told.unwrap_or(by_first);
+    }
+}
+
+/// The places of members that have one 5-tuple, whichever end sends: one tuple after the other.
+fn by_tuple(members: &[Member]) -> SmallVec<[(FlowKey, usize); 4]> {
+    let mut tuples: SmallVec<[(FlowKey, usize); 4]> =
+        members.iter().map(|m| m.ends.flow.biflow()).zip(0..).collect();
+    tuples.sort_unstable();
+    tuples
 }
 
 /// How long two streams ran at the same time, in nanoseconds; negative: how far they are apart.
@@ -169,31 +197,28 @@ fn overlap(a: &Ends, b: &Ends) -> i64 {
     a.last.min(b.last).nanos_since(a.first.max(b.first))
 }
 
-/// Pairs of directions: the 5-tuple reversed, else the same two hosts and class; of several, those that ran
-/// longest at the same time.
-fn reverses(members: &[Member]) -> Vec<(u32, u32)> {
-    if members.len() < 2 {
-        return Vec::new();
-    }
-    let mut by_tuple: Vec<Member> = members.to_vec();
-    by_tuple.sort_by_key(|m| m.ends.flow.biflow());
-    let mut pairs = Vec::new();
-    let mut taken = HashSet::new();
-    for group in by_tuple.chunk_by(|a, b| a.ends.flow.biflow() == b.ends.flow.biflow()) {
-        pair_up(group, true, &mut taken, &mut pairs);
+/// Pairs directions: the 5-tuple reversed, else the same two hosts and class; of several, those that ran longest at the
+/// same time.
+fn pair_directions(members: &[Member], tuples: &[(FlowKey, usize)], standings: &mut [Standing]) {
+    let mut group: SmallVec<[&Member; 8]> = SmallVec::new();
+    for same in tuples.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        group.clear();
+        group.extend(same.iter().filter_map(|&(_, place)| members.get(place)));
+        pair_up(&group, true, standings);
     }
     if members.len() <= MOST_IN_GROUP {
-        pair_up(members, false, &mut taken, &mut pairs);
+        group.clear();
+        group.extend(members.iter().filter(|m| standings[m.number as usize].reverse_of.is_none()));
+        pair_up(&group, false, standings);
     }
-    pairs
 }
 
 /// Pairs the streams of one class that run in opposite directions at the same time, longest time first.
 ///
 /// Work and memory grow with the streams, not with their pairs: the more there are, the nearer a pair has to stand.
-fn pair_up(members: &[Member], is_same_tuple: bool, taken: &mut HashSet<u32>, pairs: &mut Vec<(u32, u32)>) {
+fn pair_up(members: &[&Member], is_same_tuple: bool, standings: &mut [Standing]) {
     let near = (MOST_IN_GROUP * MOST_IN_GROUP / members.len().max(1)).clamp(1, MOST_IN_GROUP);
-    let mut found = Vec::new();
+    let mut found: SmallVec<[(Reverse<i64>, u32, u32); 4]> = SmallVec::new();
     for (n, a) in members.iter().enumerate() {
         for b in members.iter().skip(n + 1).take(near) {
             let is_opposite = if is_same_tuple {
@@ -209,9 +234,9 @@ fn pair_up(members: &[Member], is_same_tuple: bool, taken: &mut HashSet<u32>, pa
     }
     found.sort_unstable();
     for (_, a, b) in found {
-        if !taken.contains(&a) && !taken.contains(&b) {
-            taken.extend([a, b]);
-            pairs.push((a, b));
+        if [a, b].iter().all(|&one| standings[one as usize].reverse_of.is_none()) {
+            standings[a as usize].reverse_of = Some(b);
+            standings[b as usize].reverse_of = Some(a);
         }
     }
 }
@@ -220,19 +245,27 @@ fn pair_up(members: &[Member], is_same_tuple: bool, taken: &mut HashSet<u32>, pa
 ///
 /// Streams of one biflow are one call. Biflows between the same two hosts at the same time are one call as long
 /// as no class stands in both: audio beside video is one call, audio beside audio is two calls on a trunk.
-fn calls(members: &[Member]) -> Vec<u32> {
+fn calls(members: &[Member], tuples: &[(FlowKey, usize)]) -> SmallVec<[u32; 8]> {
     struct Call {
         number: u32,
         last: i64,
-        classes: Vec<u8>,
+        classes: SmallVec<[u8; 8]>,
     }
-    let mut calls: Vec<Call> = Vec::new();
-    let mut of_biflow: HashMap<FlowKey, usize> = HashMap::new();
+    let mut calls: SmallVec<[Call; 4]> = SmallVec::new();
+    // By tuple its call; by member its tuple.
+    let mut of_tuple: SmallVec<[Option<usize>; 8]> = SmallVec::new();
+    let mut tuple_of: SmallVec<[usize; 8]> = smallvec![0; members.len()];
+    for same in tuples.chunk_by(|a, b| a.0 == b.0) {
+        for &(_, place) in same {
+            tuple_of[place] = of_tuple.len();
+        }
+        of_tuple.push(None);
+    }
     let may_join = members.len() <= MOST_IN_GROUP;
-    let mut numbers = Vec::with_capacity(members.len());
-    for member in members {
-        let (stream, biflow) = (&member.ends, member.ends.flow.biflow());
-        let known = of_biflow.get(&biflow).copied();
+    let mut numbers = SmallVec::with_capacity(members.len());
+    for (member, tuple) in members.iter().zip(tuple_of) {
+        let stream = &member.ends;
+        let known = of_tuple[tuple];
         let joined = || {
             let fits = |call: &Call| {
                 stream.first.0 <= call.last && member.class.is_some_and(|c| !call.classes.contains(&c))
@@ -240,10 +273,10 @@ fn calls(members: &[Member]) -> Vec<u32> {
             calls.iter().rposition(|call| may_join && fits(call))
         };
         let place = known.or_else(joined).unwrap_or_else(|| {
-            calls.push(Call { number: member.number, last: i64::MIN, classes: Vec::new() });
+            calls.push(Call { number: member.number, last: i64::MIN, classes: SmallVec::new() });
             calls.len() - 1
         });
-        of_biflow.insert(biflow, place);
+        of_tuple[tuple] = Some(place);
         if let Some(call) = calls.get_mut(place) {
             call.last = call.last.max(stream.last.0);
             call.classes.extend(member.class.filter(|c| !call.classes.contains(c)));
@@ -267,15 +300,15 @@ mod tests {
                 destination: destination.parse().unwrap(),
                 transport: Transport::Udp,
             };
-            let told = crate::verify::join::told_direction(std::iter::once(flow), &policy);
+            let told = join::told_direction(std::iter::once(flow), &policy);
             let (first, last) = (Timestamp(0), Timestamp(10_000_000_000));
             Some(Ends { point: PointId(0), flow, first, last, told })
         };
         let mut pairing = Pairing::new(flows.len());
         for number in (0..).take(flows.len()) {
-            pairing.add(ends(number), &policy);
+            pairing.add(ends(number));
         }
-        pairing.finish(ends, classes, &policy)
+        pairing.finish(|_| (), ends, classes, &policy)
     }
 
     const AUDIO: (Option<u8>, Evidence) = (Some(0), Evidence::None);

@@ -3,7 +3,6 @@
 use super::context::{Context, about, dscp, most_common};
 use super::finding::{Finding, FindingKind, Severity};
 use super::outcome::JudgedStream;
-use crate::meter::Histogram;
 use crate::policy::priority::{
     Fit, priority_code_point, priority_code_point_fit, user_priority, user_priority_fit,
 };
@@ -64,8 +63,13 @@ pub(super) fn check(
     }
 }
 
+/// Whether nothing is said of a priority code point beside a codepoint.
+pub(super) fn fits(pcp: u8, codepoint: u8) -> bool {
+    misfit(&PCP, &[(pcp, 1)], &[(codepoint, 1)]).is_none()
+}
+
 /// The most common priority against the most common codepoint, where they do not fit.
-fn misfit(kind: &Kind, priorities: &Histogram, codepoints: &Histogram) -> Option<(u8, u64, Dscp, Fit)> {
+fn misfit(kind: &Kind, priorities: &[(u8, u64)], codepoints: &[(u8, u64)]) -> Option<(u8, u64, Dscp, Fit)> {
     let (seen, packets) = most_common(priorities, |_| true)?;
     let (codepoint, _) = most_common(codepoints, |_| true)?;
     let fit = (kind.fit)(dscp(codepoint), seen);

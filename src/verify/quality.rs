@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::absent::Absent;
 use super::join::segments::Segment;
 use super::outcome::{Quality, QualityVerdict};
 use super::tap::Taps;
 use crate::meter::{HopRecord, StreamRecord, StunRecord};
-use crate::policy::{Media, Policy};
+use crate::policy::{Media, Policy, Thresholds};
 use crate::terms::{FlowKey, PointId};
 
 /// Mean STUN round trip by biflow, with the number of transactions.
@@ -28,6 +30,15 @@ pub(super) fn round_trips(stun: &[StunRecord]) -> RoundTrips {
     all
 }
 
+/// The mean STUN round trip on a flow at a point, in seconds.
+pub(super) fn round_trip(round_trips: &RoundTrips, point: PointId, flow: FlowKey) -> Option<f64> {
+    // Mostly none was heard at all.
+    if round_trips.is_empty() {
+        return None;
+    }
+    round_trips.get(&(point, flow.biflow())).map(|mean| mean.0)
+}
+
 /// Quality at the stream's last hop.
 #[allow(clippy::cast_precision_loss, reason = "counts of packets")]
 pub(super) fn of(
@@ -46,46 +57,85 @@ pub(super) fn of(
         loss_ratio: is_told.then(|| ratio(hop.lost())),
         certain_loss_ratio: (!is_told && !absent.is_alternative).then(|| ratio(absent.certain(hop.lost()))),
         jitter_seconds: hop.jitter.map(|j| j.mean),
-        round_trip_seconds: round_trips.get(&(record.point, record.flow.biflow())).map(|r| r.0),
+        round_trip_seconds: round_trip(round_trips, record.point, record.flow),
         ..Quality::default()
     };
-    let thresholds = &policy.thresholds;
-    if hop.expected < thresholds.quality_min_packets {
-        quality.reasons.push("too few packets");
-    }
-    if hop.last.seconds_since(hop.first) < thresholds.quality_min_duration.as_secs_f64() {
-        quality.reasons.push("too short");
-    }
-    if !quality.reasons.is_empty() {
-        return quality;
-    }
+    let seconds = hop.last.seconds_since(hop.first);
     let is_audio = class.and_then(|c| policy.class(c)).is_some_and(|c| c.media == Some(Media::Audio));
-    if is_audio && is_told {
+    if is_audio && is_told && is_long_enough(hop.expected, seconds, &policy.thresholds) {
         quality.mos_estimate = codec.and_then(impairment).map(|codec| mos(codec, hop, &quality));
     }
-    let (certain, most) = if absent.is_alternative {
+    let (certain_loss_ratio, most_loss_ratio) = if absent.is_alternative {
         (0.0, 0.0)
     } else {
         (ratio(absent.certain(hop.lost())), ratio(hop.lost()))
     };
-    for (figure, limit, reason) in [
-        (Some(certain), thresholds.poor_loss_ratio, "loss"),
-        (quality.jitter_seconds, thresholds.poor_jitter.as_secs_f64(), "jitter"),
-        (quality.round_trip_seconds, thresholds.poor_round_trip.as_secs_f64(), "round trip"),
-    ] {
-        if figure.is_some_and(|f| f > limit) {
-            quality.reasons.push(reason);
-        }
-    }
-    quality.verdict = if !quality.reasons.is_empty() {
-        QualityVerdict::Poor
-    } else if most > thresholds.poor_loss_ratio {
-        quality.reasons.push("loss suspect");
-        QualityVerdict::Unclassified
-    } else {
-        QualityVerdict::Good
+    let Quality { jitter_seconds, round_trip_seconds, .. } = quality;
+    let figures = Figures {
+        expected: hop.expected,
+        seconds,
+        certain_loss_ratio,
+        most_loss_ratio,
+        jitter_seconds,
+        round_trip_seconds,
     };
+    (quality.verdict, quality.reasons) = figures.verdict(&policy.thresholds);
     quality
+}
+
+/// Whether there were enough packets and time for a word on a stream's quality.
+pub(super) fn is_long_enough(expected: u64, seconds: f64, thresholds: &Thresholds) -> bool {
+    expected >= thresholds.quality_min_packets && seconds >= thresholds.quality_min_duration.as_secs_f64()
+}
+
+/// What quality is told from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Figures {
+    /// Packets.
+    pub(super) expected: u64,
+    /// From the first packet to the last.
+    pub(super) seconds: f64,
+    /// Lost of expected: for certain, and at most.
+    pub(super) certain_loss_ratio: f64,
+    pub(super) most_loss_ratio: f64,
+    pub(super) jitter_seconds: Option<f64>,
+    pub(super) round_trip_seconds: Option<f64>,
+}
+
+/// A verdict, and what made it poor, or why there is none.
+type Verdict = (QualityVerdict, SmallVec<[&'static str; 2]>);
+
+impl Figures {
+    pub(super) fn verdict(&self, thresholds: &Thresholds) -> Verdict {
+        let mut reasons = SmallVec::new();
+        if !is_long_enough(self.expected, self.seconds, thresholds) {
+            if self.expected < thresholds.quality_min_packets {
+                reasons.push("too few packets");
+            }
+            if self.seconds < thresholds.quality_min_duration.as_secs_f64() {
+                reasons.push("too short");
+            }
+            return (QualityVerdict::Unclassified, reasons);
+        }
+        for (figure, limit, reason) in [
+            (Some(self.certain_loss_ratio), thresholds.poor_loss_ratio, "loss"),
+            (self.jitter_seconds, thresholds.poor_jitter.as_secs_f64(), "jitter"),
+            (self.round_trip_seconds, thresholds.poor_round_trip.as_secs_f64(), "round trip"),
+        ] {
+            if figure.is_some_and(|f| f > limit) {
+                reasons.push(reason);
+            }
+        }
+        let verdict = if !reasons.is_empty() {
+            QualityVerdict::Poor
+        } else if self.most_loss_ratio > thresholds.poor_loss_ratio {
+            reasons.push("loss suspect");
+            QualityVerdict::Unclassified
+        } else {
+            QualityVerdict::Good
+        };
+        (verdict, reasons)
+    }
 }
 
 /// What a codec adds to the E-model: its impairment and its robustness against loss (ITU-T G.113, appendix I).

@@ -6,8 +6,10 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::judge::Judge;
+use super::one_way_mirror::{Passage, Way};
 use super::outcome::{JudgedStream, Marking, QualityVerdict};
-use crate::meter::StreamRecord;
+use super::plain::Plain;
+use crate::meter::{Outline, StreamRecord};
 use crate::terms::{Direction, Dscp, PointId};
 
 /// All streams of an outcome, by number.
@@ -20,7 +22,7 @@ enum Kept {
     Whole(Vec<JudgedStream>),
     Packed {
         judge: Box<Judge>,
-        notes: Vec<Note>,
+        notes: Vec<Option<Note>>,
     },
 }
 
@@ -112,7 +114,7 @@ impl fmt::Display for WorstMarking {
 }
 
 /// There is one for each stream.
-const _: () = assert!(size_of::<Note>() == 24);
+const _: () = assert!(size_of::<Option<Note>>() == 24);
 
 impl Note {
     /// What is remembered of a stream.
@@ -141,7 +143,7 @@ impl Streams {
     }
 
     /// Remembers of each stream, in the order of their numbers.
-    pub(super) fn set_notes(&mut self, all: Vec<Note>) {
+    pub(super) fn set_notes(&mut self, all: Vec<Option<Note>>) {
         if let Kept::Packed { notes, .. } = &mut self.0 {
             *notes = all;
         }
@@ -167,6 +169,20 @@ impl Streams {
         if let Kept::Packed { judge, .. } = &self.0 {
             judge.joined.fetch(number, &judge.records);
         }
+    }
+
+    /// What is remembered of a stream of which there is nothing to say, if that holds for it among all others.
+    pub(super) fn plain(&self, number: u32, note: Note) -> Option<Note> {
+        let Kept::Packed { judge, .. } = &self.0 else { return None };
+        Plain::stands(note, judge.standings.get(number as usize)?, &judge.policy)
+    }
+
+    /// A stream of which there is nothing to say at its one hop.
+    pub(super) fn passage(&self, number: u32, note: &Note) -> Option<(Passage, Way)> {
+        let Kept::Packed { judge, .. } = &self.0 else { return None };
+        let Outline { point, flow, first, last, .. } = judge.joined.outline(number, &judge.records)?;
+        let way = Way { class: note.class, direction: note.direction, reverse_of: self.reverse_of(number) };
+        Some((Passage { point, flow, first, last }, way))
     }
 
     /// A stream; judged anew each time.
@@ -197,7 +213,7 @@ impl Streams {
     pub fn note(&self, number: u32) -> Option<Note> {
         match &self.0 {
             Kept::Whole(streams) => streams.get(number as usize).map(Note::of),
-            Kept::Packed { notes, .. } => notes.get(number as usize).copied(),
+            Kept::Packed { notes, .. } => notes.get(number as usize).copied().flatten(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
+use super::has;
 use super::octets::{Reader, Writer};
 use super::{Head, PathBook};
 use crate::decode::Path;
@@ -13,24 +14,15 @@ use crate::meter::{
 };
 use crate::terms::{Dscp, RtpTime, Timestamp, TrafficClass};
 
-/// What a hop has besides what all have; one bit each.
-mod has {
-    pub(super) const UNIQUE: u64 = 1;
-    pub(super) const LOSS: u64 = 1 << 1;
-    pub(super) const DUPLICATES: u64 = 1 << 2;
-    pub(super) const STRAY: u64 = 1 << 3;
-    pub(super) const REORDERED: u64 = 1 << 4;
-    pub(super) const RESETS: u64 = 1 << 5;
-    pub(super) const OUTAGES: u64 = 1 << 6;
-    pub(super) const JITTER: u64 = 1 << 7;
-    pub(super) const BURSTS: u64 = 1 << 8;
-    pub(super) const CHANGES: u64 = 1 << 9;
-    pub(super) const OTHER: u64 = 1 << 10;
-    pub(super) const SEVERAL_DSCP: u64 = 1 << 11;
-    pub(super) const SEVERAL_ECN: u64 = 1 << 12;
-}
-
-pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mut Writer) {
+/// Writes a hop with these flags, of a record that lasted so long.
+pub(super) fn write(
+    hop: &HopRecord,
+    flags: u64,
+    (begin, end): (Timestamp, Timestamp),
+    has_marks: bool,
+    paths: &mut PathBook,
+    out: &mut Writer,
+) {
     let HopRecord {
         point: _,
         flow: _,
@@ -59,37 +51,19 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
         marks,
         octets,
     } = hop;
-    let is_only = |histogram: &Histogram| matches!(**histogram, [(_, all)] if all == *packets);
-    let flags = [
-        (*unique != packets.wrapping_sub(*duplicates).wrapping_sub(*stray), has::UNIQUE),
-        (expected != unique, has::LOSS),
-        (*duplicates > 0, has::DUPLICATES),
-        (*stray > 0, has::STRAY),
-        (*reordered > 0, has::REORDERED),
-        (*resets > 0, has::RESETS),
-        (*outages > 0, has::OUTAGES),
-        (jitter.is_some(), has::JITTER),
-        (*loss_bursts != [0; 6], has::BURSTS),
-        (*dscp_change_count > 0 || !dscp_changes.is_empty(), has::CHANGES),
-        (other.is_some(), has::OTHER),
-        (!is_only(dscp), has::SEVERAL_DSCP),
-        (!is_only(ecn), has::SEVERAL_ECN),
-    ];
-    let flags = flags.into_iter().filter(|f| f.0).fold(0, |all, f| all | f.1);
     out.number(flags);
     paths.write(path.as_ref(), out);
-    out.count(ways.len());
-    out.moment(*first, head.first);
-    out.moment(*last, head.last);
-    for way in ways {
-        out.octet(way.ttl);
-        out.number(way.packets);
-        paths.write(way.path.as_ref(), out);
-        out.moment(way.first, *first);
-        out.moment(way.last, *last);
+    if flags & has::TIMES != 0 {
+        out.moment(*first, begin);
+        out.moment(*last, end);
     }
     out.number(*packets);
     out.number(*octets);
+    if let (0, [way]) = (flags & has::WAYS, &**ways) {
+        out.octet(way.ttl);
+    } else {
+        write_ways(ways, (*first, *last), paths, out);
+    }
     for (flag, value) in [
         (has::UNIQUE, *unique),
         (has::LOSS, *expected),
@@ -121,13 +95,21 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
     write_histogram(ecn, flags & has::SEVERAL_ECN != 0, out);
     if let Some(other) = other {
         let OtherMarkings { pcp, user_priority, mpls_tc, outer_dscp, fragments } = &**other;
-        for histogram in [pcp, user_priority, mpls_tc, outer_dscp, fragments] {
-            write_histogram(histogram, true, out);
+        if flags & has::PCP == 0 {
+            for histogram in [pcp, user_priority, mpls_tc, outer_dscp, fragments] {
+                write_histogram(histogram, true, out);
+            }
+        } else {
+            write_histogram(pcp, false, out);
         }
     }
-    write_parts(parts, (*first, *last), out);
+    if let (0, [part]) = (flags & has::PARTS, &**parts) {
+        write_whole_part(part, out);
+    } else {
+        write_parts(parts, (*first, *last), out);
+    }
     write_samples(samples, nothing_before(*first, parts.first()), out);
-    if head.has_marks {
+    if has_marks {
         write_marks(marks, *first, out);
     }
 }
@@ -135,19 +117,18 @@ pub(super) fn write(hop: &HopRecord, head: &Head, paths: &mut PathBook, out: &mu
 pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> HopRecord {
     let flags = from.number();
     let path = PathBook::read(paths, from);
-    let ways = from.count();
-    let (first, last) = (from.moment(head.first), from.moment(head.last));
-    let ways: SmallVec<[Way; 1]> = (0..ways)
-        .map(|_| Way {
-            ttl: from.octet(),
-            packets: from.number(),
-            path: PathBook::read(paths, from),
-            first: from.moment(first),
-            last: from.moment(last),
-        })
-        .collect();
+    let (first, last) = if flags & has::TIMES == 0 {
+        (head.first, head.last)
+    } else {
+        (from.moment(head.first), from.moment(head.last))
+    };
     let packets = from.number();
     let octets = from.number();
+    let ways = if flags & has::WAYS == 0 {
+        smallvec![Way { ttl: from.octet(), packets, path: None, first, last }]
+    } else {
+        read_ways((first, last), paths, from)
+    };
     let mut written = |flag: u64| (flags & flag != 0).then(|| from.number());
     let (unique, expected) = (written(has::UNIQUE), written(has::LOSS));
     let duplicates = written(has::DUPLICATES).unwrap_or(0);
@@ -170,17 +151,25 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
         if flags & has::CHANGES == 0 { (Vec::new(), 0) } else { read_changes(first, from) };
     let dscp = read_histogram(flags & has::SEVERAL_DSCP != 0, packets, from);
     let ecn = read_histogram(flags & has::SEVERAL_ECN != 0, packets, from);
-    let other = (flags & has::OTHER != 0).then(|| {
+    let other = (flags & (has::OTHER | has::PCP) != 0).then(|| {
         let mut histogram = || read_histogram(true, 0, from);
-        Box::new(OtherMarkings {
-            pcp: histogram(),
-            user_priority: histogram(),
-            mpls_tc: histogram(),
-            outer_dscp: histogram(),
-            fragments: histogram(),
+        Box::new(if flags & has::PCP == 0 {
+            OtherMarkings {
+                pcp: histogram(),
+                user_priority: histogram(),
+                mpls_tc: histogram(),
+                outer_dscp: histogram(),
+                fragments: histogram(),
+            }
+        } else {
+            OtherMarkings { pcp: read_histogram(false, packets, from), ..OtherMarkings::default() }
         })
     });
-    let parts = read_parts((first, last), from);
+    let parts = if flags & has::PARTS == 0 {
+        vec![read_whole_part((first, last), from)]
+    } else {
+        read_parts((first, last), from)
+    };
     HopRecord {
         point: head.point,
         flow: head.flow,
@@ -211,6 +200,33 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
     }
 }
 
+fn write_ways(ways: &[Way], (first, last): (Timestamp, Timestamp), paths: &mut PathBook, out: &mut Writer) {
+    out.count(ways.len());
+    for way in ways {
+        out.octet(way.ttl);
+        out.number(way.packets);
+        paths.write(way.path.as_ref(), out);
+        out.moment(way.first, first);
+        out.moment(way.last, last);
+    }
+}
+
+fn read_ways(
+    (first, last): (Timestamp, Timestamp),
+    paths: &[Arc<Path>],
+    from: &mut Reader<'_>,
+) -> SmallVec<[Way; 1]> {
+    let count = from.count();
+    let way = |_| Way {
+        ttl: from.octet(),
+        packets: from.number(),
+        path: PathBook::read(paths, from),
+        first: from.moment(first),
+        last: from.moment(last),
+    };
+    (0..count).map(way).collect()
+}
+
 /// A figure of the jitter: they are kept in single precision mostly.
 #[allow(clippy::cast_possible_truncation, reason = "looked at: only where nothing is lost")]
 fn write_float(value: f64, out: &mut Writer) {
@@ -229,7 +245,7 @@ fn write_float(value: f64, out: &mut Writer) {
     }
 }
 
-fn read_float(from: &mut Reader<'_>) -> f64 {
+pub(super) fn read_float(from: &mut Reader<'_>) -> f64 {
     match from.octet() {
         0 => 0.0,
         1 => f32::from_le_bytes(from.whole()).into(),
@@ -281,6 +297,23 @@ fn read_changes(first: Timestamp, from: &mut Reader<'_>) -> (Vec<DscpChange>, u6
         part: from.short(),
     });
     (changes.collect(), count)
+}
+
+fn write_whole_part(part: &Part, out: &mut Writer) {
+    out.number(part.lowest.into());
+    out.signed(i64::from(part.highest) - i64::from(part.lowest));
+    out.whole(&part.begin.timestamp.0.to_le_bytes());
+    out.signed(part.end.timestamp.since(part.begin.timestamp).into());
+}
+
+fn read_whole_part((first, last): (Timestamp, Timestamp), from: &mut Reader<'_>) -> Part {
+    let lowest = from.small();
+    let highest = beside(lowest, from.signed());
+    let timestamp = RtpTime(u32::from_le_bytes(from.whole()));
+    let begin = Anchor { sequence: lowest, timestamp, arrival: first };
+    let timestamp = RtpTime(beside(timestamp.0, from.signed()));
+    let end = Anchor { sequence: highest, timestamp, arrival: last };
+    Part { lowest, highest, begin, end, missing: Vec::new(), missing_unlisted: 0 }
 }
 
 /// `first` and `last` are those of the hop: mostly the one part's too.

@@ -3,8 +3,11 @@
 //! A run keeps the records of all its streams until it knows them all. As they are they would take ten times as much,
 //! scattered; packed they lie one after the other.
 
+mod has;
 mod hop;
 mod octets;
+mod outline;
+mod radix;
 mod records;
 mod stream;
 #[cfg(test)]
@@ -13,7 +16,11 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use octets::Writer;
+pub use outline::Outline;
+pub(crate) use radix::sort_by_number;
 pub use records::{Records, Source};
 pub use stream::Head;
 
@@ -60,37 +67,14 @@ pub struct Packer {
 impl Packer {
     /// Packs a record.
     pub fn add(&mut self, record: &StreamRecord) {
-        let StreamRecord {
-            point,
-            flow,
-            ssrc,
-            first,
-            last,
-            payload_types,
-            packet_interval_seconds,
-            mean_octets,
-            hops,
-            facts,
-        } = record;
-        let head = Head {
-            point: *point,
-            flow: *flow,
-            ssrc: *ssrc,
-            first: *first,
-            last: *last,
-            has_marks: hops.iter().any(|hop| !hop.marks.is_empty()),
-            has_losses: hops.iter().any(|hop| hop.lost() > 0),
-            unique: hops.first().map_or(0, |hop| hop.unique),
-            payload_types: payload_types.clone(),
-            packet_interval_seconds: *packet_interval_seconds,
-            mean_octets: *mean_octets,
-            facts: facts.clone(),
-        };
         self.starts.push(u32::try_from(self.out.0.len()).unwrap_or(u32::MAX));
-        head.write(&mut self.out);
-        self.out.count(hops.len());
-        for record in hops {
-            hop::write(record, &head, &mut self.paths, &mut self.out);
+        let lasting = (record.first, record.last);
+        let has_marks = record.hops.iter().any(|hop| !hop.marks.is_empty());
+        let flags: SmallVec<[u64; 4]> = record.hops.iter().map(|hop| has::of(hop, lasting)).collect();
+        Head::write(record, has_marks, Outline::suffices(record, &flags), &mut self.out);
+        self.out.count(record.hops.len());
+        for (hop, flags) in record.hops.iter().zip(flags) {
+            hop::write(hop, flags, lasting, has_marks, &mut self.paths, &mut self.out);
         }
     }
 

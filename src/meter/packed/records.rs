@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::octets::Reader;
 use super::stream::Peek;
-use super::{Head, Packed, Packer, hop};
+use super::{Head, Outline, Packed, Packer, hop, sort_by_number};
 use crate::decode::Path;
 use crate::meter::{HopRecord, StreamRecord, prefetch};
 use crate::terms::{PointId, Ssrc, Timestamp};
@@ -30,16 +30,20 @@ struct Place {
 
 const HAS_LOSSES: u32 = 1 << 31;
 const HAS_MARKS: u32 = 1 << 30;
+const IS_OUTLINE: u32 = 1 << 29;
+/// The rest: the number of the chunk.
+const CHUNK_BITS: u32 = IS_OUTLINE - 1;
 
 impl Place {
     const fn new(chunk: u32, offset: u32, peek: &Peek) -> Self {
         let losses = if peek.has_losses { HAS_LOSSES } else { 0 };
         let marks = if peek.has_marks { HAS_MARKS } else { 0 };
-        Self { flags_and_chunk: chunk & (HAS_MARKS - 1) | losses | marks, offset }
+        let outline = if peek.is_outline { IS_OUTLINE } else { 0 };
+        Self { flags_and_chunk: chunk & CHUNK_BITS | losses | marks | outline, offset }
     }
 
     const fn chunk(self) -> usize {
-        (self.flags_and_chunk & (HAS_MARKS - 1)) as usize
+        (self.flags_and_chunk & CHUNK_BITS) as usize
     }
 }
 
@@ -91,15 +95,18 @@ impl Records {
     pub fn close(&mut self, sources: Vec<Source>) {
         self.sources = sources;
         let mut open = std::mem::take(&mut self.open);
-        open.sort_unstable_by(|&(first, a), &(other, b)| {
-            let rest = |place| {
-                let head = self.head_at(place);
-                (head.point, head.flow, head.ssrc, head.last)
-            };
-            // Chunks are numbered in the order of arrival, which is the same within one source.
-            let packed = |place: Place| (self.source_number(place), place.chunk(), place.offset);
-            first.cmp(&other).then_with(|| rest(a).cmp(&rest(b))).then_with(|| packed(a).cmp(&packed(b)))
-        });
+        sort_by_number(&mut open, |&(first, _)| in_order(first));
+        for same in open.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            same.sort_unstable_by(|&(_, a), &(_, b)| {
+                let rest = |place| {
+                    let head = self.head_at(place);
+                    (head.point, head.flow, head.ssrc, head.last)
+                };
+                // Chunks are numbered in the order of arrival, which is the same within one source.
+                let packed = |place: Place| (self.source_number(place), place.chunk(), place.offset);
+                rest(a).cmp(&rest(b)).then_with(|| packed(a).cmp(&packed(b)))
+            });
+        }
         self.places = open.into_iter().map(|(_, place)| place).collect();
         self.places.shrink_to_fit();
     }
@@ -149,6 +156,15 @@ impl Records {
         self.place(number).map(|place| self.head_at(place))
     }
 
+    /// What there is to say of a record, where that is no more than an outline.
+    #[must_use]
+    pub fn outline(&self, number: u32) -> Option<Outline> {
+        let place = self.place(number).filter(|place| place.flags_and_chunk & IS_OUTLINE != 0)?;
+        let mut outline = Outline::read(&mut Reader(self.octets(place)));
+        outline.point = number_of(outline.point, self.source(place));
+        Some(outline)
+    }
+
     /// A record's head; its hops are handed over one by one, in their own order.
     pub fn unpack(&self, number: u32, mut take: impl FnMut(HopRecord)) -> Option<Head> {
         let place = self.place(number)?;
@@ -186,12 +202,20 @@ impl Records {
 
     fn read_head(source: Option<&Source>, from: &mut Reader<'_>) -> Head {
         let mut head = Head::read(from);
-        let points = source.map_or(&[][..], |s| &s.points);
-        if let Some(&(_, number)) = points.iter().find(|(own, _)| *own == head.point) {
-            head.point = number;
-        }
+        head.point = number_of(head.point, source);
         head
     }
+}
+
+/// The run's number of a point that its source numbers so.
+fn number_of(point: PointId, source: Option<&Source>) -> PointId {
+    let points = source.map_or(&[][..], |s| &s.points);
+    points.iter().find(|(own, _)| *own == point).map_or(point, |&(_, number)| number)
+}
+
+/// A moment as a number that is the greater the later it is.
+const fn in_order(moment: Timestamp) -> u64 {
+    moment.0.cast_unsigned() ^ 1 << 63
 }
 
 impl FromIterator<StreamRecord> for Records {

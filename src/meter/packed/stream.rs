@@ -28,6 +28,8 @@ pub struct Head {
     pub has_losses: bool,
     /// Whether a hop keeps packets that were chosen by payload.
     pub has_marks: bool,
+    /// Whether its outline says all that there is to say.
+    pub is_outline: bool,
     /// Payload types, most packets first.
     pub payload_types: SmallVec<[PayloadType; 2]>,
     /// Mean time between packets, in seconds.
@@ -51,6 +53,7 @@ impl Head {
             unique: _,
             has_losses: _,
             has_marks: _,
+            is_outline: _,
             payload_types,
             packet_interval_seconds,
             mean_octets,
@@ -75,60 +78,56 @@ const HAS_INTERVAL: u8 = 1;
 const HAS_FACTS: u8 = 2;
 const HAS_LOSSES: u8 = 4;
 const HAS_MARKS: u8 = 8;
+const IS_OUTLINE: u8 = 16;
 
 impl Head {
-    pub(super) fn write(&self, out: &mut Writer) {
-        out.whole(&self.ssrc.0.to_le_bytes());
-        out.whole(&self.first.0.to_le_bytes());
-        let flags = u8::from(self.packet_interval_seconds.is_some()) * HAS_INTERVAL
-            + u8::from(self.facts.is_some()) * HAS_FACTS
-            + u8::from(self.has_losses) * HAS_LOSSES
-            + u8::from(self.has_marks) * HAS_MARKS;
-        out.octet(flags);
-        out.number(self.point.0.into());
-        write_flow(&self.flow, out);
-        out.moment(self.last, self.first);
-        out.number(self.unique);
-        if let Some(seconds) = self.packet_interval_seconds {
+    /// Writes that of a record.
+    pub(super) fn write(record: &StreamRecord, has_marks: bool, is_outline: bool, out: &mut Writer) {
+        let StreamRecord {
+            point,
+            flow,
+            ssrc,
+            first,
+            last,
+            payload_types,
+            packet_interval_seconds,
+            mean_octets,
+            hops,
+            facts,
+        } = record;
+        out.whole(&ssrc.0.to_le_bytes());
+        out.whole(&first.0.to_le_bytes());
+        let flags = u8::from(packet_interval_seconds.is_some()) * HAS_INTERVAL
+            + u8::from(facts.is_some()) * HAS_FACTS
+            + u8::from(hops.iter().any(|hop| hop.lost() > 0)) * HAS_LOSSES
+            + u8::from(has_marks) * HAS_MARKS
+            + u8::from(is_outline) * IS_OUTLINE;
+        out.octet(flags | flags_of(flow));
+        write_address(flow.source, out);
+        write_address(flow.destination, out);
+        out.number(point.0.into());
+        out.moment(*last, *first);
+        out.number(hops.first().map_or(0, |hop| hop.unique));
+        if let Some(seconds) = packet_interval_seconds {
             out.whole(&seconds.to_le_bytes());
         }
-        out.whole(&self.mean_octets.to_le_bytes());
-        out.count(self.payload_types.len());
-        for kind in &self.payload_types {
+        out.whole(&mean_octets.to_le_bytes());
+        out.count(payload_types.len());
+        for kind in payload_types {
             out.octet(kind.number);
             out.number(kind.packets);
             out.number(kind.clock_rate.map_or(0, |rate| rate.hz().into()));
             out.octet(kind.clock_source as u8);
         }
-        if let Some(facts) = &self.facts {
+        if let Some(facts) = facts {
             write_facts(facts, out);
         }
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
-        let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
-        let first = Timestamp(i64::from_le_bytes(from.whole()));
-        let flags = from.octet();
-        let point = PointId(from.short());
-        let flow = read_flow(from);
-        let last = from.moment(first);
-        let unique = from.number();
-        let packet_interval_seconds = (flags & HAS_INTERVAL != 0).then(|| f32::from_le_bytes(from.whole()));
-        let mean_octets = f32::from_le_bytes(from.whole());
-        let kinds = from.count();
-        let payload_types = (0..kinds)
-            .map(|_| PayloadType {
-                number: from.octet(),
-                packets: from.number(),
-                clock_rate: ClockRate::from_hz(from.small()),
-                clock_source: match from.octet() {
-                    0 => ClockSource::Static,
-                    1 => ClockSource::Configured,
-                    2 => ClockSource::Inferred,
-                    _ => ClockSource::Unknown,
-                },
-            })
-            .collect();
+        let Start { ssrc, first, flags, point, flow, last, unique, packet_interval_seconds, mean_octets } =
+            Start::read(from);
+        let payload_types = (0..from.count()).map(|_| read_kind(from)).collect();
         let facts = (flags & HAS_FACTS != 0).then(|| Arc::new(read_facts(from)));
         Self {
             point,
@@ -139,11 +138,60 @@ impl Head {
             unique,
             has_losses: flags & HAS_LOSSES != 0,
             has_marks: flags & HAS_MARKS != 0,
+            is_outline: flags & IS_OUTLINE != 0,
             payload_types,
             packet_interval_seconds,
             mean_octets,
             facts,
         }
+    }
+}
+
+/// What stands before the payload types.
+pub(super) struct Start {
+    pub(super) ssrc: Ssrc,
+    pub(super) first: Timestamp,
+    flags: u8,
+    pub(super) point: PointId,
+    pub(super) flow: FlowKey,
+    pub(super) last: Timestamp,
+    unique: u64,
+    pub(super) packet_interval_seconds: Option<f32>,
+    pub(super) mean_octets: f32,
+}
+
+impl Start {
+    #[inline]
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
+        let first = Timestamp(i64::from_le_bytes(from.whole()));
+        let flags = from.octet();
+        Self {
+            ssrc,
+            first,
+            flags,
+            flow: read_flow(flags, from),
+            point: PointId(from.short()),
+            last: from.moment(first),
+            unique: from.number(),
+            packet_interval_seconds: (flags & HAS_INTERVAL != 0).then(|| f32::from_le_bytes(from.whole())),
+            mean_octets: f32::from_le_bytes(from.whole()),
+        }
+    }
+}
+
+#[inline]
+pub(super) fn read_kind(from: &mut Reader<'_>) -> PayloadType {
+    PayloadType {
+        number: from.octet(),
+        packets: from.number(),
+        clock_rate: ClockRate::from_hz(from.small()),
+        clock_source: match from.octet() {
+            0 => ClockSource::Static,
+            1 => ClockSource::Configured,
+            2 => ClockSource::Inferred,
+            _ => ClockSource::Unknown,
+        },
     }
 }
 
@@ -153,6 +201,7 @@ pub(super) struct Peek {
     pub(super) first: Timestamp,
     pub(super) has_losses: bool,
     pub(super) has_marks: bool,
+    pub(super) is_outline: bool,
 }
 
 impl Peek {
@@ -161,26 +210,28 @@ impl Peek {
         let ssrc = Ssrc(u32::from_le_bytes(from.whole()));
         let first = Timestamp(i64::from_le_bytes(from.whole()));
         let flags = from.octet();
-        Self { ssrc, first, has_losses: flags & HAS_LOSSES != 0, has_marks: flags & HAS_MARKS != 0 }
+        Self {
+            ssrc,
+            first,
+            has_losses: flags & HAS_LOSSES != 0,
+            has_marks: flags & HAS_MARKS != 0,
+            is_outline: flags & IS_OUTLINE != 0,
+        }
     }
 }
 
-const IS_TCP: u8 = 1;
-const SOURCE_IS_V6: u8 = 2;
-const DESTINATION_IS_V6: u8 = 4;
+const IS_TCP: u8 = 32;
+const SOURCE_IS_V6: u8 = 64;
+const DESTINATION_IS_V6: u8 = 128;
 
-fn write_flow(flow: &FlowKey, out: &mut Writer) {
-    out.octet(
-        u8::from(flow.transport == Transport::Tcp) * IS_TCP
-            + u8::from(flow.source.is_ipv6()) * SOURCE_IS_V6
-            + u8::from(flow.destination.is_ipv6()) * DESTINATION_IS_V6,
-    );
-    write_address(flow.source, out);
-    write_address(flow.destination, out);
+/// What of a flow stands among the flags.
+fn flags_of(flow: &FlowKey) -> u8 {
+    u8::from(flow.transport == Transport::Tcp) * IS_TCP
+        + u8::from(flow.source.is_ipv6()) * SOURCE_IS_V6
+        + u8::from(flow.destination.is_ipv6()) * DESTINATION_IS_V6
 }
 
-fn read_flow(from: &mut Reader<'_>) -> FlowKey {
-    let flags = from.octet();
+fn read_flow(flags: u8, from: &mut Reader<'_>) -> FlowKey {
     FlowKey {
         source: read_address(flags & SOURCE_IS_V6 != 0, from),
         destination: read_address(flags & DESTINATION_IS_V6 != 0, from),

@@ -171,14 +171,36 @@ impl Draw<'_> {
         }
     }
 
+    /// As most hops are, in one respect or another: from start to end, over one way, in one part.
+    fn usual(&mut self, mut hop: HopRecord, (first, last): (Timestamp, Timestamp)) -> HopRecord {
+        if self.chance() {
+            (hop.first, hop.last) = (first, last);
+        }
+        let HopRecord { packets, first, last, .. } = hop;
+        if self.chance() {
+            hop.other = Some(Box::new(tagged(self.u8(), packets)));
+        }
+        if self.chance() {
+            hop.ways = smallvec::smallvec![Way { ttl: self.u8(), packets, path: None, first, last }];
+        }
+        if self.chance() {
+            let (lowest, highest) = (self.u32(), self.u32());
+            let begin = Anchor { sequence: lowest, timestamp: RtpTime(self.u32()), arrival: first };
+            let end = Anchor { sequence: highest, timestamp: RtpTime(self.u32()), arrival: last };
+            hop.parts = vec![Part { lowest, highest, begin, end, missing: Vec::new(), missing_unlisted: 0 }];
+        }
+        hop
+    }
+
     fn stream(&mut self, paths: &[Arc<Path>]) -> StreamRecord {
         let (point, flow, ssrc) = (PointId(self.u16()), self.flow(), Ssrc(self.u32()));
+        let (first, last) = (self.time(), self.time());
         StreamRecord {
             point,
             flow,
             ssrc,
-            first: self.time(),
-            last: self.time(),
+            first,
+            last,
             payload_types: self
                 .list(3, |d| PayloadType {
                     number: d.u8(),
@@ -194,7 +216,10 @@ impl Draw<'_> {
                 .into(),
             packet_interval_seconds: self.chance().then_some(0.02),
             mean_octets: 214.5,
-            hops: self.list(3, |d| d.hop((point, flow, ssrc), paths)),
+            hops: self.list(3, |d| {
+                let hop = d.hop((point, flow, ssrc), paths);
+                d.usual(hop, (first, last))
+            }),
             facts: self.chance().then(|| {
                 Arc::new(FlowFacts {
                     stun: self.chance(),
@@ -314,5 +339,106 @@ fn records_of_one_source_find_their_paths_where_these_were_put_behind_others() {
         let layers =
             |stream: &StreamRecord| -> Vec<_> { stream.hops.iter().map(|hop| hop.path.clone()).collect() };
         assert_eq!(layers(&found), layers(&expected));
+    }
+}
+
+/// The markings of a hop of which so many packets had a tag.
+fn tagged(pcp: u8, packets: u64) -> OtherMarkings {
+    OtherMarkings { pcp: smallvec::smallvec![(pcp, packets)], ..OtherMarkings::default() }
+}
+
+/// Gives a record a fault.
+type Spoil = fn(&mut StreamRecord);
+
+#[test]
+fn an_outline_is_all_of_a_record_without_a_fault_and_of_no_other() {
+    let numbers: Vec<u64> = (0..500).collect();
+    let mut draw = Draw(numbers.iter());
+    let mut fine = draw.stream(&paths());
+    let own = (fine.point, fine.flow, fine.ssrc);
+    let (flow, packets) = (FlowKey { transport: Transport::Udp, ..fine.flow }, 300);
+    let mut hop = draw.hop(own, &paths());
+    let way = Way { ttl: 64, packets, path: None, first: fine.first, last: fine.last };
+    hop = HopRecord {
+        flow,
+        ways: smallvec::smallvec![way],
+        first: fine.first,
+        last: fine.last,
+        packets,
+        unique: packets,
+        expected: packets,
+        duplicates: 0,
+        stray: 0,
+        reordered: 0,
+        resets: 0,
+        outages: 0,
+        jitter: Some(Jitter { last: 0.1, mean: 0.2, max: 0.3, updates: 299 }),
+        loss_bursts: [0; 6],
+        dscp: smallvec::smallvec![(46, packets)],
+        dscp_changes: Vec::new(),
+        dscp_change_count: 0,
+        ecn: smallvec::smallvec![(1, packets)],
+        other: None,
+        ..hop
+    };
+    fine = StreamRecord { flow, facts: None, hops: vec![hop], ..fine };
+    let outline = |record: &StreamRecord| {
+        let all: Records = [record.clone()].into_iter().collect();
+        all.outline(0)
+    };
+    let mut seen = 0;
+    for (kinds, jitter, pcp) in [(0, true, None), (1, true, Some(5)), (2, false, Some(0))] {
+        let mut fine = fine.clone();
+        fine.payload_types.truncate(kinds);
+        seen += fine.payload_types.len();
+        fine.hops[0].jitter = fine.hops[0].jitter.filter(|_| jitter);
+        fine.hops[0].other = pcp.map(|pcp| Box::new(tagged(pcp, packets)));
+        let StreamRecord { point, flow, first, last, packet_interval_seconds, mean_octets, .. } = fine;
+        let expected = Outline {
+            point,
+            flow,
+            first,
+            last,
+            packets,
+            dscp: 46,
+            pcp,
+            payload_type: fine.payload_types.first().copied(),
+            packet_interval_seconds,
+            mean_octets,
+            jitter_seconds: jitter.then_some(0.2),
+        };
+        assert_eq!(outline(&fine), Some(expected));
+    }
+    assert!(seen > 0);
+    let faults: [(&str, Spoil); 21] = [
+        ("no hop", |s| s.hops.clear()),
+        ("two hops", |s| s.hops.push(s.hops[0].clone())),
+        ("facts", |s| s.facts = Some(Arc::default())),
+        ("TCP", |s| s.flow.transport = Transport::Tcp),
+        ("begins later", |s| s.hops[0].first.0 += 1),
+        ("ends earlier", |s| s.hops[0].last.0 -= 1),
+        ("no way", |s| s.hops[0].ways.clear()),
+        ("lost", |s| s.hops[0].expected += 1),
+        ("counted twice", |s| s.hops[0].unique -= 1),
+        ("duplicates", |s| s.hops[0].duplicates = 1),
+        ("stray", |s| s.hops[0].stray = 1),
+        ("reordered", |s| s.hops[0].reordered = 1),
+        ("restarted", |s| s.hops[0].resets = 1),
+        ("outage", |s| s.hops[0].outages = 1),
+        ("burst", |s| s.hops[0].loss_bursts[3] = 1),
+        ("two codepoints", |s| s.hops[0].dscp = smallvec::smallvec![(46, 299), (0, 1)]),
+        ("changed", |s| s.hops[0].dscp_change_count = 1),
+        ("two of ECN", |s| s.hops[0].ecn = smallvec::smallvec![(1, 299), (0, 1)]),
+        ("a tag on some", |s| s.hops[0].other = Some(Box::new(tagged(5, 299)))),
+        ("fragments", |s| {
+            s.hops[0].other = Some(Box::new(tagged(5, 300)));
+            s.hops[0].other.as_mut().unwrap().fragments.push((46, 1));
+        }),
+        ("nothing", |s| s.hops[0].packets = 0),
+    ];
+    for (name, spoil) in faults {
+        let mut spoilt = fine.clone();
+        spoil(&mut spoilt);
+        assert_eq!(outline(&spoilt), None, "{name}");
     }
 }

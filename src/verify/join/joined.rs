@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::order::by_travel;
 use super::{Group, View};
-use crate::meter::{FlowFacts, Head, HopRecord, Records, StreamRecord};
+use crate::meter::{FlowFacts, Head, HopRecord, Outline, Records, StreamRecord};
 use crate::policy::Policy;
 use crate::terms::Timestamp;
 
@@ -44,23 +44,20 @@ pub(super) struct Placed<'a> {
     pub(super) counted: &'a HopRecord,
 }
 
-/// The streams while they are found.
+/// The streams while they are found: each record is one, unless it is found to be a part of one.
 #[derive(Debug)]
 pub(super) struct Joining {
-    /// The earliest record of each stream, and which items are its.
-    streams: Vec<(u32, u32, u16)>,
+    /// Which records are no streams of their own.
+    is_part: Vec<bool>,
+    /// The earliest record of each stream of several, and which items are its.
+    several: Vec<(u32, u32, u16)>,
     items: Vec<Kept>,
 }
 
 impl Joining {
-    /// For so many records, most of which have one hop.
+    /// For so many records.
     pub(super) fn new(records: usize) -> Self {
-        Self { streams: Vec::new(), items: Vec::with_capacity(records) }
-    }
-
-    /// A stream of one record.
-    pub(super) fn alone(&mut self, record: u32) {
-        self.push(record, std::iter::once(Item { record, hop: ALL }));
+        Self { is_part: vec![false; records], several: Vec::new(), items: Vec::new() }
     }
 
     /// A stream of these records of a group, the earliest first.
@@ -74,10 +71,14 @@ impl Joining {
     ) {
         let mut views: SmallVec<[&View; 8]> = members.iter().filter_map(|&i| group.views.get(i)).collect();
         let earliest = match &*views {
-            [] => return,
-            [only] => return self.alone(only.number),
+            [] | [_] => return,
             [first, ..] => first.number,
         };
+        for view in &views {
+            if let Some(is_part) = self.is_part.get_mut(view.number as usize) {
+                *is_part = true;
+            }
+        }
         views.sort_by_key(|v| Reverse(v.head.unique));
         let placed = |view: &View, hop, counted| Placed { item: Item { record: view.number, hop }, counted };
         let mut hops: SmallVec<[Placed<'_>; 8]> = views
@@ -93,7 +94,7 @@ impl Joining {
     /// Which stream each record belongs to, by the stream's earliest record.
     pub(super) fn streams_of(&self, records: &Records) -> Vec<u32> {
         let mut streams: Vec<u32> = records.numbers().collect();
-        for &(earliest, start, count) in &self.streams {
+        for &(earliest, start, count) in &self.several {
             let items = self.items.iter().skip(start as usize).take(usize::from(count));
             for item in items.copied().map(Item::of) {
                 if let Some(stream) = streams.get_mut(item.record as usize) {
@@ -128,7 +129,7 @@ impl Joining {
         for (record, stream) in (0..).zip(&streams).filter(|(_, stream)| leader.contains_key(stream)) {
             united.entry(find(&leader, *stream)).or_default().push(record);
         }
-        self.streams.retain(|(earliest, ..)| !leader.contains_key(earliest));
+        self.several.retain(|(earliest, ..)| !leader.contains_key(earliest));
         united.into_values().collect()
     }
 
@@ -136,30 +137,45 @@ impl Joining {
         let start = self.items.len();
         self.items.extend(items.take(usize::from(u16::MAX)).map(Item::kept));
         let count = u16::try_from(self.items.len() - start).unwrap_or(u16::MAX);
-        self.streams.push((earliest, u32::try_from(start).unwrap_or(u32::MAX), count));
+        self.several.push((earliest, u32::try_from(start).unwrap_or(u32::MAX), count));
     }
 
     /// The streams in the order of their earliest records.
     pub(super) fn finish(mut self) -> Joined {
-        self.streams.sort_unstable();
-        // Items in the order of streams: so they are read, over and over.
-        let mut items: Vec<Kept> = Vec::with_capacity(self.items.len());
-        let in_order = |(_, start, count): (u32, u32, u16)| {
-            let begin = u32::try_from(items.len()).unwrap_or(u32::MAX);
-            items.extend(self.items.iter().skip(start as usize).take(usize::from(count)));
-            (begin, count)
+        self.several.sort_unstable();
+        let mut joined = Joined {
+            streams: Vec::with_capacity(self.is_part.len()),
+            several: Vec::with_capacity(self.several.len()),
+            items: Vec::with_capacity(self.items.len()),
         };
-        let streams = self.streams.into_iter().map(in_order).collect();
-        Joined { items, streams }
+        let mut several = self.several.iter().peekable();
+        for (record, is_part) in (0_u32..).zip(self.is_part) {
+            if !is_part {
+                joined.streams.push(record);
+            } else if let Some(&(_, start, count)) = several.next_if(|next| next.0 == record) {
+                joined.streams.push(OF_SEVERAL | u32::try_from(joined.several.len()).unwrap_or(u32::MAX));
+                // Items in the order of streams: so they are read, over and over.
+                joined.several.push((u32::try_from(joined.items.len()).unwrap_or(u32::MAX), count));
+                let items = self.items.iter().skip(start as usize).take(usize::from(count));
+                joined.items.extend(items);
+            }
+        }
+        joined.streams.shrink_to_fit();
+        joined
     }
 }
+
+/// There are fewer records than this: each takes many octets.
+const OF_SEVERAL: u32 = 1 << 31;
 
 /// Streams of one record or more, by number.
 #[derive(Debug, Default)]
 pub(in crate::verify) struct Joined {
+    /// The record of each stream of one; of the others their place among those of several.
+    streams: Vec<u32>,
+    /// Where the items of each stream of several begin, and how many they are.
+    several: Vec<(u32, u16)>,
     items: Vec<Kept>,
-    /// Where the items of each stream begin, and how many they are.
-    streams: Vec<(u32, u16)>,
 }
 
 impl Joined {
@@ -168,28 +184,46 @@ impl Joined {
         self.streams.len()
     }
 
-    fn items(&self, stream: u32) -> impl ExactSizeIterator<Item = Item> + '_ {
-        let (start, count) = self.streams.get(stream as usize).copied().unwrap_or_default();
+    /// The record of a stream that was seen in no other.
+    fn alone(&self, stream: u32) -> Option<u32> {
+        self.streams.get(stream as usize).copied().filter(|record| record & OF_SEVERAL == 0)
+    }
+
+    fn items(&self, stream: u32) -> impl Iterator<Item = Item> + '_ {
+        let of_several = self.streams.get(stream as usize).filter(|place| *place & OF_SEVERAL != 0);
+        let (start, count) = of_several
+            .and_then(|place| self.several.get((place & !OF_SEVERAL) as usize))
+            .copied()
+            .unwrap_or_default();
         let start = start as usize;
         let kept = self.items.get(start..start + usize::from(count)).unwrap_or_default();
-        kept.iter().copied().map(Item::of)
+        let alone = self.alone(stream).map(|record| Item { record, hop: ALL });
+        alone.into_iter().chain(kept.iter().copied().map(Item::of))
     }
 
     /// Asks for the memory of a stream's records.
     pub(in crate::verify) fn fetch(&self, number: u32, records: &Records) {
+        if let Some(record) = self.alone(number) {
+            return records.fetch(record);
+        }
         for item in self.items(number) {
             records.fetch(item.record);
         }
     }
 
+    /// What there is to say of a stream, where that is no more than the outline of its one record.
+    pub(in crate::verify) fn outline(&self, number: u32, records: &Records) -> Option<Outline> {
+        records.outline(self.alone(number)?)
+    }
+
     /// A stream with all its hops, in the order of travel.
     pub(in crate::verify) fn stream(&self, number: u32, records: &Records) -> Option<StreamRecord> {
-        let items: SmallVec<[Item; 8]> = self.items(number).collect();
-        let mut hops: Vec<HopRecord> = Vec::with_capacity(items.len());
-        if let [Item { record, hop: ALL }] = *items {
+        let mut hops: Vec<HopRecord> = Vec::new();
+        if let Some(record) = self.alone(number) {
             let head = records.unpack(record, |hop| hops.push(hop))?;
             return Some(head.with_hops(hops));
         }
+        let items: SmallVec<[Item; 8]> = self.items(number).collect();
         let numbers = records_of(items.iter().copied());
         let mut heads: SmallVec<[Head; 4]> = SmallVec::new();
         // What stands where, as it was unpacked.

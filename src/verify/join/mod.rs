@@ -23,14 +23,14 @@ use std::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::meter::{Head, HopRecord, PayloadMark, Records};
+use crate::meter::{Head, HopRecord, PayloadMark, Records, sort_by_number};
 use crate::policy::Policy;
 use crate::terms::{FlowKey, PointId, Ssrc};
 use joined::Joining;
 pub(super) use joined::{Heads, Joined};
 use legs::Legs;
 use link::{Bond, bond, is_before};
-pub(super) use order::told_direction;
+pub(super) use order::{direction_of, sides, told_direction};
 
 /// Streams that could not be joined, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,11 @@ pub struct Unjoined {
 /// over, and only views of one 5-tuple are joined.
 const MOST_OF_ONE_SSRC: usize = 64;
 
-/// Records that are fetched from memory ahead of the one that is looked at.
-const AHEAD: usize = 12;
+/// Groups of records that are fetched from memory ahead of the one that is looked at.
+const AHEAD: usize = 4;
+
+/// Records that are fetched ahead where only their SSRC is looked at.
+const FAR_AHEAD: u32 = 16;
 
 /// A record that is out of its packing.
 struct View {
@@ -103,38 +106,35 @@ pub(super) fn join(
     let mut by_ssrc: Vec<(Ssrc, u32)> = Vec::with_capacity(records.len());
     let mut marked: Vec<u32> = Vec::new();
     for number in 0..count {
+        records.fetch(number + FAR_AHEAD);
         let (ssrc, has_marks) = records.ssrc(number);
         by_ssrc.push((ssrc, number));
         if has_marks {
             marked.push(number);
         }
     }
-    by_ssrc.sort_unstable();
+    sort_by_number(&mut by_ssrc, |&(ssrc, _)| ssrc.0.into());
     let mut joined = Joining::new(records.len());
     let mut unjoined = Vec::new();
     let mut legs = Vec::new();
     let mut views = Group::default();
-    let mut done = 0;
-    for group in by_ssrc.chunk_by(|a, b| a.0 == b.0) {
-        for &(_, next) in by_ssrc.iter().skip(done + AHEAD).take(group.len()) {
+    let groups = || by_ssrc.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
+    let mut soon = groups().skip(AHEAD);
+    for group in groups() {
+        for &(_, next) in soon.next().unwrap_or_default().iter().take(MOST_OF_ONE_SSRC) {
             records.fetch(next);
         }
-        done += group.len();
         let numbers = || group.iter().map(|&(_, number)| number);
         match *group {
-            [(_, number)] => joined.alone(number),
             [(ssrc, _), ..] if group.len() > MOST_OF_ONE_SSRC => {
                 let mut by_flow: Vec<(FlowKey, u32)> =
                     numbers().filter_map(|i| Some((records.head(i)?.flow, i))).collect();
                 by_flow.sort_unstable();
                 for flow in by_flow.chunk_by(|a, b| a.0 == b.0) {
-                    let (some, rest) = flow.split_at(flow.len().min(MOST_OF_ONE_SSRC));
+                    let some = flow.get(..MOST_OF_ONE_SSRC).unwrap_or(flow);
                     views.fill(records, some.iter().map(|&(_, number)| number));
                     for stream in streams(&views, &mut unjoined, &mut legs) {
                         joined.add(&views, &stream, points, policy, &mut seen);
-                    }
-                    for &(_, number) in rest {
-                        joined.alone(number);
                     }
                 }
                 let some = by_flow.iter().take(8).filter_map(|&(_, i)| Some(place(&records.head(i)?)));

@@ -87,9 +87,21 @@ pub(in crate::verify) fn told_direction(
     flows: impl Iterator<Item = FlowKey>,
     policy: &Policy,
 ) -> Option<Direction> {
-    let mut sides = flows.map(|f| (policy.is_managed(f.source.ip()), policy.is_managed(f.destination.ip())));
-    let (is_from_managed, _) = sides.find(|(source, destination)| source != destination)?;
-    Some(if is_from_managed { Direction::Forward } else { Direction::Reverse })
+    flows.map(|flow| sides(flow, policy)).find_map(direction_of)
+}
+
+/// Whether the sender and the receiver of a flow are managed.
+pub(in crate::verify) fn sides(flow: FlowKey, policy: &Policy) -> (bool, bool) {
+    (policy.is_managed(flow.source.ip()), policy.is_managed(flow.destination.ip()))
+}
+
+/// Which way goes what is sent from one side to the other; none where both or neither are managed.
+pub(in crate::verify) fn direction_of(sides: (bool, bool)) -> Option<Direction> {
+    match sides {
+        (true, false) => Some(Direction::Forward),
+        (false, true) => Some(Direction::Reverse),
+        _ => None,
+    }
 }
 
 /// A relay receives one leg and sends the other.
