@@ -228,6 +228,18 @@ mod tests {
         Choice(u32::MAX).print_of(|| Payload::of_packet(packet, octets))
     }
 
+    #[test]
+    fn at_a_gate_just_those_are_chosen_that_pass_it() {
+        for gate in 0..=CLOSED {
+            for rank in (0..32).flat_map(|bit| [1_u32 << bit, (1 << bit) - 1, 3 << bit >> 1]) {
+                let print = Print(u64::from(rank) << 32);
+                let choice = Choice::FINE.at_gate(gate);
+                assert_eq!(rank < choice.0, rank < Choice::FINE.0 && print.passes(gate), "{gate} {rank:x}");
+            }
+        }
+        assert_eq!(Choice::COARSE.at_gate(0), Choice::COARSE);
+    }
+
     fn noise(n: u64) -> Vec<u8> {
         let word = |i: u64| {
             (n * 20 + i)

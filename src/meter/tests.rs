@@ -98,6 +98,28 @@ fn copies_of_a_packet_after_a_jump_are_in_the_histograms() {
 }
 
 #[test]
+fn a_new_timeline_is_counted_however_few_packets_are_kept() {
+    for newest_samples in [0, 8] {
+        // With a bound on samples the only point keeps none.
+        let limits = Limits { has_other_points: false, newest_samples, ..Limits::default() };
+        let mut meter = Meter::new(PointId(0), limits, rate_of, 1);
+        let mut paths = PathTable::new(1);
+        paths.intern(0, &[]);
+        for mut o in (0..200).map(packet) {
+            if let Message::Rtp(header) = &mut o.message
+                && header.sequence >= 100
+            {
+                header.timestamp = RtpTime(header.timestamp.0 + 1_000_000);
+            }
+            meter.observe(&o, &paths);
+        }
+        let mut resets = Vec::new();
+        let _ = meter.finish(&paths, |record| resets.push(record.hops[0].resets));
+        assert_eq!(resets, [1], "{newest_samples}");
+    }
+}
+
+#[test]
 fn times_at_the_ends_of_what_a_capture_can_say_are_taken() {
     let at = |ns: i64, o: Observation<'static>| Observation { timestamp: Timestamp(ns), ..o };
     let begun: Vec<_> = (0..6).map(packet).collect();

@@ -33,12 +33,16 @@ pub fn keep_memory_together() {
 /// Keeps freed memory at hand for whoever asks next, for a program that ends soon.
 ///
 /// Of 100,000 streams the GNU C library would else give each piece back and ask for it anew: a sixteenth of a replay's
-/// time (measured). What grows by doubling stays with the system, which grows it without a copy.
+/// time (measured). One pool, as what observers free is what the judge needs next. What grows by doubling stays with the
+/// system, which grows it without a copy.
 pub fn keep_memory_at_hand() {
     #[cfg(target_env = "gnu")]
-    for (parameter, value) in
-        [(libc::M_MMAP_THRESHOLD, 1 << 20), (libc::M_TRIM_THRESHOLD, 64 << 20), (libc::M_TOP_PAD, 1 << 20)]
-    {
+    for (parameter, value) in [
+        (libc::M_ARENA_MAX, 1),
+        (libc::M_MMAP_THRESHOLD, 1 << 20),
+        (libc::M_TRIM_THRESHOLD, 64 << 20),
+        (libc::M_TOP_PAD, 1 << 20),
+    ] {
         // SAFETY: as above.
         unsafe { libc::mallopt(parameter, value) };
     }
