@@ -116,7 +116,7 @@ fn pair(
     policy: &Policy,
 ) -> Vec<Standing> {
     let mut members: Vec<Member> = Vec::new();
-    for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+    for group in groups(order) {
         members.clear();
         members.extend(group.iter().filter_map(|&(_, number)| {
             Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
@@ -144,6 +144,23 @@ fn pair(
         };
     }
     standings
+}
+
+/// Streams that may have the same hosts, where there are several, by the first of them: what began together lies
+/// together, in the order of hashes nothing does.
+fn groups(order: &[(u32, u32)]) -> impl Iterator<Item = &[(u32, u32)]> {
+    let mut groups: Vec<(u32, u32)> = Vec::new();
+    let mut start = 0;
+    for group in order.chunk_by(|a, b| a.0 == b.0) {
+        if let [(_, first), _, ..] = *group {
+            groups.push((first, start));
+        }
+        start += u32::try_from(group.len()).unwrap_or(u32::MAX);
+    }
+    sort_by_number(&mut groups, |&(first, _)| first.into());
+    groups
+        .into_iter()
+        .filter_map(|(_, start)| order.get(start as usize..)?.chunk_by(|a, b| a.0 == b.0).next())
 }
 
 /// A stream between two hosts.

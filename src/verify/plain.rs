@@ -1,4 +1,4 @@
-//! The verdict on streams of which there is nothing to say: most are such.
+//! The verdict on streams of which there is nothing to say: most are so.
 
 use super::outcome::{Marking, QualityVerdict};
 use super::pairing::Standing;

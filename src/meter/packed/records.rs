@@ -47,14 +47,6 @@ impl Place {
     }
 }
 
-/// A record that has no number yet.
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    first: Timestamp,
-    place: Place,
-    ssrc: Ssrc,
-}
-
 /// Records lie side by side in chunks of one source each.
 #[derive(Debug, Default)]
 struct Chunk {
@@ -68,12 +60,11 @@ struct Chunk {
 #[derive(Debug, Default)]
 pub struct Records {
     chunks: Vec<Chunk>,
-    /// As they arrive.
-    open: Vec<Open>,
+    /// As they arrive, with the first packet of each. What is freed in large pieces is not given back by every
+    /// allocator, so these become the places where they are.
+    open: Vec<(Timestamp, Place)>,
     /// In order.
     places: Vec<Place>,
-    /// Beside the places: records are grouped by it before any of them is looked at.
-    ssrcs: Vec<Ssrc>,
     sources: Vec<Source>,
 }
 
@@ -92,12 +83,11 @@ impl Records {
         let base = u32::try_from(chunk.octets.len()).unwrap_or(u32::MAX);
         chunk.octets.extend_from_slice(&packed.octets);
         let number = u32::try_from(i).unwrap_or(u32::MAX);
-        let open = |&start: &u32| {
+        let place = |&start: &u32| {
             let peek = Peek::at(packed.octets.get(start as usize..).unwrap_or_default());
-            let place = Place::new(number, base.saturating_add(start), &peek);
-            Open { first: peek.first, place, ssrc: peek.ssrc }
+            (peek.first, Place::new(number, base.saturating_add(start), &peek))
         };
-        self.open.extend(packed.starts.iter().map(open));
+        self.open.extend(packed.starts.iter().map(place));
     }
 
     /// Puts the records in order: by first packet, then point, flow, SSRC and last packet, then by their sources, of
@@ -105,9 +95,9 @@ impl Records {
     pub fn close(&mut self, sources: Vec<Source>) {
         self.sources = sources;
         let mut open = std::mem::take(&mut self.open);
-        sort_by_number(&mut open, |record| in_order(record.first));
-        for same in open.chunk_by_mut(|a, b| a.first == b.first).filter(|same| same.len() > 1) {
-            same.sort_unstable_by(|&Open { place: a, .. }, &Open { place: b, .. }| {
+        sort_by_number(&mut open, |&(first, _)| in_order(first));
+        for same in open.chunk_by_mut(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            same.sort_unstable_by(|&(_, a), &(_, b)| {
                 let rest = |place| {
                     let head = self.head_at(place);
                     (head.point, head.flow, head.ssrc, head.last)
@@ -117,8 +107,8 @@ impl Records {
                 rest(a).cmp(&rest(b)).then_with(|| packed(a).cmp(&packed(b)))
             });
         }
-        self.ssrcs = open.iter().map(|record| record.ssrc).collect();
-        self.places = open.iter().map(|record| record.place).collect();
+        self.places = open.into_iter().map(|(_, place)| place).collect();
+        self.places.shrink_to_fit();
     }
 
     /// How many there are.
@@ -156,8 +146,8 @@ impl Records {
     /// A record's SSRC, and whether one of its hops keeps packets that were chosen by payload.
     #[must_use]
     pub fn ssrc(&self, number: u32) -> (Ssrc, bool) {
-        let ssrc = self.ssrcs.get(number as usize).copied().unwrap_or(Ssrc(0));
-        (ssrc, self.place(number).is_some_and(|place| place.flags_and_chunk & HAS_MARKS != 0))
+        let Some(place) = self.place(number) else { return (Ssrc(0), false) };
+        (Peek::at(self.octets(place)).ssrc, place.flags_and_chunk & HAS_MARKS != 0)
     }
 
     /// A record without its hops.

@@ -50,6 +50,9 @@ const MOST_OF_ONE_SSRC: usize = 64;
 /// Groups of records that are fetched from memory ahead of the one that is looked at.
 const AHEAD: usize = 4;
 
+/// Records that are fetched ahead where only their SSRC is looked at.
+const FAR_AHEAD: u32 = 16;
+
 /// A record that is out of its packing.
 struct View {
     /// Its number among all records.
@@ -103,6 +106,7 @@ pub(super) fn join(
     let mut by_ssrc: Vec<(Ssrc, u32)> = Vec::with_capacity(records.len());
     let mut marked: Vec<u32> = Vec::new();
     for number in 0..count {
+        records.fetch(number + FAR_AHEAD);
         let (ssrc, has_marks) = records.ssrc(number);
         by_ssrc.push((ssrc, number));
         if has_marks {
