@@ -172,7 +172,7 @@ fn judge_all(mut material: Material, policy: &Arc<Policy>, show: Option<Show<'_>
         classes: Vec::new(),
         standings: Vec::new(),
     };
-    let survey = judge.survey();
+    let survey = judge.survey(show.is_none());
     let mut outcome = Outcome {
         points,
         interfaces,
@@ -225,12 +225,11 @@ fn judge_streams(
     let Survey { mut notes, mut span } = survey;
     for number in outcome.streams.numbers() {
         let is_plain = |number: u32| notes.get(number as usize).is_some_and(Option::is_some);
-        if show.is_some() || !is_plain(number + AHEAD) {
+        if !is_plain(number + AHEAD) {
             outcome.streams.fetch(number + AHEAD);
         }
         let Some(noted) = notes.get_mut(number as usize) else { continue };
-        let plain = noted.take().filter(|_| show.is_none());
-        if let Some(note) = plain.and_then(|note| outcome.streams.plain(number, note)) {
+        if let Some(note) = noted.take().and_then(|note| outcome.streams.plain(number, note)) {
             *noted = Some(note);
             doubled.add_plain(&note, policy.thresholds.marking_min_packets);
             if directions.are_wanted(note.point)

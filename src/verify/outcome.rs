@@ -52,7 +52,7 @@ pub struct JudgedStream {
     pub direction: Direction,
     /// The number of the stream in the other direction.
     pub reverse_of: Option<u32>,
-    /// The number of the call it belongs to.
+    /// The number of the call it belongs to: from 0 on, without gaps.
     pub call: u32,
     /// Its service class; none where nothing told.
     pub class: Option<u8>,

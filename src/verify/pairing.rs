@@ -31,9 +31,6 @@ pub(super) struct Standing {
 /// neighbours, and calls are no longer put together: it would be guessing.
 const MOST_IN_GROUP: usize = 512;
 
-/// Groups of streams that are announced ahead of the one that is looked at.
-const AHEAD: usize = 6;
-
 /// Where a stream is compared with others, and when it ran.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
@@ -98,36 +95,28 @@ impl Pairing {
         self.seed.hash_one((point.0, number_of(one), number_of(other))) as u32
     }
 
-    /// How each stream stands to the others. Those that are not alone between their hosts are asked for again, a while
-    /// after they are announced to `soon`.
+    /// How each stream stands to the others. Those that are not alone between their hosts are asked for again.
     pub(super) fn finish(
         self,
-        soon: impl Fn(u32),
         ends_of: impl Fn(u32) -> Option<Ends>,
         classes: &Classes,
         policy: &Policy,
     ) -> Vec<Standing> {
         let Self { mut order, standings, .. } = self;
         sort_by_number(&mut order, |&(hash, _)| hash.into());
-        pair(&order, standings, soon, ends_of, classes, policy)
+        pair(&order, standings, ends_of, classes, policy)
     }
 }
 
 fn pair(
     order: &[(u32, u32)],
     mut standings: Vec<Standing>,
-    soon: impl Fn(u32),
     ends_of: impl Fn(u32) -> Option<Ends>,
     classes: &Classes,
     policy: &Policy,
 ) -> Vec<Standing> {
     let mut members: Vec<Member> = Vec::new();
-    let groups = || order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
-    let mut next = groups().skip(AHEAD);
-    for group in groups() {
-        for &(_, number) in next.next().unwrap_or_default().iter().take(MOST_IN_GROUP) {
-            soon(number);
-        }
+    for group in groups(order) {
         members.clear();
         members.extend(group.iter().filter_map(|&(_, number)| {
             Some(Member { number, ends: ends_of(number)?, class: classes.get(number as usize)?.0 })
@@ -155,6 +144,23 @@ fn pair(
         };
     }
     standings
+}
+
+/// Streams that may have the same hosts, where there are several, by the first of them: what began together lies
+/// together, in the order of hashes nothing does.
+fn groups(order: &[(u32, u32)]) -> impl Iterator<Item = &[(u32, u32)]> {
+    let mut groups: Vec<(u32, u32)> = Vec::new();
+    let mut start = 0;
+    for group in order.chunk_by(|a, b| a.0 == b.0) {
+        if let [(_, first), _, ..] = *group {
+            groups.push((first, start));
+        }
+        start += u32::try_from(group.len()).unwrap_or(u32::MAX);
+    }
+    sort_by_number(&mut groups, |&(first, _)| first.into());
+    groups
+        .into_iter()
+        .filter_map(|(_, start)| order.get(start as usize..)?.chunk_by(|a, b| a.0 == b.0).next())
 }
 
 /// A stream between two hosts.
@@ -308,7 +314,7 @@ mod tests {
         for number in (0..).take(flows.len()) {
             pairing.add(ends(number));
         }
-        pairing.finish(|_| (), ends, classes, &policy)
+        pairing.finish(ends, classes, &policy)
     }
 
     const AUDIO: (Option<u8>, Evidence) = (Some(0), Evidence::None);

@@ -23,8 +23,8 @@ pub(super) struct Survey {
 
 impl Judge {
     /// Looks at all streams, tells what each is and how it stands to the others. Streams of which there is nothing to
-    /// say are judged on the way.
-    pub(super) fn survey(&mut self) -> Survey {
+    /// say are judged on the way, if that is all that is asked.
+    pub(super) fn survey(&mut self, notes_suffice: bool) -> Survey {
         let policy = &*self.policy;
         let plain = Plain { policy, points: &self.points, round_trips: &self.round_trips };
         let streams = u32::try_from(self.joined.len()).unwrap_or(u32::MAX);
@@ -52,7 +52,8 @@ impl Judge {
             });
             classes.push((class, evidence));
             let direction = pairing.add(Some(ends_of(&outline, sides)));
-            survey.notes.push(plain.note(&outline, (class, direction), sides == (false, true)));
+            let note = || plain.note(&outline, (class, direction), sides == (false, true));
+            survey.notes.push(notes_suffice.then(note).flatten());
             let (start, end) = survey.span.unwrap_or((first, last));
             survey.span = Some((start.min(first), end.max(last)));
         }
@@ -60,8 +61,7 @@ impl Judge {
             Some(outline) => Some(ends_of(&outline, join::sides(outline.flow, policy))),
             None => ends(&self.joined.heads(number, &self.records), policy),
         };
-        let soon = |number| self.joined.fetch(number, &self.records);
-        self.standings = pairing.finish(soon, ends, &classes, policy);
+        self.standings = pairing.finish(ends, &classes, policy);
         self.classes = classes;
         survey
     }
