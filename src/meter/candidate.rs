@@ -4,19 +4,15 @@
 
 use std::collections::VecDeque;
 
-use smallvec::SmallVec;
-
 use super::Histogram;
 use super::arena::Arena;
+use super::held::{Held, Packets};
 use super::hop::Digest;
 use super::index::{Index, Tag};
 use super::key::{Key, Kind};
 use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
 use crate::decode::PathId;
 use crate::terms::RtpTime;
-
-/// The packets of a candidate, in order of arrival.
-pub(super) type Held = SmallVec<[Digest; 5]>;
 
 /// Packets that are kept of a candidate: a large video frame has hundreds, all of one timestamp.
 const MOST: usize = 512;
@@ -31,7 +27,7 @@ const MANY_FREE: usize = 4096;
 /// Doubts beyond this many change nothing.
 const MOST_DOUBT: u8 = 16;
 
-/// Four cache lines, the first of which is all that most look-ups touch besides the packet's own place.
+/// Two cache lines.
 #[repr(C, align(64))]
 struct Candidate {
     key: Key,
@@ -42,10 +38,11 @@ struct Candidate {
     /// How often its packets have failed to be a stream.
     doubt: u8,
     held: Held,
-    fragments: Histogram,
+    /// Later fragments of its packets; most have none.
+    fragments: Option<Box<Histogram>>,
 }
 
-const _: () = assert!(size_of::<Candidate>() == 256);
+const _: () = assert!(size_of::<Candidate>() == 128);
 
 impl Candidate {
     /// Whether this is one, and no free slot.
@@ -97,8 +94,8 @@ impl Candidates {
 
     /// Paths by which packets came that are held.
     pub(super) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
-        let held = self.slots.iter().flat_map(|candidate| &candidate.held);
-        held.chain(self.given_up.iter().map(|(_, _, d)| d)).map(|d| d.path)
+        let held = self.slots.iter().flat_map(|candidate| candidate.held.iter());
+        held.chain(self.given_up.iter().map(|(_, _, d)| *d)).map(|d| d.path)
     }
 
     /// Asks for the memory that [`Self::prepare`] will need. Per packet.
@@ -123,7 +120,7 @@ impl Candidates {
         d: &Digest,
         max_silence_ns: i64,
         context: impl FnOnce() -> Context,
-    ) -> Option<(Held, Histogram)> {
+    ) -> Option<(Packets, Histogram)> {
         let Some(slot) = self.find(kind, &key, tag) else {
             self.insert((kind, key, tag), d);
             return None;
@@ -131,59 +128,61 @@ impl Candidates {
         let candidate = self.slots.get_mut(slot)?;
         let given_up = &mut self.given_up;
         let mut give_up = |packets: &[Digest]| given_up.extend(packets.iter().map(|d| (kind, key, *d)));
-        if candidate.held.last().is_some_and(|last| is_over(last, d, max_silence_ns)) {
-            give_up(&candidate.held);
+        if candidate.held.last().is_some_and(|last| is_over(&last, d, max_silence_ns)) {
             self.held -= candidate.held.len();
-            candidate.held.clear();
+            give_up(&candidate.held.take());
             candidate.doubt = 0;
         }
-        candidate.held.push(*d);
         self.held += 1;
-        if candidate.held.len() < PROOF_WITH_CONTEXT {
+        let kept = candidate.held.len() + 1;
+        if kept < PROOF_WITH_CONTEXT {
+            candidate.held.push(d);
             return None;
         }
         let is_crowded = self.held > self.bound.saturating_mul(HELD_IN_A_CROWD);
         let is_doubted = candidate.doubt > TRUSTED_DOUBT;
         let most = if is_crowded || is_doubted { MOST_IN_A_CROWD } else { MOST };
         // Where there are many packets, or have been many in vain, one more says little.
-        let kept = candidate.held.len();
         let every = if kept > MOST_IN_A_CROWD { 8 } else { 1 }.max(if is_doubted { 4 } else { 1 });
         if kept < most && !kept.is_multiple_of(every) {
+            candidate.held.push(d);
             return None;
         }
         let context = context();
+        let mut packets = candidate.held.take();
+        packets.push(*d);
         loop {
-            match weigh(&candidate.held, context, candidate.doubt, most) {
-                Weight::Open => return None,
-                Weight::Proven => break,
-                Weight::ForgetOldest => {
-                    // Of many packets half, so that the rest is not moved up once for each.
-                    let oldest = if candidate.held.len() >= most { most / 2 } else { 1 };
-                    give_up(candidate.held.get(..oldest).unwrap_or_default());
-                    candidate.held.drain(..oldest);
-                    self.held -= oldest;
-                    candidate.doubt = (candidate.doubt + 1).min(MOST_DOUBT);
-                    if candidate.held.len() < 2 {
-                        return None;
-                    }
-                }
+            let weight = weigh(&packets, context, candidate.doubt, most);
+            if weight == Weight::Proven {
+                break;
+            }
+            if weight == Weight::ForgetOldest {
+                // Of many packets half, so that the rest is not moved up once for each.
+                let oldest = if packets.len() >= most { most / 2 } else { 1 };
+                give_up(packets.get(..oldest).unwrap_or_default());
+                packets.drain(..oldest);
+                self.held -= oldest;
+                candidate.doubt = (candidate.doubt + 1).min(MOST_DOUBT);
+            }
+            if weight == Weight::Open || packets.len() < 2 {
+                candidate.held.put(packets);
+                return None;
             }
         }
-        let held = std::mem::take(&mut candidate.held);
-        self.held -= held.len();
-        let fragments = std::mem::take(&mut candidate.fragments);
+        self.held -= packets.len();
+        let fragments = candidate.fragments.take().map(|fragments| *fragments).unwrap_or_default();
         self.release(slot);
         if self.free.len() >= MANY_FREE.max(self.slots.len() / 2) {
             self.close_ranks();
         }
-        Some((held, fragments))
+        Some((packets, fragments))
     }
 
     /// Counts a later fragment for a candidate; false where there is none of that key.
     pub(super) fn add_fragment(&mut self, kind: Kind, key: Key, tag: Tag, dscp: u8) -> bool {
         let found = self.find(kind, &key, tag);
         let Some(candidate) = found.and_then(|i| self.slots.get_mut(i)) else { return false };
-        super::add(&mut candidate.fragments, dscp, 1);
+        super::add(candidate.fragments.get_or_insert_default(), dscp, 1);
         true
     }
 
@@ -193,10 +192,8 @@ impl Candidates {
         }
         // 0 is the mark of a free slot.
         self.births = self.births.wrapping_add(1).max(1);
-        let mut held = Held::new();
-        held.push(*d);
-        let candidate =
-            Candidate { kind, key, tag, held, fragments: Histogram::new(), doubt: 0, born: self.births };
+        let held = Held::of(d);
+        let candidate = Candidate { kind, key, tag, held, fragments: None, doubt: 0, born: self.births };
         self.held += 1;
         let slot = if let Some(slot) = self.free.pop() {
             self.slots.replace(slot, candidate);
@@ -249,7 +246,7 @@ impl Candidates {
             let Some(candidate) = self.slots.get(slot) else { continue };
             if candidate.born == born {
                 let (kind, key) = (candidate.kind, candidate.key);
-                self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
+                self.given_up.extend(candidate.held.iter().map(|d| (kind, key, d)));
                 self.evicted += 1;
                 self.release(slot);
                 return;
@@ -261,7 +258,8 @@ impl Candidates {
         let Some(candidate) = self.slots.get_mut(slot) else { return };
         candidate.born = 0;
         self.held -= candidate.held.len();
-        candidate.held = Held::new();
+        candidate.held.take();
+        candidate.fragments = None;
         if self.index.remove(candidate.tag, slot) {
             self.free.push(slot);
         }
@@ -273,7 +271,7 @@ impl Candidates {
             let Some(candidate) = self.slots.get(slot) else { return };
             if candidate.held.last().is_some_and(|last| is_over(last.arrival.0)) {
                 let (kind, key) = (candidate.kind, candidate.key);
-                self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
+                self.given_up.extend(candidate.held.iter().map(|d| (kind, key, d)));
                 self.release(slot);
             }
         }
@@ -293,7 +291,7 @@ impl Candidates {
     pub(super) fn close(&mut self) {
         for candidate in self.slots.iter().filter(|candidate| candidate.is_taken()) {
             let (kind, key) = (candidate.kind, candidate.key);
-            self.given_up.extend(candidate.held.iter().map(|d| (kind, key, *d)));
+            self.given_up.extend(candidate.held.iter().map(|d| (kind, key, d)));
         }
         *self = Self {
             given_up: std::mem::take(&mut self.given_up),

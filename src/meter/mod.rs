@@ -11,6 +11,7 @@ mod contest;
 mod expiry;
 mod facts;
 mod fragments;
+mod held;
 mod hop;
 mod index;
 mod key;

@@ -57,6 +57,12 @@ impl Print {
     /// Of a packet that was not chosen.
     pub(super) const NONE: Self = Self(u64::MAX);
 
+    /// A print of these octets.
+    #[cfg(test)]
+    pub(super) const fn of_test(print: u64) -> Self {
+        Self(print)
+    }
+
     /// By how much the rank is below what chooses any packet: levels of two bits, one more than the level that it
     /// is chosen at; 0 where it is not chosen.
     #[inline]
