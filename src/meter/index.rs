@@ -35,17 +35,17 @@ const _: () = assert!(size_of::<Line>() == 64);
 const EMPTY: Line = Line { tags: [0; ENTRIES], places: [0; ENTRIES] };
 
 impl Line {
-    /// A bit for each entry that has this tag.
+    /// A bit for each entry that has this tag; for those behind the last one with 0.
     #[cfg(target_arch = "x86_64")]
     #[inline]
-    fn matches(&self, tag: Tag) -> u32 {
+    fn matches(&self, tag: u32) -> u32 {
         use std::arch::x86_64::{
             __m128i, _mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32, _mm_set1_epi32,
         };
         let [low, high]: [__m128i; 2] = bytemuck::cast(self.tags);
         // SAFETY: every processor of this architecture has these instructions (SSE2), and they touch no memory.
         let octets = unsafe {
-            let wanted = _mm_set1_epi32(tag.0.cast_signed());
+            let wanted = _mm_set1_epi32(tag.cast_signed());
             let words = _mm_packs_epi32(_mm_cmpeq_epi32(low, wanted), _mm_cmpeq_epi32(high, wanted));
             _mm_movemask_epi8(_mm_packs_epi16(words, words))
         };
@@ -53,11 +53,11 @@ impl Line {
         octets.cast_unsigned() & 0xFF
     }
 
-    /// A bit for each entry that has this tag.
+    /// A bit for each entry that has this tag; for those behind the last one with 0.
     #[cfg(not(target_arch = "x86_64"))]
     #[inline]
-    fn matches(&self, tag: Tag) -> u32 {
-        (0..).zip(&self.tags).fold(0, |bits, (i, known)| bits | u32::from(*known == tag.0) << i)
+    fn matches(&self, tag: u32) -> u32 {
+        (0..).zip(&self.tags).fold(0, |bits, (i, known)| bits | u32::from(*known == tag) << i)
     }
 
     const fn is_full(&self) -> bool {
@@ -71,13 +71,16 @@ impl Line {
 
     /// Adds an entry; false where there is no room.
     fn push(&mut self, tag: Tag, place: u32) -> bool {
-        let free = self.tags.iter_mut().zip(&mut self.places).find(|(tag, _)| **tag == 0);
-        free.map(|(t, p)| (*t, *p) = (tag.0, place)).is_some()
+        let free = self.matches(0).trailing_zeros() as usize;
+        let Some((t, p)) = self.tags.get_mut(free).zip(self.places.get_mut(free)) else { return false };
+        (*t, *p) = (tag.0, place);
+        true
     }
 
     /// Takes an entry out; the last one takes its stand.
     fn swap_remove(&mut self, at: usize) {
-        let last = self.entries().count().saturating_sub(1);
+        let taken = (self.matches(0) | 1 << ENTRIES).trailing_zeros() as usize;
+        let last = taken.saturating_sub(1);
         self.tags.swap(at, last);
         self.places.swap(at, last);
         self.tags[last] = 0;
@@ -137,7 +140,7 @@ impl Index {
         let mut number = self.home(tag);
         // Ends at a line that is not full: most are not.
         while let Some(line) = self.lines.get(number) {
-            let mut matches = line.matches(tag);
+            let mut matches = line.matches(tag.0);
             while matches != 0 {
                 let at = matches.trailing_zeros() as usize % ENTRIES;
                 if is_it(line.places[at]) {

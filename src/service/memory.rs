@@ -30,22 +30,45 @@ pub fn keep_memory_together() {
     }
 }
 
-/// Keeps freed memory at hand for whoever asks next, for a program that ends soon.
+/// Keeps freed memory at hand for whoever asks next, and takes it in large pages, for a program that ends soon.
 ///
-/// Of 100,000 streams the GNU C library would else give each piece back and ask for it anew: a sixteenth of a replay's
-/// time (measured). One pool, as what observers free is what the judge needs next. What grows by doubling stays with the
-/// system, which grows it without a copy.
+/// Of 100,000 streams the GNU C library would else give each piece back and ask for it anew, page by page: a tenth of a
+/// replay's time (measured). One pool, as what observers free is what the judge needs next. Call it before the first
+/// thread is started.
 pub fn keep_memory_at_hand() {
-    #[cfg(target_env = "gnu")]
-    for (parameter, value) in [
-        (libc::M_ARENA_MAX, 1),
-        (libc::M_MMAP_THRESHOLD, 1 << 20),
-        (libc::M_TRIM_THRESHOLD, 64 << 20),
-        (libc::M_TOP_PAD, 1 << 20),
-    ] {
-        // SAFETY: as above.
-        unsafe { libc::mallopt(parameter, value) };
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        for (parameter, value) in [
+            (libc::M_ARENA_MAX, 1),
+            (libc::M_MMAP_THRESHOLD, 32 << 20),
+            (libc::M_TRIM_THRESHOLD, 1 << 30),
+            (libc::M_TOP_PAD, POOL),
+        ] {
+            // SAFETY: as above.
+            unsafe { libc::mallopt(parameter, value) };
+        }
+        // More than is free by now, so that the pool grows.
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)));
+        ask_for_large_pages();
     }
+}
+
+/// Octets by which the pool of a program that ends soon grows; none of them is used before it is needed.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const POOL: libc::c_int = 64 << 20;
+
+/// Asks for the end of the pool to be backed by large pages, where the system has any to spare.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn ask_for_large_pages() {
+    const LARGE_PAGE: usize = 2 << 20;
+    // SAFETY: moves nothing: the pool's end is only asked for.
+    let end = unsafe { libc::sbrk(0) };
+    let octets = usize::try_from(POOL).unwrap_or(0) - LARGE_PAGE;
+    let start = end.wrapping_byte_sub(octets);
+    let to_page = start.align_offset(LARGE_PAGE);
+    // SAFETY: advice on how to back memory changes nothing that can be observed, whatever lies there; where it is not
+    // taken, pages stay small.
+    unsafe { libc::madvise(start.wrapping_byte_add(to_page), octets - to_page, libc::MADV_HUGEPAGE) };
 }
 
 /// Gives whole pages back that are free between what is in use: what many streams at once have left behind.

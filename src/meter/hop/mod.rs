@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use times::SUSPICIOUS_SECONDS;
 
 use super::candidate::is_clock_step;
-use super::clock::{ClockIndex, Clocks, Trial, next_jitter, seconds};
+use super::clock::{ClockIndex, Clocks, Trial, nearly_seconds, next_jitter};
 use super::key::{Key, Kind};
 use super::payload::{CLOSED, Gate, Print, Sketch};
 use super::samples::{Level, Most, NEVER, Samples, Sampling, is_chosen, sample};
@@ -122,16 +122,15 @@ impl Hot {
         if d.timestamp != self.reference_timestamp {
             let seconds_per_tick = clocks.seconds_per_tick(self.clock);
             if seconds_per_tick != 0.0 {
-                let elapsed = seconds(d.arrival.0.wrapping_sub(self.reference_arrival));
+                let elapsed = nearly_seconds(d.arrival.0.wrapping_sub(self.reference_arrival));
                 let ticks = d.timestamp.since(self.reference_timestamp);
                 let difference = elapsed - f64::from(ticks) * seconds_per_tick;
                 if difference.abs() >= SUSPICIOUS_SECONDS {
                     return Fit::Not;
                 }
                 self.jitter = next_jitter(self.jitter, difference);
-                if self.jitter > self.jitter_max {
-                    self.jitter_max = self.jitter;
-                }
+                // Written always: whether there is a new maximum is a guess that the processor often loses.
+                self.jitter_max = if self.jitter > self.jitter_max { self.jitter } else { self.jitter_max };
                 self.jitter_sum += self.jitter;
                 self.updates += 1;
             }
