@@ -1,6 +1,6 @@
 //! An observation from what the kernel tells of a packet.
 
-use super::{Addresses, Decoder, Fragment, Layer, Message, Observation, PathId, Payload, RtpHeader};
+use super::{Addresses, Decoder, Fragment, Layer, Message, Observation, PathId, Payload, RtpHeader, lately};
 use crate::terms::{TimedDigest, Transport};
 
 impl Decoder {
@@ -46,14 +46,9 @@ impl Decoder {
 
     #[inline]
     fn path_of_tags(&mut self, tags: impl Iterator<Item = u16>, interface: u16) -> PathId {
-        let layers: smallvec::SmallVec<[Layer; 2]> = tags.map(vlan).collect();
+        let layers: smallvec::SmallVec<[Layer; 2]> = tags.map(lately::layer).collect();
         self.intern(interface, &layers)
     }
-}
-
-/// The layer of a tag by its control information.
-const fn vlan(tag: u16) -> Layer {
-    Layer::Vlan { vid: tag & 0x0FFF, pcp: (tag >> 13) as u8 }
 }
 
 #[cfg(test)]

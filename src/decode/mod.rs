@@ -22,6 +22,7 @@ mod host;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod lately;
 mod layers;
 mod llc;
 mod mpls;
