@@ -112,14 +112,19 @@ impl Decoder {
             return Some((plain, self.paths.intern(frame.interface, &[])));
         }
         let (plain, tag) = plain::read_tagged(frame)?;
-        let path = match self.paths.of_tag(frame.interface, tag) {
-            Some(path) => path,
-            None => self.path_of_new_tag(frame.interface, tag)?,
-        };
-        Some((plain, path))
+        Some((plain, self.path_of_tag(frame.interface, tag)?))
     }
 
-    /// The path of a tag that was not heard lately; none where there may be no layer at all.
+    /// The path with no layer but this tag; none where there may be no layer at all.
+    #[allow(clippy::inline_always, reason = "as that which calls it")]
+    #[inline(always)]
+    pub(super) fn path_of_tag(&mut self, interface: u16, tag: u16) -> Option<PathId> {
+        match self.paths.of_tag(interface, tag) {
+            Some(path) => Some(path),
+            None => self.path_of_new_tag(interface, tag),
+        }
+    }
+
     #[inline(never)]
     fn path_of_new_tag(&mut self, interface: u16, tag: u16) -> Option<PathId> {
         self.layers.has_room().then(|| self.paths.intern_tag(interface, tag))

@@ -57,5 +57,5 @@ pub use layers::MirroredFrame;
 pub use observation::{Addresses, Fragment, Message, Observation, RtcpHeader, RtpHeader};
 pub use path::{Layer, Path, PathId, PathTable};
 pub use payload::Payload;
-pub use plain::PlainRtp;
+pub use plain::{PlainDigest, PlainRtp};
 pub use undecoded::Undecoded;

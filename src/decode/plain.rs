@@ -6,7 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{Addresses, Message, Observation, PathId, Payload, RtpHeader, ethertype};
-use crate::terms::{Frame, LinkType, RtpTime, Ssrc, Timestamp, TrafficClass, Transport};
+use crate::terms::{Frame, LinkType, RtpTime, Ssrc, TimedDigest, Timestamp, TrafficClass, Transport};
 
 /// All headers of such a frame, as they stand on the wire.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -44,6 +44,14 @@ pub struct PlainRtp<'a> {
     behind: &'a [u8],
 }
 
+/// The same of a packet of which there is no frame, but all that its headers would say.
+#[derive(Clone, Copy)]
+pub struct PlainDigest<'a> {
+    timestamp: Timestamp,
+    headers: Headers,
+    payload: &'a [u8],
+}
+
 /// Reads the frame, if it is one of these. Per frame.
 #[allow(clippy::inline_always, reason = "measured: as a call, all it says goes through memory")]
 #[inline(always)]
@@ -78,6 +86,45 @@ pub(super) fn read_tagged(frame: Frame<'_>) -> Option<(PlainRtp<'_>, u16)> {
     // What follows stands as it would without the tag, four octets further; the addresses are not looked at.
     let plain = read(Frame { data: frame.data.get(TAG..)?, ..frame })?;
     Some((plain, u16::from_be_bytes([*c0, *c1])))
+}
+
+#[allow(clippy::inline_always, reason = "measured: as calls, all of a packet goes through memory")]
+impl<'a> PlainDigest<'a> {
+    /// Of a digest that says nothing else. Per packet.
+    #[inline(always)]
+    pub(super) fn of(timed: &TimedDigest<'a>) -> Option<Self> {
+        let digest = &timed.digest;
+        let (source, destination) = digest.ipv4()?;
+        let (payload, payload_octets) = digest.payload();
+        if digest.fragment().is_some()
+            || payload_octets != usize::from(digest.octets().saturating_sub(IP_TO_RTP))
+        {
+            return None;
+        }
+        let (source_port, destination_port) = digest.ports();
+        let headers = Headers {
+            type_version_class: [8, 0, 0x45, digest.traffic_class().0],
+            octets: digest.octets().to_be_bytes(),
+            fragment_ttl_protocol: [0, 0, digest.ttl(), 17],
+            addresses: (u64::from(source) << 32 | u64::from(destination)).to_be_bytes(),
+            ports: (u32::from(source_port) << 16 | u32::from(destination_port)).to_be_bytes(),
+            udp_octets: digest.octets().saturating_sub(20).to_be_bytes(),
+            version: 0x80,
+            marker_payload_type: u8::from(digest.marker()) << 7 | digest.payload_type(),
+            sequence: digest.sequence().to_be_bytes(),
+            timestamp: digest.rtp_timestamp().0.to_be_bytes(),
+            ssrc: digest.ssrc().0.to_be_bytes(),
+            ..Headers::zeroed()
+        };
+        Some(Self { timestamp: timed.timestamp, headers, payload })
+    }
+
+    /// The packet as of a frame.
+    #[inline(always)]
+    #[must_use]
+    pub const fn packet(&self) -> PlainRtp<'_> {
+        PlainRtp { timestamp: self.timestamp, headers: &self.headers, behind: self.payload }
+    }
 }
 
 #[allow(clippy::inline_always, reason = "measured: as calls, all of a packet goes through memory")]
