@@ -200,6 +200,11 @@ impl Hearing {
         }
     }
 
+    /// Whether a copy is being made.
+    pub(super) const fn is_copying(&self) -> bool {
+        self.walking.is_some()
+    }
+
     /// Goes on with the copy; gives it when it is whole.
     pub(super) fn go_on(&mut self, interfaces: &Interfaces) -> Option<Cut> {
         let mut walking = self.walking.take()?;
