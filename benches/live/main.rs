@@ -76,7 +76,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sender = network::build()?;
     let folder = tempfile::tempdir()?;
     let mut results = Results { about, packets, streams, pairs, rows: Vec::new() };
-    let is_usual = (packets, pairs, streams, backgrounds.len()) == (USUAL.0, USUAL.1, USUAL.2, 3);
+    let is_usual =
+        pace.is_none() && (packets, pairs, streams, backgrounds.len()) == (USUAL.0, USUAL.1, USUAL.2, 3);
     if pace.is_some() {
         backgrounds.clear();
     }

@@ -5,6 +5,7 @@ mod datagram;
 mod text;
 
 use arbitrary::{Arbitrary, Unstructured};
+use hopmark::decode::{Decoder, Options};
 use hopmark::meter::Limits;
 use hopmark::terms::{Frame, PointId, Timestamp};
 
@@ -50,6 +51,25 @@ pub fn frame(data: &[u8]) {
         listener.hear(&frame, |o, _| assert_eq!(o.timestamp, frame.timestamp));
     }
     let _ = listener.finish();
+    let wire_len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+    both_ways_agree(&Frame {
+        timestamp: Timestamp(0),
+        data,
+        wire_len,
+        link: packet::link(link),
+        interface: 0,
+    });
+}
+
+/// What the plain way makes of a frame is what the walk makes of it; also the second time, when its path is known.
+fn both_ways_agree(frame: &Frame<'_>) {
+    let mut decoder = Decoder::new(7, Options::default());
+    for _ in 0..2 {
+        let Some((plain, path)) = decoder.decode_plain(*frame) else { return };
+        let mut seen = Vec::new();
+        let result = decoder.decode_any(frame, &mut |o, _| seen.push(format!("{o:?}")));
+        assert_eq!((result, seen), (Ok(()), vec![format!("{:?}", plain.observation(path))]));
+    }
 }
 
 /// RTP packets with steps of sequence, timestamp and time, against the laws and a model.

@@ -103,13 +103,31 @@ impl Decoder {
         Ok(())
     }
 
-    /// What a frame carries that is one of the commonest, and its path: an RTP packet with nothing around it that is
-    /// seldom. Of all other frames nothing is said: they are for [`Self::decode_any`]. Per frame.
+    /// What a frame carries that is one of the commonest, and its path: an RTP packet with nothing around it but at most
+    /// one VLAN tag. Of all other frames nothing is said: they are for [`Self::decode_any`]. Per frame.
     #[allow(clippy::inline_always, reason = "measured: as a call, all it says goes through memory")]
     #[inline(always)]
     pub fn decode_plain<'a>(&mut self, frame: Frame<'a>) -> Option<(PlainRtp<'a>, PathId)> {
-        let plain = plain::read(frame)?;
-        Some((plain, self.paths.intern(frame.interface, &[])))
+        if let Some(plain) = plain::read(frame) {
+            return Some((plain, self.paths.intern(frame.interface, &[])));
+        }
+        let (plain, tag) = plain::read_tagged(frame)?;
+        Some((plain, self.path_of_tag(frame.interface, tag)?))
+    }
+
+    /// The path with no layer but this tag; none where there may be no layer at all.
+    #[allow(clippy::inline_always, reason = "as that which calls it")]
+    #[inline(always)]
+    pub(super) fn path_of_tag(&mut self, interface: u16, tag: u16) -> Option<PathId> {
+        match self.paths.of_tag(interface, tag) {
+            Some(path) => Some(path),
+            None => self.path_of_new_tag(interface, tag),
+        }
+    }
+
+    #[inline(never)]
+    fn path_of_new_tag(&mut self, interface: u16, tag: u16) -> Option<PathId> {
+        self.layers.has_room().then(|| self.paths.intern_tag(interface, tag))
     }
 
     /// The same as [`Self::decode`], without a way of its own for frames that have no tunnel: for captures of which

@@ -43,6 +43,11 @@ impl Layers {
         Ok(())
     }
 
+    /// Whether there may be any.
+    pub(super) const fn has_room(&self) -> bool {
+        self.limit > 0
+    }
+
     /// How many there are.
     #[inline]
     pub(super) fn depth(&self) -> usize {

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashTable;
 
+use super::lately::{self, Lately};
 use crate::terms::Dscp;
 
 /// One header between the wire and the innermost IP packet, outermost first; or between UDP and RTP (TURN).
@@ -193,6 +194,8 @@ pub struct PathTable {
     hasher: foldhash::fast::FixedState,
     /// The last answer for an empty stack, by interface: the common case costs one load.
     plain: Vec<Option<PathId>>,
+    /// The same of a single tag.
+    tagged: Lately,
     last: Option<PathId>,
     overflowed: u64,
 }
@@ -212,6 +215,7 @@ impl PathTable {
             index: HashTable::new(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             plain: Vec::new(),
+            tagged: Lately::new(),
             last: None,
             overflowed: 0,
         }
@@ -233,6 +237,23 @@ impl PathTable {
             return id;
         }
         self.find_or_add(interface, layers)
+    }
+
+    /// The number of the path with no layer but one VLAN tag, of which this is the control information; none where it
+    /// was not asked for lately. Per frame.
+    #[inline]
+    pub(super) fn of_tag(&self, interface: u16, tag: u16) -> Option<PathId> {
+        self.tagged.get(interface, tag)
+    }
+
+    /// The same, new or known.
+    pub(super) fn intern_tag(&mut self, interface: u16, tag: u16) -> PathId {
+        let path = self.intern(interface, &[lately::layer(tag)]);
+        // Whoever finds no room is counted each time.
+        if path != PathId::OVERFLOW {
+            self.tagged.note(interface, tag, path);
+        }
+        path
     }
 
     #[inline(never)]
@@ -338,6 +359,7 @@ impl PathTable {
         self.free = all.rev().filter(|&number| !is_kept(number)).collect();
         self.kept = self.held();
         self.plain.clear();
+        self.tagged.forget();
         self.last = None;
     }
 
@@ -405,6 +427,32 @@ mod tests {
             assert_ne!(id, ids[7]);
         }
         assert_eq!(table.overflowed(), refused);
+    }
+
+    #[test]
+    fn a_single_tag_is_the_layer_that_it_is_in_a_stack() {
+        let mut table = PathTable::new(1);
+        assert_eq!(table.of_tag(2, 0xA007), None);
+        let id = table.intern_tag(2, 0xA007);
+        assert_eq!(table.intern(2, &[Layer::Vlan { vid: 7, pcp: 5 }]), id);
+        assert_eq!((table.of_tag(2, 0xA007), table.of_tag(1, 0xA007)), (Some(id), None));
+        // Its number may be another's from now on.
+        table.keep_only([]);
+        assert_eq!(table.of_tag(2, 0xA007), None);
+    }
+
+    #[test]
+    fn tags_for_which_there_is_no_room_are_counted_each_time() {
+        let mut table = PathTable::new(1);
+        for teid in 0..u32::from(u16::MAX) {
+            table.intern(0, &[Layer::Gtpu { teid }]);
+        }
+        let before = table.overflowed();
+        for _ in 0..3 {
+            assert_eq!(table.of_tag(0, 5), None);
+            assert_eq!(table.intern_tag(0, 5), PathId::OVERFLOW);
+        }
+        assert_eq!(table.overflowed() - before, 3);
     }
 
     #[test]

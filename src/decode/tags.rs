@@ -3,13 +3,13 @@
 use super::layers::Layers;
 use super::next::Next;
 use super::span::Span;
-use super::{Layer, Undecoded};
+use super::{Layer, Undecoded, lately};
 
 /// IEEE 802.1Q, 802.1ad and the older kinds: priority 3 bits, drop eligible 1, identifier 12, then a type.
 #[inline]
 pub(super) fn vlan<'a>(span: Span<'a>, layers: &mut Layers) -> Result<(Next, Span<'a>), Undecoded> {
     let (&[c0, c1, t0, t1], rest) = span.header::<4>()?;
-    layers.push(Layer::Vlan { vid: u16::from_be_bytes([c0, c1]) & 0x0FFF, pcp: c0 >> 5 })?;
+    layers.push(lately::layer(u16::from_be_bytes([c0, c1])))?;
     Ok((Next::Type(u16::from_be_bytes([t0, t1])), rest))
 }
 

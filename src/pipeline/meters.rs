@@ -85,6 +85,20 @@ impl Meters {
     /// Counts a packet that the kernel told, on the only interface there is. Per packet.
     #[inline]
     pub(super) fn take_digest(&mut self, digest: &TimedDigest<'_>, decoder: &mut Decoder) {
+        if !self.points.are_sessions()
+            && let Some((plain, path)) = decoder.decode_plain_digest(digest, 0)
+        {
+            let point = self.points.of_interface(0);
+            if let Some(meter) = self.at(point) {
+                meter.observe_plain(&plain.packet(), path, decoder.paths());
+            }
+        } else {
+            self.take_any_digest(digest, decoder);
+        }
+    }
+
+    #[inline(never)]
+    fn take_any_digest(&mut self, digest: &TimedDigest<'_>, decoder: &mut Decoder) {
         let seen = decoder.decode_digest(digest, 0);
         let point = if self.points.are_sessions() {
             self.points.of_path(seen.path, decoder.paths())

@@ -53,6 +53,7 @@ pub fn seeds() -> Vec<Seed> {
     vec![
         ("ethernet.bin", seed(0, &media)),
         ("tcp.bin", seed(0, &tcp_frame(&message(&[&[0, 16][..], &RTP].concat())))),
+        ("tag.bin", seed(0, &ethernet(0x8100, &[&[0xA0, 7, 8, 0][..], packet].concat()))),
         ("vlan.bin", seed(0, &ethernet(0x8100, &[&[0xA0, 7, 0x81, 0, 0xA0, 8, 8, 0][..], packet].concat()))),
         ("mpls.bin", seed(0, &ethernet(0x8847, &[&[0, 1, 0x0A, 64, 0, 1, 0x1B, 64][..], packet].concat()))),
         ("pppoe.bin", seed(0, &ethernet(0x8864, &[&[0x11, 0, 0, 1, 0, 46, 0, 0x21][..], packet].concat()))),

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 /// How many frames ahead memory is asked for.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 /// Octets of a line of the cache.
 const LINE: usize = 64;
 /// Lines that are asked for: of the kernel's header and those of the packet.

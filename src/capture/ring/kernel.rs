@@ -81,6 +81,12 @@ impl Memory {
         }
     }
 
+    /// Whether the kernel has handed a block over.
+    pub(super) fn is_handed_over(&self, block: u32) -> bool {
+        self.word(block, STATUS)
+            .is_some_and(|status| status.load(Ordering::Relaxed) & libc::TP_STATUS_USER != 0)
+    }
+
     /// Whether the kernel has frames in a block that it has not handed over.
     pub(super) fn is_filling(&self, block: u32) -> bool {
         let word = |offset| Some(self.word(block, offset)?.load(Ordering::Acquire));

@@ -41,6 +41,8 @@ pub(super) struct Hearing {
     walking: Option<Walking>,
     /// Streams that ended since the last cut.
     ended: Vec<StreamRecord>,
+    /// Those for which there was no room.
+    ended_refused: u64,
     /// The last headers, where they are kept.
     pub(super) headers: Option<HeaderRing>,
     pub(super) gaps: Gaps,
@@ -63,8 +65,8 @@ struct Walking {
     packed: Vec<Packed>,
 }
 
-/// Streams that ended between two cuts, at most; older ones were in the cut before.
-const MOST_ENDED: usize = 1 << 16;
+/// Streams that ended between two cuts, at most. Of older ones the last that is told is how they were in the cut before.
+pub(super) const MOST_ENDED: usize = 1 << 16;
 
 impl Hearing {
     pub(super) fn new(
@@ -87,6 +89,7 @@ impl Hearing {
             outbox: Packer::default(),
             walking: None,
             ended: Vec::new(),
+            ended_refused: 0,
             headers: None,
             gaps: Gaps::default(),
             counted: Counted::default(),
@@ -170,7 +173,7 @@ impl Hearing {
         }
         self.give_back_paths();
         let too_many = self.ended.len().saturating_sub(MOST_ENDED);
-        self.ended.drain(..too_many);
+        self.ended_refused += self.ended.drain(..too_many).len() as u64;
         Some(at)
     }
 
@@ -195,6 +198,11 @@ impl Hearing {
         if self.walking.is_none() {
             self.walking = Some(Walking { at, meter: 0, walk: Walk::default(), packed: Vec::new() });
         }
+    }
+
+    /// Whether a copy is being made.
+    pub(super) const fn is_copying(&self) -> bool {
+        self.walking.is_some()
     }
 
     /// Goes on with the copy; gives it when it is whole.
@@ -262,6 +270,7 @@ impl Hearing {
         for meter in &self.meters.all {
             counters.add(&meter.counters(self.decoder.paths()));
         }
+        counters.records_refused = self.ended_refused;
         counters.paths_overflowed = self.decoder.paths().overflowed();
         counters.packets_beyond_point_limit = self.meters.points.refused();
         counters.tunnel_frames_unfollowed = self.tunnels.unfollowed();

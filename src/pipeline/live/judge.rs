@@ -20,6 +20,8 @@ use crate::verify::judge_and_show;
 
 /// How long the others are waited for once one observer has handed over an interval.
 const OTHERS: Duration = Duration::from_millis(150);
+/// How long is slept while nobody has handed over anything.
+const NOBODY: Duration = Duration::from_secs(2);
 
 /// What the judge is told.
 pub(super) enum Order {
@@ -69,7 +71,9 @@ impl Judge {
     pub(super) fn run(mut self, inbox: &Receiver<Cut>, orders: &Receiver<Order>) {
         let mut waits_until: Option<Instant> = None;
         loop {
-            let rest = waits_until.map_or(OTHERS, |until| until.saturating_duration_since(Instant::now()));
+            // Observers that run say when they have ended; only without one it must be looked whether to stop.
+            let idle = if self.running.is_empty() { OTHERS } else { NOBODY };
+            let rest = waits_until.map_or(idle, |until| until.saturating_duration_since(Instant::now()));
             select! {
                 recv(inbox) -> cut => {
                     let Ok(cut) = cut else { return };

@@ -37,6 +37,8 @@ pub(super) struct Observer {
 
 /// How long frames are waited for before the clock is looked at.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The same while a copy is being made, which goes on in between.
+const COPYING: Duration = Duration::from_millis(10);
 /// Frames that were captured before now may come so much later: the kernel hands over whole blocks.
 const LATE_NS: i64 = 200_000_000;
 
@@ -139,7 +141,8 @@ impl Observer {
         interfaces: &mut Interfaces,
         numbers: &mut Vec<u16>,
     ) -> Result<Progress, TapError> {
-        tap.read(PATIENCE, (interfaces, numbers), &mut Listening { observer: self, hearing })
+        let patience = if hearing.is_copying() { COPYING } else { PATIENCE };
+        tap.read(patience, (interfaces, numbers), &mut Listening { observer: self, hearing })
     }
 
     /// Takes in what had come to an interface before now, and is not handed over yet.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::LivePoint;
 use super::cut::Cut;
-use super::hearing::Hearing;
+use super::hearing::{Hearing, MOST_ENDED};
 use crate::decode::Layer;
 use crate::meter::{HopRecord, Records};
 use crate::pipeline::gather::gather;
@@ -146,4 +146,38 @@ fn streams_that_ended_in_a_cut_that_nobody_saw_keep_their_tunnels() {
     let found: Vec<_> = hops(&unseen.unwrap()).iter().map(|hop| (hop.ssrc.0, teid(hop))).collect();
     let expected: Vec<_> = (1000..1011).map(|teid| (teid, Some(teid))).collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn streams_that_ended_when_there_was_no_room_are_counted() {
+    const REFUSED: u32 = 100;
+    let streams = u32::try_from(MOST_ENDED).unwrap() + REFUSED;
+    let mut policy = Policy::default();
+    policy.limits.stream_timeout = Duration::from_secs(2);
+    let mut hearing = hearing(policy, 60 * SECOND);
+    let interfaces = Interfaces::default();
+    hearing.pass(Timestamp(0));
+    for number in 0..5_u16 {
+        let at = i64::from(number) * 20_000_000;
+        let timestamp = (160 * u32::from(number)).to_be_bytes();
+        for ssrc in 0..streams {
+            let header = [&[0x80, 0][..], &number.to_be_bytes(), &timestamp, &ssrc.to_be_bytes()].concat();
+            let [high, low, ..] = ssrc.to_le_bytes();
+            let data = ipv4(0xB8, [high, low], 50_000, 4000, &[&header[..], &[0x55; 20]].concat());
+            let wire_len = u32::try_from(data.len()).unwrap();
+            let timestamp = Timestamp(at + i64::from(ssrc));
+            hearing.take(Frame { timestamp, data: &data, wire_len, link: LinkType::RAW, interface: 0 });
+        }
+    }
+    for second in [1, 10, 11] {
+        let at = Timestamp(second * SECOND);
+        hearing.pass(at);
+        let cut = hearing.cut_now(at, &interfaces);
+        let expected = match second {
+            1 => (streams as usize, 0),
+            10 => (MOST_ENDED, u64::from(REFUSED)),
+            _ => (0, u64::from(REFUSED)),
+        };
+        assert_eq!((hops(&cut).len(), cut.done.counters.records_refused), expected, "at {second} s");
+    }
 }

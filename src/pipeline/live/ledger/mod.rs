@@ -345,6 +345,7 @@ fn refused(counters: &MeterCounters) -> Vec<(&'static str, u64)> {
         ("transactions-evicted", counters.transactions_evicted),
         ("orphan-fragments", counters.orphan_fragments),
         ("beyond-hop-limit", counters.packets_beyond_hop_limit),
+        ("records-refused", counters.records_refused),
         ("paths-overflowed", counters.paths_overflowed),
         ("beyond-point-limit", counters.packets_beyond_point_limit),
         ("tunnels-unfollowed", counters.tunnel_frames_unfollowed),
