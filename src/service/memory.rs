@@ -38,24 +38,35 @@ pub fn keep_memory_together() {
 pub fn keep_memory_at_hand() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        for (parameter, value) in [
-            (libc::M_ARENA_MAX, 1),
-            (libc::M_MMAP_THRESHOLD, 32 << 20),
-            (libc::M_TRIM_THRESHOLD, 1 << 30),
-            (libc::M_TOP_PAD, POOL),
-        ] {
+        let set = |parameter, value| {
             // SAFETY: as above.
             unsafe { libc::mallopt(parameter, value) };
+        };
+        set(libc::M_ARENA_MAX, 1);
+        set(libc::M_MMAP_THRESHOLD, 1 << 20);
+        set(libc::M_TRIM_THRESHOLD, 1 << 30);
+        if !is_memory_limited() {
+            set(libc::M_TOP_PAD, POOL);
+            // More than is free by now, so that the pool grows.
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)));
+            ask_for_large_pages();
         }
-        // More than is free by now, so that the pool grows.
-        drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)));
-        ask_for_large_pages();
+        set(libc::M_TOP_PAD, 1 << 20);
     }
 }
 
-/// Octets by which the pool of a program that ends soon grows; none of them is used before it is needed.
+/// Octets by which the pool of a program that ends soon is made larger; none of them is used before it is needed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const POOL: libc::c_int = 64 << 20;
+
+/// Whether the program may have so much memory only (`ulimit`), used or not.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn is_memory_limited() -> bool {
+    use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+    [Resource::RLIMIT_DATA, Resource::RLIMIT_AS]
+        .into_iter()
+        .any(|resource| getrlimit(resource).is_ok_and(|(most, _)| most != RLIM_INFINITY))
+}
 
 /// Asks for the end of the pool to be backed by large pages, where the system has any to spare.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
