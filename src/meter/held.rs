@@ -47,6 +47,7 @@ const NOTHING: Own = Own { arrival: Timestamp(0), timestamp: RtpTime(0), sequenc
 pub(super) struct Held {
     few: [Own; FEW],
     /// All of them, where they are many, or differ in their manner, or were chosen by their payload.
+    #[allow(clippy::box_collection, reason = "most have none, and a vector takes three times the room")]
     many: Option<Box<Vec<Digest>>>,
     /// That of the few.
     manner: Manner,

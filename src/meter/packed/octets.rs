@@ -2,6 +2,25 @@
 
 use crate::terms::Timestamp;
 
+/// The uppermost bit of each octet: more of the number follows.
+const MORE: u64 = 0x8080_8080_8080_8080;
+
+/// Seven bits of each octet, moved together.
+#[inline]
+const fn gather(word: u64) -> u64 {
+    let pairs = word & 0x007F_007F_007F_007F | (word & 0x7F00_7F00_7F00_7F00) >> 1;
+    let fours = pairs & 0x0000_3FFF_0000_3FFF | (pairs & 0x3FFF_0000_3FFF_0000) >> 2;
+    fours & 0x0FFF_FFFF | (fours & 0x0FFF_FFFF_0000_0000) >> 4
+}
+
+/// The reverse, of a number below 2^56.
+#[inline]
+const fn spread(number: u64) -> u64 {
+    let fours = number & 0x0FFF_FFFF | (number & 0x00FF_FFFF_F000_0000) << 4;
+    let pairs = fours & 0x0000_3FFF_0000_3FFF | (fours & 0x0FFF_C000_0FFF_C000) << 2;
+    pairs & 0x007F_007F_007F_007F | (pairs & 0x3F80_3F80_3F80_3F80) << 1
+}
+
 /// Writes numbers one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Writer(pub(super) Vec<u8>);
@@ -11,13 +30,22 @@ impl Writer {
         self.0.push(value);
     }
 
-    /// Seven bits an octet, the lowest first.
+    /// Seven bits an octet, the lowest first; all but the last have the uppermost bit.
+    #[inline]
     pub(super) fn number(&mut self, mut value: u64) {
-        while value >= 0x80 {
+        if value < 0x80 {
+            return self.0.push((value & 0x7F) as u8);
+        }
+        while value >> 56 != 0 {
             self.0.push((value & 0x7F) as u8 | 0x80);
             value >>= 7;
         }
-        self.0.push((value & 0x7F) as u8);
+        // Eight octets at once, and those that are not needed are taken back.
+        let octets = (63 - (value | 1).leading_zeros() as usize) / 7 + 1;
+        let more = MORE & !(u64::MAX << (8 * (octets - 1)));
+        let end = self.0.len() + octets;
+        self.0.extend_from_slice(&(spread(value) | more).to_le_bytes());
+        self.0.truncate(end);
     }
 
     pub(super) fn count(&mut self, value: usize) {
@@ -58,14 +86,28 @@ impl Reader<'_> {
     )]
     #[inline(always)]
     pub(super) fn number(&mut self) -> u64 {
-        let first = self.octet();
-        if first < 0x80 { u64::from(first) } else { self.longer_number(first) }
+        match self.0.split_first() {
+            Some((&only, rest)) if only < 0x80 => {
+                self.0 = rest;
+                u64::from(only)
+            }
+            _ => self.longer_number(),
+        }
     }
 
     #[inline(never)]
-    fn longer_number(&mut self, first: u8) -> u64 {
-        let mut value = u64::from(first & 0x7F);
-        let mut shift = 7;
+    fn longer_number(&mut self) -> u64 {
+        // Eight octets at once, where so many are left and no more belong to the number.
+        if let Some((eight, _)) = self.0.split_first_chunk() {
+            let word = u64::from_le_bytes(*eight);
+            let ends = !word & MORE;
+            if ends != 0 {
+                let octets = ends.trailing_zeros() as usize / 8 + 1;
+                self.0 = self.0.get(octets..).unwrap_or_default();
+                return gather(word & (u64::MAX >> (64 - 8 * octets)) & !MORE);
+            }
+        }
+        let (mut value, mut shift) = (0, 0);
         while shift < 64 {
             let next = self.octet();
             value |= u64::from(next & 0x7F) << shift;
@@ -110,6 +152,23 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_any_length_are_read_wherever_they_stand() {
+        let edges =
+            (0..64).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1, !0 >> bit, 0x5A5A_5A5A_5A5A_5A5A >> bit]);
+        for number in edges {
+            for behind in 0..9 {
+                let mut writer = Writer::default();
+                writer.number(number);
+                let length = writer.0.len();
+                assert_eq!(length, (64 - (number | 1).leading_zeros() as usize).div_ceil(7), "{number:x}");
+                writer.whole(&vec![0xFF; behind]);
+                let mut reader = Reader(&writer.0);
+                assert_eq!((reader.number(), reader.0.len()), (number, behind), "{number:x}");
+            }
+        }
+    }
 
     proptest::proptest! {
         #[test]

@@ -22,6 +22,7 @@ pub(in crate::verify) struct Match {
 /// A packet that a hop remembers: number on the wire, timestamp, then part and extended number.
 type Memory = (u16, u32, usize, u32);
 
+#[allow(clippy::stable_sort_primitive, reason = "the stable sort merges runs")]
 fn memories(hop: &HopRecord) -> SmallVec<[Memory; 16]> {
     let wire = |sequence: u32| (sequence & 0xFFFF) as u16;
     let anchor = |part: usize, a: Anchor| (wire(a.sequence), a.timestamp.0, part, a.sequence);
@@ -156,6 +157,7 @@ fn overlap(a: &Part, b: &Part) -> Option<u32> {
 }
 
 /// Whether the same number has another timestamp at the other hop.
+#[allow(clippy::stable_sort_primitive, reason = "the stable sort merges runs")]
 fn contradicts(one: &HopRecord, other: &HopRecord, m: &Match) -> bool {
     let of_part = |hop: &HopRecord, part: usize, shift: u32| {
         let samples = hop.samples.iter().filter(move |s| usize::from(s.part) == part);
