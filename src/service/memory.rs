@@ -47,8 +47,8 @@ pub fn keep_memory_at_hand() {
         set(libc::M_TRIM_THRESHOLD, 1 << 30);
         if !is_memory_limited() {
             set(libc::M_TOP_PAD, POOL);
-            // More than is free by now, so that the pool grows.
-            drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)));
+            // More than is free by now and less than what the system itself gives, so that the pool grows.
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 19)));
             ask_for_large_pages();
         }
         set(libc::M_TOP_PAD, 1 << 20);
