@@ -172,7 +172,7 @@ impl Candidates {
         self.held -= packets.len();
         let fragments = candidate.fragments.take().map(|fragments| *fragments).unwrap_or_default();
         self.release(slot);
-        if self.free.len() >= MANY_FREE.max(self.slots.len() / 3 * 2) {
+        if self.free.len() >= MANY_FREE.max(self.slots.len() / 2) {
             self.close_ranks();
         }
         Some((packets, fragments))

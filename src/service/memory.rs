@@ -57,7 +57,7 @@ pub fn keep_memory_at_hand() {
 
 /// Octets by which the pool of a program that ends soon is made larger; none of them is used before it is needed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const POOL: libc::c_int = 64 << 20;
+const POOL: libc::c_int = 32 << 20;
 
 /// Whether the program may have so much memory only (`ulimit`), used or not.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
