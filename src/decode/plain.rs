@@ -207,6 +207,13 @@ impl<'a> PlainRtp<'a> {
         Payload { kept: self.behind.get(..octets).unwrap_or(self.behind), octets }
     }
 
+    /// All that follows the headers in the frame.
+    #[inline(always)]
+    #[must_use]
+    pub const fn behind(&self) -> &'a [u8] {
+        self.behind
+    }
+
     /// The same as any observation, of a packet that came on this path.
     #[must_use]
     pub fn observation(&self, path: PathId) -> Observation<'a> {

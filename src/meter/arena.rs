@@ -12,45 +12,48 @@ pub(super) struct Arena<T> {
     looked_at: usize,
 }
 
-/// Items of a piece.
-const CHUNK: usize = 1024;
+/// Octets of a piece, at most; half as many at least.
+const PIECE: usize = 256 << 10;
 
 impl<T> Arena<T> {
+    /// Items of a piece.
+    const CHUNK: usize = 1 << (PIECE / size_of::<T>()).ilog2();
+
     pub(super) const fn new() -> Self {
         Self { chunks: Vec::new(), looked_at: 0 }
     }
 
     /// Adds an item behind all others; gives its number.
     pub(super) fn push(&mut self, item: T) -> u32 {
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == Self::CHUNK) {
+            self.chunks.push(Vec::with_capacity(Self::CHUNK));
         }
         let full = self.chunks.len() - 1;
         let Some(last) = self.chunks.last_mut() else { return u32::MAX };
         last.push(item);
-        u32::try_from(full * CHUNK + last.len() - 1).unwrap_or(u32::MAX)
+        u32::try_from(full * Self::CHUNK + last.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// How many items there are.
     pub(super) fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * Self::CHUNK + last.len())
     }
 
     #[inline]
     pub(super) fn get(&self, i: u32) -> Option<&T> {
-        self.chunks.get(i as usize / CHUNK)?.get(i as usize % CHUNK)
+        self.chunks.get(i as usize / Self::CHUNK)?.get(i as usize % Self::CHUNK)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, i: u32) -> Option<&mut T> {
-        self.chunks.get_mut(i as usize / CHUNK)?.get_mut(i as usize % CHUNK)
+        self.chunks.get_mut(i as usize / Self::CHUNK)?.get_mut(i as usize % Self::CHUNK)
     }
 
     /// Asks for an item's memory.
     #[inline]
     pub(super) fn prepare(&self, i: u32) {
-        if let Some(chunk) = self.chunks.get(i as usize / CHUNK) {
-            prefetch(chunk, i as usize % CHUNK);
+        if let Some(chunk) = self.chunks.get(i as usize / Self::CHUNK) {
+            prefetch(chunk, i as usize % Self::CHUNK);
         }
     }
 
@@ -76,7 +79,7 @@ impl<T> Arena<T> {
 
     /// Drops the chunks before that of `first` in which everything is free.
     pub(super) fn release_before(&mut self, first: u32, is_free: impl Fn(u32) -> bool) {
-        let before = (first as usize / CHUNK).min(self.chunks.len());
+        let before = (first as usize / Self::CHUNK).min(self.chunks.len());
         // Once for each chunk: a chunk in which one item lives on would be looked through for every stream.
         if before <= self.looked_at {
             return;
@@ -86,7 +89,7 @@ impl<T> Arena<T> {
             if chunk.is_empty() {
                 return;
             }
-            let start = u32::try_from(n * CHUNK).unwrap_or(u32::MAX);
+            let start = u32::try_from(n * Self::CHUNK).unwrap_or(u32::MAX);
             if (start..).take(chunk.len()).all(&is_free) {
                 *chunk = Vec::new();
             }
@@ -101,7 +104,7 @@ mod tests {
     #[test]
     fn chunks_in_which_all_is_free_are_given_back() {
         let mut arena = Arena::new();
-        let chunk = u32::try_from(CHUNK).unwrap();
+        let chunk = u32::try_from(Arena::<u32>::CHUNK).unwrap();
         assert!((0..3 * chunk).all(|n| arena.push(n) == n));
         // One item of the first chunk lives on.
         arena.release_before(2 * chunk, |i| i != 5);

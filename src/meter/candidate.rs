@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use super::Histogram;
 use super::arena::Arena;
-use super::held::{Held, Packets};
+use super::held::{HeldPackets, Packets};
 use super::hop::Digest;
 use super::index::{Index, Tag};
 use super::key::{Key, Kind};
@@ -37,7 +37,7 @@ struct Candidate {
     kind: Kind,
     /// How often its packets have failed to be a stream.
     doubt: u8,
-    held: Held,
+    held: HeldPackets,
     /// Later fragments of its packets; most have none.
     fragments: Option<Box<Histogram>>,
 }
@@ -192,7 +192,7 @@ impl Candidates {
         }
         // 0 is the mark of a free slot.
         self.births = self.births.wrapping_add(1).max(1);
-        let held = Held::of(d);
+        let held = HeldPackets::of(d);
         let candidate = Candidate { kind, key, tag, held, fragments: None, doubt: 0, born: self.births };
         self.held += 1;
         let slot = if let Some(slot) = self.free.pop() {

@@ -20,6 +20,10 @@ impl Meter {
     /// Counts a packet of a stream at the hop where it belongs.
     pub(super) fn count(&mut self, first: u32, d: &Digest, paths: &PathTable) {
         let hop = self.hop_of(first, d, paths);
+        if hop.is_none() {
+            // What may be a new hop begins with all that it may choose from.
+            self.choose_from_all();
+        }
         let Some((hot, cold)) = self.table.hop(first) else { return };
         if let Some(hop) = hop
             && cold.contest.is_none()
@@ -131,7 +135,6 @@ impl Meter {
                 let streams = self.table.streams();
                 let sampling = Sampling::of_hops(streams, has_other_points, samples_per_second)
                     .with_newest(newest_samples);
-                self.choose_from_all();
                 let Some((hot, cold)) = self.table.hop(first) else { return };
                 hot.sample_from_now(sampling);
                 let (hot, cold) = begin(hot.key, cold.kind, &newcomer, &self.clocks, sampling);

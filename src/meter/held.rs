@@ -44,7 +44,7 @@ struct Own {
 const NOTHING: Own = Own { arrival: Timestamp(0), timestamp: RtpTime(0), sequence: 0, octets: 0 };
 
 /// Packets that are kept, in order of arrival.
-pub(super) struct Held {
+pub(super) struct HeldPackets {
     few: [Own; FEW],
     /// All of them, where they are many, or differ in their manner, or were chosen by their payload.
     #[allow(clippy::box_collection, reason = "most have none, and a vector takes three times the room")]
@@ -55,9 +55,9 @@ pub(super) struct Held {
     len: u8,
 }
 
-const _: () = assert!(size_of::<Held>() == 80);
+const _: () = assert!(size_of::<HeldPackets>() == 80);
 
-impl Held {
+impl HeldPackets {
     pub(super) fn of(first: &Digest) -> Self {
         let mut held = Self { few: [NOTHING; FEW], many: None, manner: Manner::of(first), len: 0 };
         held.push(first);
@@ -163,7 +163,7 @@ mod tests {
             others in proptest::collection::vec(0_u8..20, 1..12),
             taken in 0_usize..12,
         ) {
-            let mut held = Held::of(&digest(0, others[0]));
+            let mut held = HeldPackets::of(&digest(0, others[0]));
             let mut expected = vec![digest(0, others[0])];
             for (n, &other) in (1..).zip(&others[1..]) {
                 if usize::from(n) == taken {

@@ -187,7 +187,7 @@ impl Meter {
     #[inline(always)]
     pub fn observe_plain(&mut self, packet: &PlainRtp<'_>, path: PathId, paths: &PathTable) {
         // First, as it may take a call.
-        let print = self.choice.print_of(|| packet.payload());
+        let print = self.choice.print_of_plain(packet);
         let d = Digest {
             arrival: packet.timestamp(),
             timestamp: packet.rtp_timestamp(),

@@ -120,6 +120,28 @@ fn a_new_timeline_is_counted_however_few_packets_are_kept() {
 }
 
 #[test]
+fn a_new_timeline_is_counted_where_the_clock_is_not_known() {
+    let mut meter = Meter::new(PointId(0), Limits::default(), |_| None, 1);
+    let mut paths = PathTable::new(1);
+    paths.intern(0, &[]);
+    let mut ticks = 0_u32;
+    for n in 0..3000_u16 {
+        // 70 kHz, which no media have.
+        ticks = ticks.wrapping_add(if n == 2500 { 10_000_000 } else { 1400 });
+        let mut o = packet(n % 1000);
+        o.timestamp = Timestamp(i64::from(n) * 20_000_000);
+        if let Message::Rtp(header) = &mut o.message {
+            (header.sequence, header.timestamp, header.payload_type) = (n, RtpTime(ticks), 111);
+        }
+        meter.observe(&o, &paths);
+    }
+    let mut hops = Vec::new();
+    let _ =
+        meter.finish(&paths, |record| hops.extend(record.hops.iter().map(|hop| (hop.unique, hop.resets))));
+    assert_eq!(hops, [(3000, 1)]);
+}
+
+#[test]
 fn times_at_the_ends_of_what_a_capture_can_say_are_taken() {
     let at = |ns: i64, o: Observation<'static>| Observation { timestamp: Timestamp(ns), ..o };
     let begun: Vec<_> = (0..6).map(packet).collect();

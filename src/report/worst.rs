@@ -88,8 +88,9 @@ fn rated(outcome: &Outcome, is_wanted: impl Fn(&Note) -> bool) -> impl Iterator<
             *slot = (*slot).max(Some(finding.severity));
         }
     }
-    let wanted = outcome.streams.notes().zip(severities).filter(move |((_, note), _)| is_wanted(note));
-    wanted.map(|((number, note), severity)| {
+    let wanted = outcome.streams.notes().filter(move |(_, note)| is_wanted(note));
+    wanted.map(move |(number, note)| {
+        let severity = severities.get(number as usize).copied().flatten();
         let Note { worst, loss_ratio, jitter_seconds, packets, .. } = note;
         Badness { severity, verdict: worst, loss_ratio, jitter_seconds, packets, number }
     })

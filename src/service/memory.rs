@@ -1,7 +1,7 @@
 //! How the system's allocator treats memory that comes and goes.
 #![allow(
     unsafe_code,
-    reason = "mallopt(3) and malloc_trim(3), which no crate wraps; the safe faces are below"
+    reason = "mallopt(3), malloc_trim(3), sbrk(2) and advice on memory of no item; the safe faces are below"
 )]
 
 /// What is larger than this comes from the system and goes back to it at once, and no more than this stays free at the
@@ -74,12 +74,14 @@ fn ask_for_large_pages() {
     const LARGE_PAGE: usize = 2 << 20;
     // SAFETY: moves nothing: the pool's end is only asked for.
     let end = unsafe { libc::sbrk(0) };
-    let octets = usize::try_from(POOL).unwrap_or(0) - LARGE_PAGE;
+    let octets = usize::try_from(POOL).unwrap_or(0).saturating_sub(LARGE_PAGE);
     let start = end.wrapping_byte_sub(octets);
     let to_page = start.align_offset(LARGE_PAGE);
+    // The second where there is no such pool: -1.
+    let Some(whole) = octets.checked_sub(to_page).filter(|_| end.addr() != usize::MAX) else { return };
     // SAFETY: advice on how to back memory changes nothing that can be observed, whatever lies there; where it is not
     // taken, pages stay small.
-    unsafe { libc::madvise(start.wrapping_byte_add(to_page), octets - to_page, libc::MADV_HUGEPAGE) };
+    unsafe { libc::madvise(start.wrapping_byte_add(to_page), whole, libc::MADV_HUGEPAGE) };
 }
 
 /// Gives whole pages back that are free between what is in use: what many streams at once have left behind.

@@ -276,7 +276,7 @@ fn calls(members: &[Member], tuples: &[(FlowKey, usize)]) -> SmallVec<[u32; 8]> 
             let fits = |call: &Call| {
                 stream.first.0 <= call.last && member.class.is_some_and(|c| !call.classes.contains(&c))
             };
-            calls.iter().rposition(|call| may_join && fits(call))
+            if may_join { calls.iter().rposition(fits) } else { None }
         };
         let place = known.or_else(joined).unwrap_or_else(|| {
             calls.push(Call { number: member.number, last: i64::MIN, classes: SmallVec::new() });

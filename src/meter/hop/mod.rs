@@ -8,7 +8,7 @@ mod times;
 
 use rare::{NOTHING, Rare};
 use smallvec::SmallVec;
-use times::SUSPICIOUS_SECONDS;
+use times::{SHORTEST_TICK, SUSPICIOUS_SECONDS, is_leap};
 
 use super::candidate::is_clock_step;
 use super::clock::{ClockIndex, Clocks, Trial, nearly_seconds, next_jitter};
@@ -102,7 +102,7 @@ pub(super) enum Fit {
     Not,
     /// It was counted.
     Counted,
-    /// It was counted, and is one that the hop keeps: [`Cold::choose`] is to do so.
+    /// It was counted, and is one that the hop keeps: [`Cold::choose_last`] is to do so.
     Chosen,
 }
 
@@ -121,9 +121,13 @@ impl Hot {
         }
         if d.timestamp != self.reference_timestamp {
             let seconds_per_tick = clocks.seconds_per_tick(self.clock);
-            if seconds_per_tick != 0.0 {
-                let elapsed = nearly_seconds(d.arrival.0.wrapping_sub(self.reference_arrival));
-                let ticks = d.timestamp.since(self.reference_timestamp);
+            let elapsed = nearly_seconds(d.arrival.0.wrapping_sub(self.reference_arrival));
+            let ticks = d.timestamp.since(self.reference_timestamp);
+            if seconds_per_tick == 0.0 {
+                if is_leap(elapsed, f64::from(ticks) * SHORTEST_TICK) {
+                    return Fit::Not;
+                }
+            } else {
                 let difference = elapsed - f64::from(ticks) * seconds_per_tick;
                 if difference.abs() >= SUSPICIOUS_SECONDS {
                     return Fit::Not;

@@ -8,6 +8,15 @@ use crate::meter::clock::{ClockIndex, Clocks, Estimate, Trial, nearly_seconds, n
 /// A difference of more than this between the advance of time and of the timestamp is looked at more closely.
 pub(super) const SUSPICIOUS_SECONDS: f64 = 1.0;
 
+/// A tick of a clock that is not known, in seconds: of the fastest that media have, so that nothing seems to leap that does
+/// not.
+pub(super) const SHORTEST_TICK: f64 = 1.0 / 90_000.0;
+
+/// Whether a timestamp advanced by more than the elapsed time can explain, or back; both in seconds.
+pub(super) const fn is_leap(elapsed: f64, advance: f64) -> bool {
+    advance < -SUSPICIOUS_SECONDS || advance - elapsed > SUSPICIOUS_SECONDS
+}
+
 impl Cold {
     /// Moves to the clock of a payload type; true where that is a change from one known rate to another.
     pub(super) fn change_clock(&mut self, hot: &mut Hot, payload_type: u8) -> bool {
@@ -78,9 +87,8 @@ impl Cold {
     /// Whether the timestamp leapt by more than time can explain: forward ahead of time, or back.
     fn is_timestamp_jump(&self, elapsed_ns: i64, ticks: i32, clocks: &Clocks) -> bool {
         let known = clocks.seconds_per_tick(self.clock);
-        let seconds_per_tick = if known == 0.0 || self.trial.is_some() { 1.0 / 90_000.0 } else { known };
-        let advance = f64::from(ticks) * seconds_per_tick;
-        advance < -SUSPICIOUS_SECONDS || advance - seconds(elapsed_ns) > SUSPICIOUS_SECONDS
+        let seconds_per_tick = if known == 0.0 || self.trial.is_some() { SHORTEST_TICK } else { known };
+        is_leap(seconds(elapsed_ns), f64::from(ticks) * seconds_per_tick)
     }
 
     /// Ends a trial: the stream's jitter is the one in the clock that was told.
