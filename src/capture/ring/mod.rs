@@ -134,7 +134,7 @@ impl Ring {
         let mut left = timeout;
         let mut progress = self.walk_ready(&mut sink);
         if progress.was_idle && std::mem::take(&mut self.comes_soon) {
-            left -= self.let_come(timeout);
+            left = left.saturating_sub(self.let_come(timeout));
             progress = self.walk_ready(&mut sink);
         }
         if progress.was_idle {
@@ -178,7 +178,7 @@ impl Ring {
             std::thread::sleep(nap);
             left -= nap;
         }
-        most - left
+        most.saturating_sub(left)
     }
 
     fn walk_ready(&mut self, sink: &mut impl FnMut(&Frame<'_>)) -> Progress {
