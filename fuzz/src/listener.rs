@@ -92,7 +92,7 @@ impl Listener {
 #[must_use]
 pub fn finish(mut meter: Meter, paths: &PathTable, rtp_packets: u64) -> Heard {
     let mut streams = meter.take_ended();
-    let (stun, counters) = meter.finish(paths, |record| streams.push(record));
+    let (stun, counters) = meter.finish(paths, |record| streams.push(record.clone()));
     for stream in &streams {
         laws::of_stream(stream);
     }
