@@ -49,7 +49,8 @@ fn two_hundred_slow_scrapers_neither_starve_others_nor_grow_memory() {
     let slow: Vec<TcpStream> = (0..200).map(|_| slow(&served, "/metrics")).collect();
     for _ in 0..20 {
         let asked = Instant::now();
-        assert_eq!(served.get("/metrics").body.len() / 1_000, length / 1_000);
+        // Counters of the server itself gain digits meanwhile.
+        assert!(served.get("/metrics").body.len().abs_diff(length) < 1_000);
         assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     }
     let grown = resident().saturating_sub(before);

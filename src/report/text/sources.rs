@@ -124,7 +124,7 @@ const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 10] {
         (counters.packets_beyond_hop_limit, "packets at more hops of a stream than are kept"),
         (
             counters.records_refused,
-            "streams that are not in this report, for want of room: max_record_octets was reached",
+            "streams that are not in this report: max_record_octets was reached",
         ),
         (counters.paths_overflowed, "frames with tags and tunnels beyond the table's bound"),
         (
