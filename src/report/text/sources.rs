@@ -122,10 +122,7 @@ const fn dropped(counters: &MeterCounters) -> [(u64, &'static str); 10] {
         (counters.streams_evicted, "streams ended early because the table was full: raise its bound"),
         (counters.transactions_evicted, "STUN transactions pushed out of the full table"),
         (counters.packets_beyond_hop_limit, "packets at more hops of a stream than are kept"),
-        (
-            counters.records_refused,
-            "streams that are not in this report: max_record_octets was reached",
-        ),
+        (counters.records_refused, "streams that are not in this report: max_record_octets was reached"),
         (counters.paths_overflowed, "frames with tags and tunnels beyond the table's bound"),
         (
             counters.packets_beyond_point_limit,
