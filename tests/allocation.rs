@@ -101,7 +101,7 @@ fn asked_by(file: &Path, keeping: Keeping, mut each: impl FnMut(&Frame<'_>)) -> 
     let mut capture = CaptureFile::open(file).unwrap();
     let mut take = |frame: Frame<'_>, decoder: &mut Decoder| {
         each(&frame);
-        if let Some((packet, path)) = decoder.decode_plain(frame) {
+        if let Some((packet, path)) = decoder.decode_plain(&frame) {
             meter.observe_plain(&packet, path, decoder.paths());
         } else {
             decoder.decode_any(&frame, &mut |seen, paths| meter.observe(seen, paths)).unwrap();
@@ -111,7 +111,8 @@ fn asked_by(file: &Path, keeping: Keeping, mut each: impl FnMut(&Frame<'_>)) -> 
     let mut warm = None;
     loop {
         let most = if frames < WARM { WARM - frames } else { u64::MAX };
-        frames += capture.give_in_memory(most, |frame| take(frame, &mut decoder));
+        frames +=
+            capture.give_in_memory(most, |some| some.iter().for_each(|frame| take(*frame, &mut decoder)));
         if warm.is_none() && frames >= WARM {
             warm = Some(ASKED.get());
         }

@@ -65,6 +65,11 @@ struct Seen {
     wire_len: u32,
 }
 
+/// One frame after the other.
+fn each(mut keep: impl FnMut(&Frame<'_>)) -> impl FnMut(&[Frame<'_>]) {
+    move |frames| frames.iter().for_each(&mut keep)
+}
+
 /// Reads until so many frames have come, or none for long.
 fn read(ring: &mut Ring, frames: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
@@ -74,12 +79,12 @@ fn read(ring: &mut Ring, frames: usize) -> Vec<Seen> {
     };
     while seen.len() < frames {
         let before = seen.len();
-        let progress = ring.read(PATIENCE, |frame| keep(&mut seen, frame)).unwrap();
+        let progress = ring.read(PATIENCE, each(|frame| keep(&mut seen, frame))).unwrap();
         assert_eq!(progress.frames, (seen.len() - before) as u64);
         assert!(!progress.was_idle, "{} of {frames} frames came", seen.len());
     }
     // What should not be there comes within a block's time.
-    ring.read(Duration::from_millis(50), |frame| keep(&mut seen, frame)).unwrap();
+    ring.read(Duration::from_millis(50), each(|frame| keep(&mut seen, frame))).unwrap();
     seen
 }
 
@@ -238,7 +243,7 @@ fn two_rings_together_see_each_packet_once() {
         for ring in &mut rings {
             let before = seen.len();
             while !ring
-                .read(Duration::from_millis(100), |frame| seen.push(frame.data.to_vec()))
+                .read(Duration::from_millis(100), each(|frame| seen.push(frame.data.to_vec())))
                 .unwrap()
                 .was_idle
             {}
@@ -295,14 +300,17 @@ fn a_flow_and_its_answers_come_into_the_same_ring() {
         for ring in &mut rings {
             let (mut there, mut back) = (BTreeSet::new(), BTreeSet::new());
             while !ring
-                .read(Duration::from_millis(100), |frame| {
-                    let port = |at: usize| u16::from_be_bytes([frame.data[at], frame.data[at + 1]]);
-                    if port(36) == 30_000 {
-                        there.insert(port(34))
-                    } else {
-                        back.insert(port(36))
-                    };
-                })
+                .read(
+                    Duration::from_millis(100),
+                    each(|frame| {
+                        let port = |at: usize| u16::from_be_bytes([frame.data[at], frame.data[at + 1]]);
+                        if port(36) == 30_000 {
+                            there.insert(port(34))
+                        } else {
+                            back.insert(port(36))
+                        };
+                    }),
+                )
                 .unwrap()
                 .was_idle
             {}
@@ -345,7 +353,7 @@ fn rings_that_share_by_hash_see_a_datagram_in_fragments_as_one_frame() {
 /// Reads until there is an error, but not for ever.
 fn read_to_error(ring: &mut Ring, mut sink: impl FnMut(&Frame<'_>)) -> RingError {
     for _ in 0..200 {
-        if let Err(error) = ring.read(Duration::from_millis(50), &mut sink) {
+        if let Err(error) = ring.read(Duration::from_millis(50), each(&mut sink)) {
             return error;
         }
     }
@@ -375,7 +383,7 @@ fn an_interface_that_went_down_is_told_and_comes_back() {
                 assert_eq!(frame.data, rtp(11));
                 again += 1;
             };
-            ring.read(Duration::from_millis(100), keep).unwrap();
+            ring.read(Duration::from_millis(100), each(keep)).unwrap();
             if again > 0 {
                 break;
             }

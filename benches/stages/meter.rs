@@ -77,7 +77,7 @@ impl Tell for PlainRounds<'_> {
         let mut plain = 0;
         let begin = Instant::now();
         for frame in self.frames.range(round.clone()) {
-            if let Some((packet, path)) = self.decoder.decode_plain(frame) {
+            if let Some((packet, path)) = self.decoder.decode_plain(&frame) {
                 meter.observe_plain(&packet, path, self.decoder.paths());
                 plain += 1;
             }

@@ -65,7 +65,7 @@ pub fn frame(data: &[u8]) {
 fn both_ways_agree(frame: &Frame<'_>) {
     let mut decoder = Decoder::new(7, Options::default());
     for _ in 0..2 {
-        let Some((plain, path)) = decoder.decode_plain(*frame) else { return };
+        let Some((plain, path)) = decoder.decode_plain(frame) else { return };
         let mut seen = Vec::new();
         let result = decoder.decode_any(frame, &mut |o, _| seen.push(format!("{o:?}")));
         assert_eq!((result, seen), (Ok(()), vec![format!("{:?}", plain.observation(path))]));

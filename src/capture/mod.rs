@@ -42,6 +42,7 @@ pub use self::writer::{EXCERPT_APPLICATION, PcapngWriter, WrittenInterface};
 use self::pcap::{Kind, Pcap};
 use self::pcapng::Pcapng;
 use self::record::{Record, Stop};
+use self::ring::ahead::fetch;
 use self::snoop::Snoop;
 use self::source::{Packing, Source};
 use self::summary::Tally;
@@ -132,21 +133,34 @@ impl CaptureFile {
         }
     }
 
-    /// Gives frames to `sink` as long as they are in memory and of the commonest form, and `most` at most; how many they
-    /// were. What follows, if anything, [`next_frame`](Self::next_frame) tells. Much faster than that for each frame.
+    /// Gives frames to `sink` as long as they are in memory and of the commonest form, some at a time, and `most` at most;
+    /// how many they were. What follows, if anything, [`next_frame`](Self::next_frame) tells. Much faster than that for each
+    /// frame.
     // per frame
     #[inline]
-    pub fn give_in_memory(&mut self, most: u64, sink: impl FnMut(Frame<'_>)) -> u64 {
-        let format = &mut self.format;
-        // One loop for all formats: with one each, what is done with a frame would not be built into it.
-        let record_in = |octets: &[u8]| match format {
-            Format::Pcap(pcap) => pcap.record_in(octets),
-            Format::Pcapng(pcapng) => pcapng.record_in(octets),
-            Format::Snoop(_) => None,
-        };
-        let (frames, passed) = give(self.window.in_memory(), most, &mut self.tally, record_in, sink);
+    pub fn give_in_memory(&mut self, most: u64, mut sink: impl FnMut(&[Frame<'_>])) -> u64 {
+        let in_memory = self.window.in_memory();
+        let mut frames = [Frame::NONE; TOGETHER];
+        let (mut left, mut given) = (in_memory, 0);
+        while given < most {
+            let wanted = usize::try_from(most - given).unwrap_or(TOGETHER).min(TOGETHER);
+            let Some(room) = frames.get_mut(..wanted) else { break };
+            let found = match &mut self.format {
+                Format::Pcap(pcap) => pcap.find(&mut left, room, &mut self.tally),
+                Format::Pcapng(pcapng) => {
+                    find(&mut left, room, &mut self.tally, |octets| pcapng.record_in(octets))
+                }
+                Format::Snoop(_) => 0,
+            };
+            given += found as u64;
+            sink(frames.get(..found).unwrap_or_default());
+            if found < wanted {
+                break;
+            }
+        }
+        let passed = in_memory.len() - left.len();
         self.window.pass(passed);
-        frames
+        given
     }
 
     /// The time of the frame that [`next_frame`](Self::next_frame) will give, to merge captures by time; `None`
@@ -267,31 +281,36 @@ impl CaptureFile {
     }
 }
 
-/// Gives the frames of records that stand one behind the other; how many they were, and octets of all records.
-#[allow(clippy::inline_always, reason = "measured: as a call, all of a frame goes through memory")]
+/// Frames that are given together: enough that their waits for memory overlap, and few enough to stay in the first-level
+/// cache.
+const TOGETHER: usize = 16;
+
+/// Finds the frames of records that stand one behind the other, as many as there is room for, and moves past them; how many
+/// they were.
+#[allow(clippy::inline_always, reason = "measured: what is the same of all records is then looked at once")]
 #[inline(always)]
-fn give(
-    in_memory: &[u8],
-    most: u64,
+fn find<'a>(
+    left: &mut &'a [u8],
+    room: &mut [Frame<'a>],
     tally: &mut Tally,
     mut record_in: impl FnMut(&[u8]) -> Option<Record>,
-    mut sink: impl FnMut(Frame<'_>),
-) -> (u64, usize) {
-    let mut left = in_memory;
-    let mut frames = 0;
+) -> usize {
+    let mut ahead = *left;
+    let mut found = 0;
     let mut counted = *tally;
-    while frames < most {
-        let Some(record) = record_in(left) else { break };
-        let Some((whole, behind)) = left.split_at_checked(record.whole) else { break };
+    for frame in room {
+        let Some(record) = record_in(ahead) else { break };
+        let Some((whole, behind)) = ahead.split_at_checked(record.whole) else { break };
         let Some(data) = whole.get(record.header..record.header + record.captured) else { break };
+        fetch(ahead, record.whole);
         counted.count(&record);
         let Record { timestamp, wire_len, link, interface, .. } = record;
-        sink(Frame { timestamp, data, wire_len, link, interface });
-        left = behind;
-        frames += 1;
+        *frame = Frame { timestamp, data, wire_len, link, interface };
+        ahead = behind;
+        found += 1;
     }
-    *tally = counted;
-    (frames, in_memory.len() - left.len())
+    (*left, *tally) = (ahead, counted);
+    found
 }
 
 /// Octets that are looked at to tell a format that is not read.

@@ -6,15 +6,23 @@
 //! each record header (interface index, protocol, packet type), which say nothing that the frame does not.
 
 use super::error::Refusal;
+use super::find;
 use super::link;
 use super::record::{LONGEST_RECORD, Record, Stop, size};
-use super::summary::Interface;
+use super::summary::{Interface, Tally};
 use super::window::Window;
-use crate::terms::{LinkType, Timestamp};
+use crate::terms::{Frame, LinkType, Timestamp};
 
 /// Reads the records of one pcap file.
 pub(super) struct Pcap {
     kind: Kind,
+    layout: Layout,
+    interface: Interface,
+}
+
+/// What the file's header says of its records.
+#[derive(Clone, Copy)]
+struct Layout {
     /// Whether the file's byte order is the other one than this machine's.
     is_swapped: bool,
     /// Nanoseconds in one unit of the fraction field.
@@ -26,7 +34,6 @@ pub(super) struct Pcap {
     /// Files of version 2.3 may have the two lengths the wrong way round.
     may_swap_lengths: bool,
     link: LinkType,
-    interface: Interface,
 }
 
 /// Which of the kinds a magic number says.
@@ -74,16 +81,15 @@ impl Pcap {
         }
         window.pass(FILE_HEADER);
         let link = link::from_network(network);
-        Ok(Self {
-            kind,
+        let layout = Layout {
             is_swapped,
             fraction_nanos: if kind == Kind::Nanoseconds { 1 } else { 1_000 },
             header: if kind == Kind::Modified { MODIFIED_RECORD_HEADER } else { RECORD_HEADER },
             longest: snap_length.clamp(USUAL_LONGEST, LONGEST_RECORD),
             may_swap_lengths: minor == 3,
             link,
-            interface: Interface::unnamed(link),
-        })
+        };
+        Ok(Self { kind, layout, interface: Interface::unnamed(link) })
     }
 
     pub(super) const fn kind(&self) -> Kind {
@@ -102,19 +108,41 @@ impl Pcap {
     // per frame
     #[inline]
     pub(super) fn locate(&self, window: &mut Window) -> Result<Record, Stop> {
-        let record = self.record(*window.require_head::<RECORD_HEADER>()?);
-        if record.captured > size(self.longest) {
+        let record = self.layout.record(*window.require_head::<RECORD_HEADER>()?);
+        if record.captured > size(self.layout.longest) {
             return Err(self.too_long(window, record.captured));
         }
         window.require(record.whole)?;
         Ok(record)
     }
 
+    /// Finds frames that are whole and with which nothing is wrong, as [`find`] does.
+    #[inline]
+    pub(super) fn find<'a>(&self, left: &mut &'a [u8], room: &mut [Frame<'a>], tally: &mut Tally) -> usize {
+        let layout = self.layout;
+        if layout.is_swapped || layout.may_swap_lengths || layout.header != RECORD_HEADER {
+            return find(left, room, tally, |octets| layout.record_in(octets));
+        }
+        // The same once more, so that the compiler knows what there is of these.
+        let usual = Layout { is_swapped: false, may_swap_lengths: false, header: RECORD_HEADER, ..layout };
+        find(left, room, tally, |octets| usual.record_in(octets))
+    }
+
+    #[cold]
+    fn too_long(&self, window: &Window, captured: usize) -> Stop {
+        window.flaw(format!(
+            "a frame of {captured} octets is announced, no more than {} are believed",
+            self.layout.longest
+        ))
+    }
+}
+
+impl Layout {
     /// The record at the start of these octets, if it is whole and nothing is wrong with it; of all others nothing is
     /// said.
     // per frame
     #[inline]
-    pub(super) fn record_in(&self, octets: &[u8]) -> Option<Record> {
+    fn record_in(&self, octets: &[u8]) -> Option<Record> {
         let record = self.record(*octets.first_chunk()?);
         (record.captured <= size(self.longest) && record.whole <= octets.len()).then_some(record)
     }
@@ -144,14 +172,6 @@ impl Pcap {
             interface: 0,
             has_time: true,
         }
-    }
-
-    #[cold]
-    fn too_long(&self, window: &Window, captured: usize) -> Stop {
-        window.flaw(format!(
-            "a frame of {captured} octets is announced, no more than {} are believed",
-            self.longest
-        ))
     }
 }
 

@@ -46,9 +46,12 @@ fn read_all_in_memory(capture: &mut CaptureFile, most: u64) -> Vec<Kept> {
     let mut frames = Vec::new();
     loop {
         let before = frames.len() as u64;
-        let given = capture.give_in_memory(most, |Frame { timestamp, data, wire_len, link, interface }| {
-            frames.push(Kept { timestamp, data: data.to_vec(), wire_len, link, interface });
-        });
+        let given =
+            capture.give_in_memory(most, |some| {
+                frames.extend(some.iter().map(|&Frame { timestamp, data, wire_len, link, interface }| {
+                    Kept { timestamp, data: data.to_vec(), wire_len, link, interface }
+                }));
+            });
         assert!(given <= most && frames.len() as u64 == before + given);
         let Some(Frame { timestamp, data, wire_len, link, interface }) = capture.next_frame() else {
             return frames;

@@ -47,7 +47,9 @@ fn walk(file: &Path) -> anyhow::Result<u64> {
     let mut capture = CaptureFile::open(file)?;
     let mut sum = 0;
     loop {
-        capture.give_in_memory(u64::MAX, |frame| sum ^= touch(&frame));
+        capture.give_in_memory(u64::MAX, |frames| {
+            sum = frames.iter().fold(sum, |sum, frame| sum ^ touch(frame));
+        });
         let Some(frame) = capture.next_frame() else { break };
         sum ^= touch(&frame);
     }

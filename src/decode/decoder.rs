@@ -98,21 +98,43 @@ impl Decoder {
         frame: &Frame<'a>,
         mut sink: impl FnMut(&Observation<'a>, &PathTable),
     ) -> Result<(), Undecoded> {
-        let Some((plain, path)) = self.decode_plain(*frame) else { return self.decode_any(frame, &mut sink) };
+        let Some((plain, path)) = self.decode_plain(frame) else { return self.decode_any(frame, &mut sink) };
         sink(&plain.observation(path), &self.paths);
         Ok(())
     }
 
     /// What a frame carries that is one of the commonest, and its path: an RTP packet with nothing around it but at most
     /// one VLAN tag. Of all other frames nothing is said: they are for [`Self::decode_any`]. Per frame.
+    #[inline]
+    pub fn decode_plain<'a>(&mut self, frame: &Frame<'a>) -> Option<(PlainRtp<'a>, PathId)> {
+        let interface = (frame.interface, self.bare_path(frame.interface));
+        self.decode_plain_of(interface, frame)
+    }
+
+    /// The path of frames of an interface with nothing around what they carry, once there was one.
+    #[inline]
+    pub fn bare_path(&self, interface: u16) -> Option<PathId> {
+        self.paths.of_nothing(interface)
+    }
+
+    /// The same as [`Self::decode_plain`], of one of several frames of one interface, with its number and its
+    /// [`Self::bare_path`]. Per frame.
     #[allow(clippy::inline_always, reason = "measured: as a call, all it says goes through memory")]
     #[inline(always)]
-    pub fn decode_plain<'a>(&mut self, frame: Frame<'a>) -> Option<(PlainRtp<'a>, PathId)> {
+    pub fn decode_plain_of<'a>(
+        &mut self,
+        (interface, bare): (u16, Option<PathId>),
+        frame: &Frame<'a>,
+    ) -> Option<(PlainRtp<'a>, PathId)> {
         if let Some(plain) = plain::read(frame) {
-            return Some((plain, self.paths.intern(frame.interface, &[])));
+            let path = match bare {
+                Some(path) => path,
+                None => self.paths.intern(interface, &[]),
+            };
+            return Some((plain, path));
         }
         let (plain, tag) = plain::read_tagged(frame)?;
-        Some((plain, self.path_of_tag(frame.interface, tag)?))
+        Some((plain, self.path_of_tag(interface, tag)?))
     }
 
     /// The path with no layer but this tag; none where there may be no layer at all.
@@ -201,6 +223,7 @@ impl Decoder {
 
     /// What the numbers of paths in the observations stand for.
     #[must_use]
+    #[inline]
     pub const fn paths(&self) -> &PathTable {
         &self.paths
     }

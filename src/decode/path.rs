@@ -225,8 +225,8 @@ impl PathTable {
     #[inline]
     pub fn intern(&mut self, interface: u16, layers: &[Layer]) -> PathId {
         if layers.is_empty() {
-            if let Some(Some(id)) = self.plain.get(usize::from(interface)) {
-                return *id;
+            if let Some(id) = self.of_nothing(interface) {
+                return id;
             }
         } else if let Some(id) = self.last
             && self
@@ -237,6 +237,12 @@ impl PathTable {
             return id;
         }
         self.find_or_add(interface, layers)
+    }
+
+    /// The number of the path with no layer; none where it was never asked for. Per frame.
+    #[inline]
+    pub(super) fn of_nothing(&self, interface: u16) -> Option<PathId> {
+        self.plain.get(usize::from(interface)).copied().flatten()
     }
 
     /// The number of the path with no layer but one VLAN tag, of which this is the control information; none where it

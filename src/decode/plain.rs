@@ -55,7 +55,7 @@ pub struct PlainDigest<'a> {
 /// Reads the frame, if it is one of these. Per frame.
 #[allow(clippy::inline_always, reason = "measured: as a call, all it says goes through memory")]
 #[inline(always)]
-pub(super) fn read(frame: Frame<'_>) -> Option<PlainRtp<'_>> {
+pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<PlainRtp<'a>> {
     let (headers, behind) = frame.data.split_first_chunk::<HEADERS>()?;
     let headers: &Headers = bytemuck::cast_ref(headers);
     let plain = PlainRtp { timestamp: frame.timestamp, headers, behind };
@@ -78,13 +78,13 @@ pub(super) fn read(frame: Frame<'_>) -> Option<PlainRtp<'_>> {
 /// priority 3 bits, drop eligible 1, identifier 12. Per frame.
 #[allow(clippy::inline_always, reason = "measured: as a call, all it says goes through memory")]
 #[inline(always)]
-pub(super) fn read_tagged(frame: Frame<'_>) -> Option<(PlainRtp<'_>, u16)> {
+pub(super) fn read_tagged<'a>(frame: &Frame<'a>) -> Option<(PlainRtp<'a>, u16)> {
     let (_, [t0, t1, c0, c1]) = frame.data.first_chunk::<16>()?.split_last_chunk::<TAG>()?;
     if u16::from_be_bytes([*t0, *t1]) != ethertype::VLAN {
         return None;
     }
     // What follows stands as it would without the tag, four octets further; the addresses are not looked at.
-    let plain = read(Frame { data: frame.data.get(TAG..)?, ..frame })?;
+    let plain = read(&Frame { data: frame.data.get(TAG..)?, ..*frame })?;
     Some((plain, u16::from_be_bytes([*c0, *c1])))
 }
 
@@ -273,14 +273,14 @@ mod tests {
             link: LinkType::ETHERNET,
             interface: 0,
         };
-        let plain = read(frame).unwrap();
+        let plain = read(&frame).unwrap();
         assert_eq!((plain.ports(), plain.ttl(), plain.octets()), (50_004 * 65_536 + 3479, 61, 80));
         assert_eq!(plain.addresses(), 0x0A00_0001_3470_0001);
         assert_eq!(plain.traffic_class().dscp().to_string(), "EF(46)");
         assert_eq!((plain.sequence(), plain.payload_type()), (0x1234, 111));
         assert_eq!((plain.rtp_timestamp(), plain.ssrc()), (RtpTime(0x3C0), Ssrc(0xDEAD_BEEF)));
         assert_eq!(plain.payload().kept, [7; 40]);
-        assert!(read(Frame { link: LinkType::RAW, ..frame }).is_none());
+        assert!(read(&Frame { link: LinkType::RAW, ..frame }).is_none());
     }
 
     /// The same frame on a trunk.
@@ -297,33 +297,33 @@ mod tests {
     #[test]
     fn behind_one_tag_everything_stands_as_without() {
         let (bare, tagged) = (frame(), tagged([0x81, 0], [0xB0, 0x6E]));
-        let (plain, tag) = read_tagged(of(&tagged, 98)).unwrap();
+        let (plain, tag) = read_tagged(&of(&tagged, 98)).unwrap();
         assert_eq!(tag, 0xB06E);
         let path = PathId(3);
-        let expected = read(of(&bare, 94)).unwrap().observation(path);
+        let expected = read(&of(&bare, 94)).unwrap().observation(path);
         assert_eq!(format!("{:?}", plain.observation(path)), format!("{expected:?}"));
-        assert!(read(of(&tagged, 98)).is_none());
-        assert!(read_tagged(of(&bare, 94)).is_none());
+        assert!(read(&of(&tagged, 98)).is_none());
+        assert!(read_tagged(&of(&bare, 94)).is_none());
     }
 
     #[test]
     fn what_is_behind_other_tags_is_for_the_walk() {
         for kind in [[0x88, 0xA8], [0x91, 0], [0x81, 1]] {
-            assert!(read_tagged(of(&tagged(kind, [0, 5]), 98)).is_none(), "{kind:?}");
+            assert!(read_tagged(&of(&tagged(kind, [0, 5]), 98)).is_none(), "{kind:?}");
         }
         let mut twice = tagged([0x81, 0], [0, 5]);
         twice.splice(12..12, [0x81, 0, 0, 6]);
-        assert!(read_tagged(of(&twice, 102)).is_none());
+        assert!(read_tagged(&of(&twice, 102)).is_none());
         let tagged = tagged([0x81, 0], [0, 5]);
-        assert!(read_tagged(of(&tagged[..57], 98)).is_none(), "a header is cut");
-        assert!(read_tagged(of(&tagged[..58], 98)).is_some());
+        assert!(read_tagged(&of(&tagged[..57], 98)).is_none(), "a header is cut");
+        assert!(read_tagged(&of(&tagged[..58], 98)).is_some());
     }
 
     /// Both ways in one decoder, one after the other, so that what the one keeps in mind is there for the other.
     fn assert_both_ways_agree(frames: &[Frame<'_>], options: Options) {
         let mut decoder = Decoder::new(1, options);
         for frame in frames {
-            let plain = decoder.decode_plain(*frame).map(|(plain, path)| plain.observation(path));
+            let plain = decoder.decode_plain(frame).map(|(plain, path)| plain.observation(path));
             let Some(plain) = plain else { continue };
             let mut seen = Vec::new();
             let result = decoder.decode_any(frame, &mut |o, paths| {
@@ -343,7 +343,7 @@ mod tests {
         let of_interface = |interface| all.iter().map(move |data| Frame { interface, ..of(data, 98) });
         let frames: Vec<Frame<'_>> = of_interface(0).chain(of_interface(1)).collect();
         let twice: Vec<Frame<'_>> = frames.iter().chain(&frames).copied().collect();
-        assert!(frames.iter().all(|f| Decoder::new(1, Options::default()).decode_plain(*f).is_some()));
+        assert!(frames.iter().all(|f| Decoder::new(1, Options::default()).decode_plain(f).is_some()));
         assert_both_ways_agree(&twice, Options::default());
     }
 
@@ -351,8 +351,8 @@ mod tests {
     fn where_no_layer_is_allowed_a_tag_is_one_too_many() {
         let data = tagged([0x81, 0], [0, 5]);
         let mut decoder = Decoder::new(1, Options { max_depth: 0, ..Options::default() });
-        assert!(decoder.decode_plain(of(&data, 98)).is_none());
-        assert!(decoder.decode_plain(of(&frame(), 94)).is_some());
+        assert!(decoder.decode_plain(&of(&data, 98)).is_none());
+        assert!(decoder.decode_plain(&of(&frame(), 94)).is_some());
         let result = decoder.decode(&of(&data, 98), |_, _| panic!("nothing can be made of it"));
         assert_eq!(result, Err(crate::decode::Undecoded::TooDeep));
     }

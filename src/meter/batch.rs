@@ -17,7 +17,6 @@ pub(super) struct Pending {
     pub(super) tag: Tag,
     /// Where its stream is likely to be; [`NOWHERE`] where none is known.
     pub(super) guess: u32,
-    pub(super) kind: Kind,
 }
 
 const _: () = assert!(size_of::<Pending>() <= 64);
@@ -47,14 +46,16 @@ impl Batch {
         Self { pendings: [Pending::NONE; 2 * MOST], fresh: 0, len: 0, looked_up: 0, removals: 0 }
     }
 
-    /// Adds a packet; true where there is no room for another. Per packet.
+    /// Where packets go that are not there yet: [`Self::add`] says how many went there.
     #[inline]
-    pub(super) fn push(&mut self, kind: Kind, key: Key, tag: Tag, digest: Digest) -> bool {
-        // Full it is emptied before the next, so that the rest changes nothing but what the compiler knows.
-        if let Some(place) = self.pendings.get_mut((self.fresh + self.len) % (2 * MOST)) {
-            *place = Pending { key, digest, tag, guess: NOWHERE, kind };
-        }
-        self.len += 1;
+    pub(super) fn room(&mut self) -> &mut [Pending] {
+        self.pendings.get_mut(self.fresh + self.len..self.fresh + MOST).unwrap_or_default()
+    }
+
+    /// So many packets went into the room; true where there is none for another.
+    #[inline]
+    pub(super) const fn add(&mut self, packets: usize) -> bool {
+        self.len += packets;
         self.len >= MOST
     }
 
@@ -64,21 +65,11 @@ impl Batch {
         self.pendings.get_mut(self.fresh..self.fresh + self.len).unwrap_or_default()
     }
 
-    /// Where those begin that were looked up and wait to be counted, and how many they are.
+    /// Those that were looked up, and wait to be counted.
     #[inline]
-    pub(super) const fn waiting_at(&self) -> (usize, usize) {
-        (MOST - self.fresh, self.looked_up)
-    }
-
-    #[inline]
-    pub(super) fn get(&self, at: usize) -> Option<&Pending> {
-        self.pendings.get(at)
-    }
-
-    /// Those that wait to be counted.
-    fn waiting(&self) -> &[Pending] {
-        let (start, count) = self.waiting_at();
-        self.pendings.get(start..start + count).unwrap_or_default()
+    pub(super) fn waiting(&self) -> &[Pending] {
+        let start = MOST - self.fresh;
+        self.pendings.get(start..start + self.looked_up).unwrap_or_default()
     }
 
     /// Whether nothing waits.
@@ -117,15 +108,19 @@ impl Pending {
             payload_type: 0,
             print: super::payload::Print::NONE,
         },
-        tag: Tag::of(0),
+        tag: Tag::of(0, Kind::Plain),
         guess: NOWHERE,
-        kind: Kind::Plain,
     };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn push(batch: &mut Batch, digest: Digest) -> bool {
+        batch.room()[0] = Pending { digest, ..Pending::NONE };
+        batch.add(1)
+    }
 
     #[test]
     fn a_batch_is_full_with_the_last_and_keeps_the_order() {
@@ -134,8 +129,7 @@ mod tests {
         let order = |all: &[Pending]| all.iter().map(|p| p.digest.arrival.0).collect::<Vec<_>>();
         for turn in 0..4 {
             let numbers: Vec<i64> = (turn * 16..turn * 16 + 16).collect();
-            let full: Vec<bool> =
-                numbers.iter().map(|&n| batch.push(Kind::Plain, Key::VACANT, Tag::of(0), at(n))).collect();
+            let full: Vec<bool> = numbers.iter().map(|&n| push(&mut batch, at(n))).collect();
             assert_eq!(full.iter().position(|&full| full), Some(15));
             assert_eq!(order(batch.fresh()), numbers);
             let before: Vec<i64> = if turn == 0 { Vec::new() } else { (turn * 16 - 16..turn * 16).collect() };
@@ -151,7 +145,7 @@ mod tests {
     #[test]
     fn one_packet_has_no_span() {
         let mut batch = Batch::new();
-        batch.push(Kind::Plain, Key::VACANT, Tag::of(0), Pending::NONE.digest);
+        push(&mut batch, Pending::NONE.digest);
         batch.turn(0);
         assert_eq!((batch.waiting().len(), batch.span()), (1, None));
     }

@@ -108,7 +108,7 @@ impl Candidates {
 
     /// Asks for the memory of the candidate with this tag, if there is one.
     pub(super) fn prepare(&self, tag: Tag) {
-        if let Some(place) = self.index.find(tag, |_| true) {
+        if let Some(place) = self.index.first(tag) {
             self.slots.prepare(place);
         }
     }
@@ -361,7 +361,7 @@ mod tests {
     }
 
     fn add(candidates: &mut Candidates, (kind, key): (Kind, Key), d: Digest) -> Option<usize> {
-        let tag = Tag::of(u64::from(key.ssrc().0) << 32);
+        let tag = Tag::of(u64::from(key.ssrc().0) << 32, Kind::Plain);
         candidates.add((kind, key, tag), &d, i64::MAX, || ALONE).map(|(held, _)| held.len())
     }
 

@@ -18,8 +18,6 @@ pub(super) struct ClockIndex(pub(super) u8);
 impl ClockIndex {
     /// No rate is known.
     pub(super) const UNKNOWN: Self = Self(0);
-    /// Not a rate: the stream needs the slow path, where its real index stands.
-    pub(super) const SLOW: Self = Self(u8::MAX);
 }
 
 /// All clock rates that this meter may meet.
@@ -33,7 +31,7 @@ impl Clocks {
     /// `rate_of` says what is known of a payload type before any packet: configured, static, or nothing.
     pub(super) fn new(rate_of: impl Fn(u8) -> Option<(ClockRate, ClockSource)>) -> Self {
         let mut clocks = Self {
-            seconds_per_tick: [0.0; 256],
+            seconds_per_tick: [f64::NAN; 256],
             hz: [0; 256],
             by_payload_type: [(ClockIndex::UNKNOWN, ClockSource::Unknown); 128],
         };
@@ -61,7 +59,7 @@ impl Clocks {
         clocks
     }
 
-    /// Seconds that one tick takes; 0 where the rate is unknown.
+    /// Seconds that one tick takes; not a number where the rate is unknown, and so nothing that is made of it.
     #[inline]
     pub(super) const fn seconds_per_tick(&self, index: ClockIndex) -> f64 {
         self.seconds_per_tick[index.0 as usize]

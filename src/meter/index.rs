@@ -5,17 +5,31 @@
 //! the caller to say, who has the keys.
 #![allow(unsafe_code)]
 
+use super::key::Kind;
 use super::prefetch::prefetch;
 
-/// What is left of a key's seeded hash: nobody outside can choose keys that collide. Never 0.
+/// What is left of a key's seeded hash, and the key's kind: nobody outside can choose keys that collide. Never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag(u32);
 
 impl Tag {
-    /// Of a hash, its upper half.
+    const TAKEN: u32 = 1 << 31;
+    const INTERNED: u32 = 1 << 30;
+
+    /// Of a hash, the most of its upper half, and the kind of what was hashed.
     #[inline]
-    pub(super) const fn of(hash: u64) -> Self {
-        Self((hash >> 32) as u32 | 1 << 31)
+    pub(super) const fn of(hash: u64, kind: Kind) -> Self {
+        let hash = (hash >> 32) as u32;
+        Self(match kind {
+            Kind::Plain => hash & !Self::INTERNED | Self::TAKEN,
+            Kind::Interned => hash | Self::INTERNED | Self::TAKEN,
+        })
+    }
+
+    /// The kind of its key.
+    #[inline]
+    pub(super) const fn kind(self) -> Kind {
+        if self.0 & Self::INTERNED == 0 { Kind::Plain } else { Kind::Interned }
     }
 }
 
@@ -41,16 +55,16 @@ impl Line {
     fn matches(&self, tag: u32) -> u32 {
         use std::arch::x86_64::{
             __m128i, _mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32, _mm_set1_epi32,
+            _mm_setzero_si128,
         };
         let [low, high]: [__m128i; 2] = bytemuck::cast(self.tags);
         // SAFETY: every processor of this architecture has these instructions (SSE2), and they touch no memory.
         let octets = unsafe {
             let wanted = _mm_set1_epi32(tag.cast_signed());
             let words = _mm_packs_epi32(_mm_cmpeq_epi32(low, wanted), _mm_cmpeq_epi32(high, wanted));
-            _mm_movemask_epi8(_mm_packs_epi16(words, words))
+            _mm_movemask_epi8(_mm_packs_epi16(words, _mm_setzero_si128()))
         };
-        // The second half is the first half once more.
-        octets.cast_unsigned() & 0xFF
+        octets.cast_unsigned()
     }
 
     /// A bit for each entry that has this tag; for those behind the last one with 0.
@@ -127,15 +141,24 @@ impl Index {
         (line + 1) & self.lines.len().wrapping_sub(1)
     }
 
-    /// The place of the entry with this tag of which the caller says that it is the one. Per packet.
+    /// The place of the first entry with this tag, which is most likely the one: hardly any two keys share one. Per packet.
     #[inline]
+    pub(super) fn first(&self, tag: Tag) -> Option<u32> {
+        let line = self.lines.get(self.home(tag))?;
+        let matches = line.matches(tag.0);
+        if matches != 0 {
+            return Some(line.places[matches.trailing_zeros() as usize % ENTRIES]);
+        }
+        if line.is_full() { self.find(tag, |_| true) } else { None }
+    }
+
+    /// The place of the entry with this tag of which the caller says that it is the one.
     pub(super) fn find(&self, tag: Tag, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let (line, at) = self.look_up(tag, is_it)?;
         Some(self.lines.get(line)?.places[at % ENTRIES])
     }
 
     /// The line of an entry, and where it stands in it.
-    #[inline]
     fn look_up(&self, tag: Tag, is_it: impl Fn(u32) -> bool) -> Option<(usize, usize)> {
         let mut number = self.home(tag);
         // Ends at a line that is not full: most are not.
@@ -225,6 +248,11 @@ impl Index {
     pub(super) fn places(&self) -> impl Iterator<Item = u32> + '_ {
         self.entries().map(|(_, place)| place)
     }
+
+    /// The places of all entries of a kind.
+    pub(super) fn places_of(&self, kind: Kind) -> impl Iterator<Item = u32> + '_ {
+        self.entries().filter(move |(tag, _)| tag.kind() == kind).map(|(_, place)| place)
+    }
 }
 
 #[cfg(test)]
@@ -237,7 +265,7 @@ mod tests {
     use super::*;
 
     fn any_tag(n: u32) -> Tag {
-        Tag::of(u64::from(n.wrapping_sub(3)) << 32)
+        Tag::of(u64::from(n.wrapping_sub(3)) << 32, Kind::Plain)
     }
 
     proptest! {
@@ -278,7 +306,8 @@ mod tests {
     #[test]
     fn most_stand_in_the_line_that_their_tag_names() {
         let mut index = Index::default();
-        let tag = |n: u32| Tag::of(foldhash::fast::FixedState::with_seed(7).hash_one(n));
+        let hash = |n: u32| foldhash::fast::FixedState::with_seed(7).hash_one(n);
+        let tag = |n| Tag::of(hash(n), Kind::Plain);
         for n in 0..100_000 {
             index.insert(tag(n), n);
         }
@@ -294,6 +323,19 @@ mod tests {
         }
         for n in 0..100_000 {
             assert_eq!(index.find(tag(n), |place| place == n), (n % 3 > 0).then_some(n));
+        }
+    }
+
+    #[test]
+    fn a_tag_keeps_its_kind_and_is_never_that_of_no_entry() {
+        for hash in [0, 1 << 32, 1 << 62, 1 << 63, u64::MAX] {
+            let both = [Kind::Plain, Kind::Interned].map(|kind| Tag::of(hash, kind));
+            assert_eq!(both.map(Tag::kind), [Kind::Plain, Kind::Interned]);
+            assert!(both.iter().all(|tag| tag.0 != 0) && both[0] != both[1]);
+            let mut index = Index::default();
+            index.insert(both[0], 4);
+            assert_eq!(both.map(|tag| index.first(tag)), [Some(4), None]);
+            assert_eq!(index.places_of(Kind::Interned).count(), 0);
         }
     }
 

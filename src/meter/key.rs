@@ -48,6 +48,7 @@ impl Key {
     }
 
     /// The SSRC.
+    #[inline]
     pub(super) const fn ssrc(self) -> Ssrc {
         Ssrc((self.ports_and_ssrc & 0xFFFF_FFFF) as u32)
     }

@@ -183,23 +183,44 @@ impl Meter {
     }
 
     /// Takes in one observation of the commonest kind, as [`Self::observe`] would. Per packet.
+    #[inline]
+    pub fn observe_plain(&mut self, packet: &PlainRtp<'_>, path: PathId, paths: &PathTable) {
+        let mut packet = Some((*packet, path));
+        if self.fill(|| packet.take()) {
+            self.flush(paths);
+        }
+    }
+
+    /// Has packets of the commonest kind wait, as long as there are any and as there is room; true where there is none for
+    /// another, so that [`Self::flush`] is due. Per packet.
     #[allow(clippy::inline_always, reason = "measured: as a call, all of a packet goes through memory twice")]
     #[inline(always)]
-    pub fn observe_plain(&mut self, packet: &PlainRtp<'_>, path: PathId, paths: &PathTable) {
-        // First, as it may take a call.
-        let print = self.choice.print_of_plain(packet);
-        let d = Digest {
-            arrival: packet.timestamp(),
-            timestamp: packet.rtp_timestamp(),
-            sequence: packet.sequence(),
-            octets: packet.octets(),
-            path,
-            ttl: packet.ttl(),
-            traffic_class: packet.traffic_class(),
-            payload_type: packet.payload_type(),
-            print,
-        };
-        self.take_in(Kind::Plain, Key::plain(packet), d, paths);
+    pub fn fill<'a>(&mut self, mut next: impl FnMut() -> Option<(PlainRtp<'a>, PathId)>) -> bool {
+        let Self { table, candidates, batch, choice, .. } = self;
+        let mut filled = 0;
+        for place in batch.room() {
+            let Some((packet, path)) = next() else { break };
+            // First, as it may take a call.
+            let print = choice.print_of_plain(&packet);
+            let key = Key::plain(&packet);
+            let tag = table.tag(Kind::Plain, &key);
+            table.prepare(tag);
+            candidates.prepare_index(tag);
+            let digest = Digest {
+                arrival: packet.timestamp(),
+                timestamp: packet.rtp_timestamp(),
+                sequence: packet.sequence(),
+                octets: packet.octets(),
+                path,
+                ttl: packet.ttl(),
+                traffic_class: packet.traffic_class(),
+                payload_type: packet.payload_type(),
+                print,
+            };
+            *place = Pending { key, digest, tag, guess: NOWHERE };
+            filled += 1;
+        }
+        batch.add(filled)
     }
 
     fn observe_rtp(&mut self, o: &Observation<'_>, header: RtpHeader<'_>, paths: &PathTable) {
@@ -221,47 +242,34 @@ impl Meter {
         if o.fragment.is_some() {
             self.note_first_fragment(o, kind, key);
         }
-        self.take_in(kind, key, d, paths);
-    }
-
-    /// Has a packet wait with others. Per packet.
-    #[inline]
-    fn take_in(&mut self, kind: Kind, key: Key, d: Digest, paths: &PathTable) {
-        let tag = self.table.tag(&key);
-        self.table.prepare(kind, tag);
+        let tag = self.table.tag(kind, &key);
+        self.table.prepare(tag);
         self.candidates.prepare_index(tag);
-        if self.batch.push(kind, key, tag, d) {
+        if let Some(place) = self.batch.room().first_mut() {
+            *place = Pending { key, digest: d, tag, guess: NOWHERE };
+        }
+        if self.batch.add(1) {
             self.flush(paths);
         }
     }
 
     /// Looks up the packets that came last, and counts those before them.
     #[inline(never)]
-    fn flush(&mut self, paths: &PathTable) {
-        for pending in self.batch.fresh() {
-            pending.guess = self.table.guess(pending.kind, pending.tag).unwrap_or_else(|| {
-                self.candidates.prepare(pending.tag);
+    pub fn flush(&mut self, paths: &PathTable) {
+        let Self { table, candidates, batch, .. } = self;
+        for pending in batch.fresh() {
+            pending.guess = table.guess(pending.tag).unwrap_or_else(|| {
+                candidates.prepare(pending.tag);
                 NOWHERE
             });
         }
-        let (removals, looked_up_at) = (self.table.removals(), self.batch.removals);
-        let timeout = self.limits.stream_timeout_ns;
-        let (start, count) = self.batch.waiting_at();
-        for i in start..start + count {
-            let Some(pending) = self.batch.get(i) else { break };
-            let d = &pending.digest;
-            let mut fit = Fit::Not;
-            if self.table.removals() == looked_up_at
-                && let Some(hot) = self.table.hot(pending.guess)
-                && hot.key == pending.key
-                && d.arrival.0.wrapping_sub(hot.last_arrival) <= timeout
-            {
-                fit = hot.count_in_order(d, &self.clocks);
-            }
-            if fit == Fit::Counted {
-                continue;
-            }
-            let pending = *pending;
+        let removals = self.table.removals();
+        let mut counted = 0;
+        loop {
+            let (more, fit) = self.count_in_order(counted);
+            counted += more;
+            let Some(pending) = self.batch.waiting().get(counted).copied() else { break };
+            counted += 1;
             if fit == Fit::Chosen {
                 self.choose_last(pending.guess, &pending.digest);
             } else {
@@ -277,6 +285,31 @@ impl Meter {
         if self.batches_until_look == 0 {
             self.choose_less();
         }
+    }
+
+    /// Counts the packets that wait, but for so many, as long as each is simply the next one of its stream and is not
+    /// kept; how many they were, and what the one after them is. Per packet.
+    #[inline]
+    fn count_in_order(&mut self, but_for: usize) -> (usize, Fit) {
+        let Self { table, clocks, batch, limits, .. } = self;
+        if table.removals() != batch.removals {
+            return (0, Fit::Not);
+        }
+        let hots = table.hots();
+        let mut counted = 0;
+        for pending in batch.waiting().get(but_for..).unwrap_or_default() {
+            let d = &pending.digest;
+            let Some(hot) = hots.get_mut(pending.guess as usize) else { return (counted, Fit::Not) };
+            if hot.key != pending.key || d.arrival.0.wrapping_sub(hot.last_arrival) > limits.stream_timeout_ns
+            {
+                return (counted, Fit::Not);
+            }
+            match hot.count_in_order(d, clocks) {
+                Fit::Counted => counted += 1,
+                fit => return (counted, fit),
+            }
+        }
+        (counted, Fit::Counted)
     }
 
     /// What is new chooses from all packets.
@@ -312,16 +345,16 @@ impl Meter {
     /// A packet that is not simply the next one of a known stream.
     #[inline(never)]
     fn count_out_of_order(&mut self, pending: &Pending, paths: &PathTable) {
-        let &Pending { key, kind, tag, digest: ref d, .. } = pending;
-        let Some(first) = self.table.find_tagged(kind, &key, tag) else {
-            self.consider((kind, key, tag), d, paths);
+        let &Pending { key, tag, digest: ref d, .. } = pending;
+        let Some(first) = self.table.find_tagged(&key, tag) else {
+            self.consider((tag.kind(), key, tag), d, paths);
             return;
         };
         let silence = d.arrival.0.saturating_sub(self.table.last_arrival(first));
         let goes_on = |hot: &mut hop::Hot| hot.goes_on_after_clock_step(silence, d);
         if silence > self.limits.stream_timeout_ns && !self.table.hot(first).is_some_and(goes_on) {
             // The stream is over, and a new one needs proof of its own before it takes the key.
-            self.consider((kind, key, tag), d, paths);
+            self.consider((tag.kind(), key, tag), d, paths);
         } else {
             self.count(first, d, paths);
         }
@@ -434,8 +467,8 @@ impl Meter {
             self.fragments.orphans += 1;
             return;
         };
-        let tag = self.table.tag(&key);
-        let Some(first) = self.table.find_tagged(kind, &key, tag) else {
+        let tag = self.table.tag(kind, &key);
+        let Some(first) = self.table.find_tagged(&key, tag) else {
             let dscp = o.traffic_class.dscp().value();
             if !self.candidates.add_fragment(kind, key, tag, dscp) {
                 self.fragments.orphans += 1;

@@ -118,6 +118,9 @@ impl Choice {
     /// chooses first. Per packet.
     #[inline]
     pub(super) fn print_of_plain(self, packet: &PlainRtp<'_>) -> Print {
+        if self == Self::NOTHING {
+            return Print::NONE;
+        }
         let word = packet.behind().get(FEWEST - 8..FEWEST).and_then(|word| word.first_chunk());
         match word {
             Some(word) if rank(u64::from_le_bytes(*word)) < self.0 => self.print_of(|| packet.payload()),

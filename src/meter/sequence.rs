@@ -21,6 +21,7 @@ pub(super) const fn first_extended(sequence: u16) -> u32 {
 }
 
 /// The sequence number of a packet as it is on the wire.
+#[inline]
 pub(super) const fn on_the_wire(extended: u32) -> u16 {
     (extended & 0xFFFF) as u16
 }

@@ -17,8 +17,7 @@ pub(super) struct Table {
     hots: Vec<Hot>,
     colds: Arena<Cold>,
     free: Vec<u32>,
-    plain: Index,
-    interned: Index,
+    index: Index,
     hasher: foldhash::fast::FixedState,
     streams: usize,
     removals: u64,
@@ -33,8 +32,7 @@ impl Table {
             hots: Vec::new(),
             colds: Arena::new(),
             free: Vec::new(),
-            plain: Index::default(),
-            interned: Index::default(),
+            index: Index::default(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
             streams: 0,
             removals: 0,
@@ -43,56 +41,49 @@ impl Table {
 
     /// Seeded, so that nobody outside can choose keys that collide.
     #[inline]
-    pub(super) fn tag(&self, key: &Key) -> Tag {
-        Tag::of(self.hasher.hash_one(key))
+    pub(super) fn tag(&self, kind: Kind, key: &Key) -> Tag {
+        Tag::of(self.hasher.hash_one(key), kind)
     }
 
     pub(super) const fn hasher(&self) -> &foldhash::fast::FixedState {
         &self.hasher
     }
 
-    const fn index(&self, kind: Kind) -> &Index {
-        match kind {
-            Kind::Plain => &self.plain,
-            Kind::Interned => &self.interned,
-        }
-    }
-
-    const fn index_mut(&mut self, kind: Kind) -> &mut Index {
-        match kind {
-            Kind::Plain => &mut self.plain,
-            Kind::Interned => &mut self.interned,
-        }
-    }
-
     /// The first hop of the stream with this key.
     pub(super) fn find(&self, kind: Kind, key: &Key) -> Option<u32> {
-        self.find_tagged(kind, key, self.tag(key))
+        self.find_tagged(key, self.tag(kind, key))
     }
 
     /// The same, where the key's tag is known.
-    pub(super) fn find_tagged(&self, kind: Kind, key: &Key, tag: Tag) -> Option<u32> {
+    pub(super) fn find_tagged(&self, key: &Key, tag: Tag) -> Option<u32> {
         let is_it = |place: u32| self.hots.get(place as usize).is_some_and(|hot| hot.key == *key);
-        self.index(kind).find(tag, is_it)
+        self.index.find(tag, is_it)
     }
 
     /// Asks for the memory that [`Self::guess`] will need. Per packet.
     #[inline]
-    pub(super) fn prepare(&self, kind: Kind, tag: Tag) {
-        self.index(kind).prepare(tag);
+    pub(super) fn prepare(&self, tag: Tag) {
+        self.index.prepare(tag);
     }
 
     /// Where the stream is likely to be, without a look at it; asks for its memory. Per packet.
     #[inline]
-    pub(super) fn guess(&self, kind: Kind, tag: Tag) -> Option<u32> {
-        let place = self.index(kind).find(tag, |_| true)?;
+    pub(super) fn guess(&self, tag: Tag) -> Option<u32> {
+        let place = self.index.first(tag)?;
         prefetch(&self.hots, place as usize);
         Some(place)
     }
 
     /// How often a stream was taken out: as long as this stays the same, guesses stay good.
+    #[inline]
     pub(super) const fn removals(&self) -> u64 {
         self.removals
+    }
+
+    /// The hot parts of all places.
+    #[inline]
+    pub(super) fn hots(&mut self) -> &mut [Hot] {
+        &mut self.hots
     }
 
     #[inline]
@@ -117,9 +108,9 @@ impl Table {
 
     /// Adds a stream by its first hop.
     pub(super) fn add_stream(&mut self, hot: Hot, cold: Cold) -> u32 {
-        let (kind, tag) = (cold.kind, self.tag(&hot.key));
+        let tag = self.tag(cold.kind, &hot.key);
         let i = self.place(hot, cold);
-        self.index_mut(kind).insert(tag, i);
+        self.index.insert(tag, i);
         self.streams += 1;
         i
     }
@@ -149,8 +140,8 @@ impl Table {
     pub(super) fn remove_stream(&mut self, first: u32) {
         let Some((hot, cold)) = self.hop(first) else { return };
         let (kind, key) = (cold.kind, hot.key);
-        let tag = self.tag(&key);
-        if self.index_mut(kind).remove(tag, first) {
+        let tag = self.tag(kind, &key);
+        if self.index.remove(tag, first) {
             self.streams -= 1;
             self.removals += 1;
         }
@@ -189,7 +180,7 @@ impl Table {
 
     /// Keys of all streams that are not IPv4 over UDP.
     pub(super) fn interned_keys(&self) -> impl Iterator<Item = Key> + '_ {
-        self.interned.places().filter_map(|place| Some(self.hots.get(place as usize)?.key))
+        self.index.places_of(Kind::Interned).filter_map(|place| Some(self.hots.get(place as usize)?.key))
     }
 
     /// Paths by which packets of the streams came, some of them many times.
@@ -241,7 +232,7 @@ impl Table {
 
     /// First hops of all streams, by place: an order that depends on the packets alone.
     pub(super) fn first_hops(&self) -> Vec<u32> {
-        let mut all: Vec<u32> = self.plain.places().chain(self.interned.places()).collect();
+        let mut all: Vec<u32> = self.index.places().collect();
         all.sort_unstable();
         all
     }

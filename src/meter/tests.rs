@@ -323,7 +323,7 @@ fn the_commonest_packets_count_as_observations_do() {
         let timestamp = Timestamp(i64::from(number) * 20_000_000);
         let wire_len = u32::try_from(data.len()).unwrap();
         let frame = Frame { timestamp, data: &data, wire_len, link: LinkType::ETHERNET, interface: 0 };
-        let (packet, path) = decoder.decode_plain(frame).unwrap();
+        let (packet, path) = decoder.decode_plain(&frame).unwrap();
         meters[0].observe_plain(&packet, path, decoder.paths());
         let [_, other] = &mut meters;
         decoder.decode_any(&frame, &mut |o, paths| other.observe(o, paths)).unwrap();

@@ -18,8 +18,6 @@ pub(super) struct Meters {
     policy: Arc<Policy>,
     newest_samples: usize,
     seed: u64,
-    /// The interface of the last frame, and its point.
-    last: (u16, usize),
 }
 
 impl Meters {
@@ -30,8 +28,7 @@ impl Meters {
         seed: u64,
     ) -> Self {
         let has_other_points = has_other_observers || points.are_several();
-        let last = (0, points.of_interface(0));
-        Self { points, all: Vec::new(), observer, has_other_points, policy, newest_samples: 0, seed, last }
+        Self { points, all: Vec::new(), observer, has_other_points, policy, newest_samples: 0, seed }
     }
 
     /// Keeps so many of the newest samples of each hop, however long streams are.
@@ -47,21 +44,54 @@ impl Meters {
         }
     }
 
-    /// Decodes a frame and counts what it carries, if it is one of the commonest; false leaves all as it was. Per frame.
-    #[allow(clippy::inline_always, reason = "measured: as a call, all of a packet goes through memory")]
-    #[inline(always)]
-    pub(super) fn take_plain(&mut self, frame: Frame<'_>, decoder: &mut Decoder) -> bool {
+    /// Decodes frames and counts what they carry. `number_of` gives the point's number of an interface; `take_any` is given
+    /// what is not of the commonest kind. Per frame.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        frames: &[Frame<'_>],
+        decoder: &mut Decoder,
+        number_of: impl Fn(u16) -> u16,
+        mut take_any: impl FnMut(&mut Self, &mut Decoder, &Frame<'_>),
+    ) {
+        let mut left = frames;
+        while let Some(first) = left.first() {
+            let of = (first.interface, number_of(first.interface));
+            let Some(others) = left.get(self.take_plain(left, of, decoder)..) else { break };
+            left = others;
+            if let Some((other, behind)) = others.split_first()
+                && other.interface == of.0
+            {
+                take_any(self, decoder, &Frame { interface: of.1, ..*other });
+                left = behind;
+            }
+        }
+    }
+
+    /// Decodes and counts frames as long as they are of the commonest kind and of this interface, which has this number;
+    /// how many they were. Per frame.
+    #[inline]
+    fn take_plain(
+        &mut self,
+        frames: &[Frame<'_>],
+        (of, interface): (u16, u16),
+        decoder: &mut Decoder,
+    ) -> usize {
         if self.points.are_sessions() {
-            return false;
+            return 0;
         }
-        let Some((packet, path)) = decoder.decode_plain(frame) else { return false };
-        if self.last.0 != frame.interface {
-            self.last = (frame.interface, self.points.of_interface(frame.interface));
+        let Some(meter) = self.at(self.points.of_interface(interface)) else { return 0 };
+        let of_interface = (interface, decoder.bare_path(interface));
+        let mut left = frames;
+        while meter.fill(|| {
+            let (frame, behind) = left.split_first().filter(|(frame, _)| frame.interface == of)?;
+            let decoded = decoder.decode_plain_of(of_interface, frame)?;
+            left = behind;
+            Some(decoded)
+        }) {
+            meter.flush(decoder.paths());
         }
-        if let Some(meter) = self.at(self.last.1) {
-            meter.observe_plain(&packet, path, decoder.paths());
-        }
-        true
+        frames.len() - left.len()
     }
 
     /// Decodes any frame and counts what it carries. Per frame.

@@ -223,23 +223,27 @@ fn next_file(readings: &mut [Reading]) -> Option<usize> {
 }
 
 impl Counting {
-    /// Takes in a frame that is not one of the commonest, of the file at a place, which may be an excerpt.
-    #[inline(never)]
-    fn take_any(
+    /// Takes in frames of the file at a place, which may be an excerpt, with the point's numbers of its interfaces.
+    fn take(
         &mut self,
-        frame: &Frame<'_>,
+        frames: &[Frame<'_>],
+        interfaces: &[u16],
         (place, is_excerpt): (u16, bool),
         undecoded: &mut UndecodedCounts,
     ) {
-        if let Err(reason) = self.meters.take_any(frame, &mut self.decoder) {
-            undecoded[reason as usize] += 1;
-        }
-        // Also of what was mirrored and is no media.
-        if let Some(mirrored) = self.decoder.take_mirrored()
-            && !is_excerpt
-        {
-            self.tunnels.note((self.meters.points.group(frame.interface), place), &mirrored, frame.timestamp);
-        }
+        let Self { decoder, meters, tunnels } = self;
+        let number_of = |interface| interfaces.get(usize::from(interface)).copied().unwrap_or(interface);
+        meters.take(frames, decoder, number_of, |meters, decoder, frame| {
+            if let Err(reason) = meters.take_any(frame, decoder) {
+                undecoded[reason as usize] += 1;
+            }
+            // Also of what was mirrored and is no media.
+            if let Some(mirrored) = decoder.take_mirrored()
+                && !is_excerpt
+            {
+                tunnels.note((meters.points.group(frame.interface), place), &mirrored, frame.timestamp);
+            }
+        });
     }
 }
 
@@ -255,11 +259,7 @@ impl Reading {
         // The look ahead has told the section of the next frame.
         let origin = (u16::try_from(self.place).unwrap_or(u16::MAX), self.file.is_excerpt());
         let Some(frame) = self.file.next_frame() else { return false };
-        let interface = self.interfaces.get(usize::from(frame.interface)).copied().unwrap_or(frame.interface);
-        let frame = Frame { interface, ..frame };
-        if !counting.meters.take_plain(frame, &mut counting.decoder) {
-            counting.take_any(&frame, origin, &mut self.undecoded);
-        }
+        counting.take(&[frame], &self.interfaces, origin, &mut self.undecoded);
         true
     }
 
@@ -268,13 +268,7 @@ impl Reading {
     fn take_in_memory(&mut self, most: u64, counting: &mut Counting) -> u64 {
         let Self { file, interfaces, undecoded, place, .. } = self;
         let origin = (u16::try_from(*place).unwrap_or(u16::MAX), file.is_excerpt());
-        file.give_in_memory(most, |frame| {
-            let interface = interfaces.get(usize::from(frame.interface)).copied().unwrap_or(frame.interface);
-            let frame = Frame { interface, ..frame };
-            if !counting.meters.take_plain(frame, &mut counting.decoder) {
-                counting.take_any(&frame, origin, undecoded);
-            }
-        })
+        file.give_in_memory(most, |frames| counting.take(frames, interfaces, origin, undecoded))
     }
 
     fn announce(&mut self, progress: &Progress) {

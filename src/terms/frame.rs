@@ -49,3 +49,9 @@ pub struct Frame<'a> {
     /// Which of the capture's interfaces heard it; 0 where a capture has one only.
     pub interface: u16,
 }
+
+impl Frame<'_> {
+    /// No frame: what stands in a list before there is one.
+    pub const NONE: Self =
+        Self { timestamp: Timestamp(0), data: &[], wire_len: 0, link: LinkType::NULL, interface: 0 };
+}

@@ -26,6 +26,7 @@ pub struct RtpTime(pub u32);
 impl RtpTime {
     /// Signed distance from `earlier` to `self`, in clock units; the 32-bit wrap is taken the short way.
     #[must_use]
+    #[inline]
     pub const fn since(self, earlier: Self) -> i32 {
         self.0.wrapping_sub(earlier.0).cast_signed()
     }

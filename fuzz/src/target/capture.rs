@@ -89,7 +89,7 @@ fn in_stretches(reader: Box<dyn Read + Send>) -> Option<(Summary, u64)> {
     let mut file = CaptureFile::from_reader("fuzz", reader).ok()?;
     let mut sum = 0;
     loop {
-        file.give_in_memory(5, |frame| sum = added(sum, &frame));
+        file.give_in_memory(5, |some| sum = some.iter().fold(sum, |sum, frame| added(sum, frame)));
         match file.next_frame() {
             Some(frame) => sum = added(sum, &frame),
             None => return Some((file.summary(), sum)),

@@ -8,16 +8,16 @@ const LINE: usize = 64;
 /// Lines that are asked for: of the kernel's header and those of the packet.
 const LINES: usize = 3;
 
-/// Brings closer what stands some frames ahead of a place, if frames are about as long as the one there, which with all
+/// Brings closer what stands some frames ahead, if frames are about as long as the one that comes first, which with all
 /// that is around it takes so many octets. Frames were written by another processor, and where the next one begins is
 /// known only from the one before, so waiting for one would follow waiting for another. Never reads anything. Per frame.
 #[inline]
-pub(super) fn fetch(block: &[u8], place: usize, octets: usize) {
+pub(in crate::capture) fn fetch(left: &[u8], octets: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let first: *const i8 = block.as_ptr().cast();
-        let first = first.wrapping_add(place.wrapping_add(octets.wrapping_mul(AHEAD)));
+        let first: *const i8 = left.as_ptr().cast();
+        let first = first.wrapping_add(octets.wrapping_mul(AHEAD));
         for line in 0..LINES {
             // SAFETY: a prefetch of any address is allowed and changes nothing that can be observed; `wrapping_add`
             // makes no claim about the address.
@@ -25,5 +25,5 @@ pub(super) fn fetch(block: &[u8], place: usize, octets: usize) {
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (block, place, octets, AHEAD, LINE, LINES);
+    let _ = (left, octets, AHEAD, LINE, LINES);
 }

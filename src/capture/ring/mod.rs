@@ -5,7 +5,7 @@
 //! old enough, and drops packets, counted, while all blocks are handed over; frames are read in place, block by
 //! block.
 
-mod ahead;
+pub(super) mod ahead;
 mod counters;
 mod error;
 mod fanout;
@@ -119,7 +119,7 @@ impl Ring {
         })
     }
 
-    /// Gives the frames of all blocks that are ready, at most one turn of the ring. Where none is ready it waits for
+    /// Gives the frames of all blocks that are ready, some at a time and at most one turn of the ring. Where none is ready it waits for
     /// one, at most `timeout` (in whole milliseconds, rounded up).
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl Ring {
     pub fn read(
         &mut self,
         timeout: Duration,
-        mut sink: impl FnMut(&Frame<'_>),
+        mut sink: impl FnMut(&[Frame<'_>]),
     ) -> Result<Progress, RingError> {
         let mut left = timeout;
         let mut progress = self.walk_ready(&mut sink);
@@ -181,7 +181,7 @@ impl Ring {
         most.saturating_sub(left)
     }
 
-    fn walk_ready(&mut self, sink: &mut impl FnMut(&Frame<'_>)) -> Progress {
+    fn walk_ready(&mut self, sink: &mut impl FnMut(&[Frame<'_>])) -> Progress {
         let mut progress = Progress { frames: 0, was_idle: true };
         for _ in 0..self.memory.blocks() {
             let Some(block) = self.memory.take(self.next) else { break };

@@ -19,86 +19,85 @@ const ADDRESSES: usize = 12;
 /// The `EtherType` of a tag where the kernel does not say.
 const VLAN: u16 = 0x8100;
 
-/// Gives all frames of a block to `sink`; how many they were.
+/// Frames that are given together: enough that their waits for memory overlap.
+const TOGETHER: usize = 16;
+
+/// Gives all frames of a block to `sink`, some at a time; how many they were.
 #[inline]
 pub(super) fn walk(
     block: &mut [u8],
     link: LinkType,
     tally: &mut Tally,
-    sink: &mut impl FnMut(&Frame<'_>),
+    sink: &mut impl FnMut(&[Frame<'_>]),
 ) -> u64 {
-    let mut walked = 0;
-    let Some(head) = at::<BlockHeader>(block, 0) else {
-        tally.damaged_blocks += 1;
-        return walked;
-    };
-    let frames = u64::from(head.frames);
-    let mut place = head.first as usize;
     let mut counted = *tally;
-    while walked < frames {
-        let Some(next) = give(block, place, link, &mut counted, sink) else {
-            counted.damaged_blocks += 1;
-            break;
-        };
-        walked += 1;
-        // Forward by a header at least, so that a block ends whatever its headers say.
-        if next < size_of::<FrameHeader>() {
-            counted.damaged_blocks += u64::from(walked < frames);
-            break;
+    let mut walked = 0;
+    let head = at::<BlockHeader>(block, 0);
+    let frames = head.map_or(0, |head| u64::from(head.frames));
+    let mut left = head.and_then(|head| block.get_mut(head.first as usize..)).unwrap_or_default();
+    let mut room = [Frame::NONE; TOGETHER];
+    let mut is_whole = head.is_some();
+    while is_whole && walked < frames {
+        let mut found = 0;
+        for to in room.iter_mut().zip(walked..frames).map(|(to, _)| to) {
+            let Some(frame) = take(&mut left, link, &mut counted) else {
+                is_whole = false;
+                break;
+            };
+            *to = frame;
+            found += 1;
         }
-        place += next;
+        walked += found as u64;
+        sink(room.get(..found).unwrap_or_default());
     }
+    counted.damaged_blocks += u64::from(!is_whole);
     *tally = counted;
     walked
 }
 
-/// Gives the frame whose header stands at `place`; octets from there to the next header, or `None` where header or
-/// frame reach outside the block. Per frame.
+/// Takes the frame whose header comes first, with all that stands before the next header, which for the last one is all there
+/// is; `None` where header or frame reach further than that. Per frame.
 #[inline]
-fn give(
-    block: &mut [u8],
-    place: usize,
-    link: LinkType,
-    tally: &mut Tally,
-    sink: &mut impl FnMut(&Frame<'_>),
-) -> Option<usize> {
-    let header = at::<FrameHeader>(block, place)?;
-    ahead::fetch(block, place, header.next as usize);
+fn take<'a>(left: &mut &'a mut [u8], link: LinkType, tally: &mut Tally) -> Option<Frame<'a>> {
+    let header = at::<FrameHeader>(left, 0)?;
+    let next = header.next as usize;
+    ahead::fetch(left, next);
+    let all = std::mem::take(left);
+    let whole = if next == 0 {
+        all
+    } else {
+        let (whole, behind) = all.split_at_mut_checked(next)?;
+        *left = behind;
+        whole
+    };
     let mac = usize::from(header.mac);
-    let kept = header.kept as usize;
-    // No sum overflows: `place` is inside the block, `mac` has 16 bits and `kept` 32.
-    let (mut start, end) = (place + mac, place + mac + kept);
-    if mac < size_of::<FrameHeader>() || end > block.len() {
+    // No sum overflows: `mac` has 16 bits and `kept` 32.
+    let (mut start, end) = (mac, mac + header.kept as usize);
+    if mac < size_of::<FrameHeader>() || end > whole.len() {
         return None;
     }
     let mut wire_len = header.whole.max(header.kept);
     if header.status & libc::TP_STATUS_VLAN_VALID != 0 {
-        start = put_tag_back(block, place, start, end, &header)?;
+        start = put_tag_back(whole, start, end, &header)?;
         wire_len = wire_len.saturating_add(TAG);
     }
-    let data = block.get(start..end)?;
+    let whole: &'a [u8] = whole;
+    let data = whole.get(start..end)?;
     tally.frames += 1;
     tally.octets += u64::from(wire_len);
     tally.truncated += u64::from(data.len() < wire_len as usize);
     tally.hardware += u64::from(header.status & libc::TP_STATUS_TS_RAW_HARDWARE != 0);
     tally.software += u64::from(header.status & libc::TP_STATUS_TS_SOFTWARE != 0);
     let timestamp = Timestamp::new(i64::from(header.seconds), i64::from(header.nanoseconds));
-    sink(&Frame { timestamp, data, wire_len, link, interface: 0 });
-    Some(header.next as usize)
+    Some(Frame { timestamp, data, wire_len, link, interface: 0 })
 }
 
 /// Puts the outermost tag, which the kernel takes off, back where it was on the wire, so that the frame reads as from a
 /// file: the addresses move forward into the room that was reserved for it. Where the frame begins then. Per frame,
 /// where frames are tagged.
-fn put_tag_back(
-    block: &mut [u8],
-    place: usize,
-    start: usize,
-    end: usize,
-    header: &FrameHeader,
-) -> Option<usize> {
+fn put_tag_back(whole: &mut [u8], start: usize, end: usize, header: &FrameHeader) -> Option<usize> {
     let with_tag = start - TAG as usize;
-    if with_tag < place + size_of::<FrameHeader>() {
+    if with_tag < size_of::<FrameHeader>() {
         return None;
     }
     // A frame that was cut within its addresses has no place for a tag; in a file it would have none either.
@@ -108,8 +107,8 @@ fn put_tag_back(
     let has_type = header.status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
     let [k0, k1] = (if has_type { header.tag_type } else { VLAN }).to_be_bytes();
     let [_, _, t0, t1] = header.tag.to_be_bytes();
-    block.copy_within(start..start + ADDRESSES, with_tag);
-    block.get_mut(with_tag + ADDRESSES..start + ADDRESSES)?.copy_from_slice(&[k0, k1, t0, t1]);
+    whole.copy_within(start..start + ADDRESSES, with_tag);
+    whole.get_mut(with_tag + ADDRESSES..start + ADDRESSES)?.copy_from_slice(&[k0, k1, t0, t1]);
     Some(with_tag)
 }
 
@@ -130,6 +129,11 @@ mod tests {
     const SEEN: &[u8] = &[1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 8, 0, 0x45, 0xB8];
     /// Where the kernel puts a frame behind its header, with room for a tag.
     const MAC: u16 = 86;
+
+    /// One frame after the other.
+    fn each(mut keep: impl FnMut(Frame<'_>)) -> impl FnMut(&[Frame<'_>]) {
+        move |frames| frames.iter().copied().for_each(&mut keep)
+    }
 
     /// One frame as the kernel would write it.
     #[derive(Clone, Copy, Debug)]
@@ -167,9 +171,14 @@ mod tests {
 
     fn seen(block: &mut [u8], tally: &mut Tally) -> Vec<(i64, Vec<u8>, u32)> {
         let mut seen = Vec::new();
-        let walked = walk(block, LinkType::ETHERNET, tally, &mut |frame| {
-            seen.push((frame.timestamp.0, frame.data.to_vec(), frame.wire_len));
-        });
+        let walked = walk(
+            block,
+            LinkType::ETHERNET,
+            tally,
+            &mut each(|frame| {
+                seen.push((frame.timestamp.0, frame.data.to_vec(), frame.wire_len));
+            }),
+        );
         assert_eq!((walked, tally.frames), (seen.len() as u64, seen.len() as u64));
         seen
     }
@@ -248,10 +257,10 @@ mod tests {
             let mut tally = Tally::default();
             let whole = block.as_ptr_range();
             let mut is_inside = true;
-            let walked = walk(&mut block, LinkType::ETHERNET, &mut tally, &mut |frame| {
+            let walked = walk(&mut block, LinkType::ETHERNET, &mut tally, &mut each(|frame| {
                 let data = frame.data.as_ptr_range();
                 is_inside &= whole.start <= data.start && data.end <= whole.end;
-            });
+            }));
             prop_assert!(is_inside);
             prop_assert!(walked <= (BLOCK / 48) as u64 && walked <= u64::from(frames));
         }

@@ -3,18 +3,18 @@
 //! Two parts: [`Hot`] is one cache line and all that a packet in order touches; [`Cold`] holds the rest and is
 //! touched on events, and once in 255 packets to take over the short counters of the hot part.
 
+mod hot;
 mod rare;
 mod times;
 
+pub(super) use hot::{Fit, Hot};
 use rare::{NOTHING, Rare};
 use smallvec::SmallVec;
-use times::{SHORTEST_TICK, SUSPICIOUS_SECONDS, is_leap};
 
-use super::candidate::is_clock_step;
-use super::clock::{ClockIndex, Clocks, Trial, nearly_seconds, next_jitter};
+use super::clock::{ClockIndex, Clocks, Trial};
 use super::key::{Key, Kind};
-use super::payload::{CLOSED, Gate, Print, Sketch};
-use super::samples::{Level, Most, NEVER, Samples, Sampling, is_chosen, sample};
+use super::payload::{CLOSED, Print, Sketch};
+use super::samples::{Most, NEVER, Samples, Sampling, is_chosen, sample};
 use super::sequence::{Silence, Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
 use super::{Anchor, ClockSource, Histogram};
@@ -34,169 +34,6 @@ pub(super) struct Digest {
     pub(super) ttl: u8,
     pub(super) traffic_class: TrafficClass,
     pub(super) payload_type: u8,
-}
-
-/// What every packet touches.
-#[derive(Debug, Clone)]
-#[repr(C, align(64))]
-pub(super) struct Hot {
-    pub(super) key: Key,
-    /// Arrival of the packet that jitter refers to.
-    reference_arrival: i64,
-    pub(super) last_arrival: i64,
-    /// Highest extended sequence number of this part.
-    highest: u32,
-    reference_timestamp: RtpTime,
-    jitter: f32,
-    jitter_max: f32,
-    /// Since the cold part took over.
-    jitter_sum: f32,
-    /// Octets since the cold part took over in the lower 24 bits, which 255 packets cannot overflow; the level of
-    /// trajectory sampling in the next 5; the gate of the payload sketch in the upper 3.
-    octets_and_levels: u32,
-    pub(super) path: PathId,
-    pub(super) ttl: u8,
-    traffic_class: TrafficClass,
-    payload_type: u8,
-    clock: ClockIndex,
-    /// Packets in order since the cold part took over.
-    run: u8,
-    updates: u8,
-}
-
-const _: () = assert!(size_of::<Hot>() == 64);
-
-impl Hot {
-    /// A slot that holds no hop.
-    pub(super) const fn vacant() -> Self {
-        Self {
-            key: Key::VACANT,
-            reference_arrival: 0,
-            last_arrival: i64::MIN,
-            highest: 0,
-            reference_timestamp: RtpTime(0),
-            jitter: 0.0,
-            jitter_max: 0.0,
-            jitter_sum: 0.0,
-            octets_and_levels: 0,
-            path: PathId::OVERFLOW,
-            ttl: 0,
-            traffic_class: TrafficClass(0),
-            payload_type: 0,
-            clock: ClockIndex::SLOW,
-            run: 0,
-            updates: 0,
-        }
-    }
-
-    /// Whether the slot holds no hop.
-    pub(super) fn is_vacant(&self) -> bool {
-        self.key == Key::VACANT && self.last_arrival == i64::MIN
-    }
-}
-
-/// What became of a packet that may have been the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
-    /// It is not simply the next one: nothing was counted.
-    Not,
-    /// It was counted.
-    Counted,
-    /// It was counted, and is one that the hop keeps: [`Cold::choose_last`] is to do so.
-    Chosen,
-}
-
-impl Hot {
-    /// Counts a packet that is the next in sequence and like the one before. Per packet.
-    #[allow(clippy::inline_always, reason = "measured: a call takes as long as half of it")]
-    #[inline(always)]
-    pub(super) fn count_in_order(&mut self, d: &Digest, clocks: &Clocks) -> Fit {
-        if d.sequence.wrapping_sub(on_the_wire(self.highest)) != 1
-            || alike(self.path, self.ttl, self.traffic_class) != alike(d.path, d.ttl, d.traffic_class)
-            || self.payload_type != d.payload_type
-            || self.run == u8::MAX
-            || self.clock == ClockIndex::SLOW
-        {
-            return Fit::Not;
-        }
-        if d.timestamp != self.reference_timestamp {
-            let seconds_per_tick = clocks.seconds_per_tick(self.clock);
-            let elapsed = nearly_seconds(d.arrival.0.wrapping_sub(self.reference_arrival));
-            let ticks = d.timestamp.since(self.reference_timestamp);
-            if seconds_per_tick == 0.0 {
-                if is_leap(elapsed, f64::from(ticks) * SHORTEST_TICK) {
-                    return Fit::Not;
-                }
-            } else {
-                let difference = elapsed - f64::from(ticks) * seconds_per_tick;
-                if difference.abs() >= SUSPICIOUS_SECONDS {
-                    return Fit::Not;
-                }
-                self.jitter = next_jitter(self.jitter, difference);
-                // Written always: whether there is a new maximum is a guess that the processor often loses.
-                self.jitter_max = if self.jitter > self.jitter_max { self.jitter } else { self.jitter_max };
-                self.jitter_sum += self.jitter;
-                self.updates += 1;
-            }
-            self.reference_arrival = d.arrival.0;
-            self.reference_timestamp = d.timestamp;
-        }
-        self.highest = self.highest.wrapping_add(1);
-        self.last_arrival = self.last_arrival.max(d.arrival.0);
-        self.octets_and_levels += u32::from(d.octets);
-        self.run += 1;
-        if is_chosen(self.key.ssrc(), d.sequence, self.level()) || d.print.passes(self.gate()) {
-            Fit::Chosen
-        } else {
-            Fit::Counted
-        }
-    }
-
-    /// Whether a packet after a silence goes on where the stream was, so that it was the clock that moved.
-    pub(super) fn goes_on_after_clock_step(&self, silence_ns: i64, d: &Digest) -> bool {
-        is_clock_step(silence_ns, on_the_wire(self.highest), self.reference_timestamp, d)
-    }
-
-    /// The level of trajectory sampling.
-    const fn level(&self) -> Level {
-        (self.octets_and_levels >> 24 & 0x1F) as u8
-    }
-
-    /// The gate of the payload sketch.
-    pub(super) const fn gate(&self) -> Gate {
-        (self.octets_and_levels >> 29) as u8
-    }
-
-    /// Begins to sample, where this was not done before.
-    pub(super) const fn sample_from_now(&mut self, sampling: Sampling) {
-        if self.level() == NEVER {
-            self.set_level(sampling.level);
-            self.set_gate(0);
-        }
-    }
-
-    const fn set_level(&mut self, level: Level) {
-        self.octets_and_levels = self.octets_and_levels & 0xE0FF_FFFF | (level as u32) << 24;
-    }
-
-    const fn set_gate(&mut self, gate: Gate) {
-        self.octets_and_levels = self.octets_and_levels & 0x1FFF_FFFF | (gate as u32) << 29;
-    }
-
-    /// Sends every packet of the stream through the slow path (or no more).
-    pub(super) fn set_slow(&mut self, cold: &Cold) {
-        let needed = cold.suspect.is_some()
-            || cold.trial.is_some()
-            || cold.contest.is_some()
-            || cold.has_jumped_timestamp;
-        self.clock = if needed { ClockIndex::SLOW } else { cold.clock };
-    }
-}
-
-/// How a packet came, as one number: one load where the fields stand side by side.
-#[inline]
-const fn alike(path: PathId, ttl: u8, traffic_class: TrafficClass) -> u32 {
-    path.0 as u32 | (ttl as u32) << 16 | (traffic_class.0 as u32) << 24
 }
 
 /// Packets that came one way with one marking.
@@ -387,7 +224,7 @@ impl Cold {
             self.jitter_sum += f64::from(hot.jitter_sum);
             self.jitter_updates += u64::from(hot.updates);
             self.tally(hot.path, hot.ttl, hot.traffic_class, run, hot.last_arrival);
-            if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == hot.payload_type) {
+            if let Some(p) = self.payload_types.iter_mut().find(|p| p.payload_type == hot.payload_type()) {
                 p.packets += run;
             }
             (hot.run, hot.updates, hot.jitter_sum) = (0, 0, 0.0);
@@ -484,7 +321,7 @@ impl Cold {
             hot.highest = first_extended(d.sequence);
             self.window.restart(hot.highest);
             self.part = Anchor { sequence: hot.highest, timestamp: d.timestamp, arrival: d.arrival };
-            if d.payload_type != hot.payload_type {
+            if d.payload_type != hot.payload_type() {
                 self.change_clock(hot, d.payload_type);
             }
             self.has_jumped_timestamp = false;

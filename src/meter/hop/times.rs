@@ -38,7 +38,7 @@ impl Cold {
 
     /// Updates jitter by a packet that is the highest so far, or sets a new reference.
     pub(super) fn compare_times(&mut self, hot: &mut Hot, d: &Digest, is_next: bool, clocks: &Clocks) {
-        let has_new_clock = d.payload_type != hot.payload_type && self.change_clock(hot, d.payload_type);
+        let has_new_clock = d.payload_type != hot.payload_type() && self.change_clock(hot, d.payload_type);
         if d.timestamp == hot.reference_timestamp {
             return;
         }
@@ -74,7 +74,7 @@ impl Cold {
             }
         } else {
             let seconds_per_tick = clocks.seconds_per_tick(self.clock);
-            if seconds_per_tick != 0.0 {
+            if !seconds_per_tick.is_nan() {
                 hot.jitter =
                     next_jitter(hot.jitter, nearly_seconds(elapsed_ns) - f64::from(ticks) * seconds_per_tick);
                 hot.jitter_max = hot.jitter_max.max(hot.jitter);
@@ -87,7 +87,8 @@ impl Cold {
     /// Whether the timestamp leapt by more than time can explain: forward ahead of time, or back.
     fn is_timestamp_jump(&self, elapsed_ns: i64, ticks: i32, clocks: &Clocks) -> bool {
         let known = clocks.seconds_per_tick(self.clock);
-        let seconds_per_tick = if known == 0.0 || self.trial.is_some() { SHORTEST_TICK } else { known };
+        let is_unknown = known.is_nan() || self.trial.is_some();
+        let seconds_per_tick = if is_unknown { SHORTEST_TICK } else { known };
         is_leap(seconds(elapsed_ns), f64::from(ticks) * seconds_per_tick)
     }
 
@@ -116,7 +117,7 @@ impl Cold {
             return false;
         }
         let known = clocks.seconds_per_tick(self.clock);
-        let seconds_per_tick = if known != 0.0 {
+        let seconds_per_tick = if !known.is_nan() {
             known
         } else if part_ticks > 0 {
             part_seconds / f64::from(part_ticks)

@@ -124,17 +124,40 @@ impl Hearing {
         self.boundary.is_none_or(|boundary| now.0 >= boundary)
     }
 
-    /// Takes in one frame. Per frame.
-    #[allow(clippy::inline_always, reason = "measured: as a call, all of a packet goes through memory")]
-    #[inline(always)]
-    pub(super) fn take(&mut self, frame: Frame<'_>) {
-        self.last_frame = Some(frame.timestamp);
-        if !self.meters.take_plain(frame, &mut self.decoder) && !self.take_any(&frame) {
+    /// Takes in frames. Per frame.
+    #[inline]
+    pub(super) fn take(&mut self, frames: &[Frame<'_>]) {
+        let Some(last) = frames.last() else { return };
+        self.last_frame = Some(last.timestamp);
+        if self.headers.is_none() {
+            self.count(frames);
             return;
         }
-        if let Some(headers) = &mut self.headers {
-            headers.push(&frame);
+        for frame in frames {
+            if self.count(std::slice::from_ref(frame))
+                && let Some(headers) = &mut self.headers
+            {
+                headers.push(frame);
+            }
         }
+    }
+
+    /// Counts frames; whether all of them could be decoded.
+    #[inline]
+    fn count(&mut self, frames: &[Frame<'_>]) -> bool {
+        let Self { meters, decoder, tunnels, undecoded, .. } = self;
+        let mut are_decoded = true;
+        meters.take(frames, decoder, std::convert::identity, |meters, decoder, frame| {
+            let decoded = meters.take_any(frame, decoder);
+            if let Some(mirrored) = decoder.take_mirrored() {
+                tunnels.note((0, 0), &mirrored, frame.timestamp);
+            }
+            if let Err(reason) = decoded {
+                undecoded[reason as usize] += 1;
+                are_decoded = false;
+            }
+        });
+        are_decoded
     }
 
     /// Takes in one packet that was told in place of its frame. There are no headers of it to keep. Per packet.
@@ -142,19 +165,6 @@ impl Hearing {
     pub(super) fn take_digest(&mut self, digest: &TimedDigest<'_>) {
         self.last_frame = Some(digest.timestamp);
         self.meters.take_digest(digest, &mut self.decoder);
-    }
-
-    /// Takes in a frame that is not one of the commonest; whether it could be decoded.
-    #[inline(never)]
-    fn take_any(&mut self, frame: &Frame<'_>) -> bool {
-        let decoded = self.meters.take_any(frame, &mut self.decoder);
-        if let Some(mirrored) = self.decoder.take_mirrored() {
-            self.tunnels.note((0, 0), &mirrored, frame.timestamp);
-        }
-        if let Err(reason) = decoded {
-            self.undecoded[reason as usize] += 1;
-        }
-        decoded.is_ok()
     }
 
     /// Ends the interval that this moment lies behind; where none was begun, one begins. Gives the boundary that was

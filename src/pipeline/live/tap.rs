@@ -144,7 +144,7 @@ impl RingTap {
         let told = self.digests.as_mut().map(|digests| digests.read(|digest| taker.take_digest(digest)));
         let nap = self.digests.as_ref().map_or(timeout, Digests::nap);
         let timeout = told.map_or(timeout, |told| pause(told).min(nap).min(timeout));
-        match self.ring.read(timeout, |frame| taker.take(*frame, interfaces)) {
+        match self.ring.read(timeout, |frames| taker.take(frames, interfaces)) {
             Ok(progress) => Ok(Progress::of(progress.was_idle && told.unwrap_or(0) == 0)),
             Err(error @ RingError::Down { .. }) => Err(TapError::Down(error.to_string())),
             Err(error) => Err(TapError::Gone(error.to_string())),
@@ -156,8 +156,8 @@ impl RingTap {
 ///
 /// A function that is handed over would be called for each frame, as there are several taps: measured.
 pub(super) trait Taker {
-    /// Takes in a frame of one of the interfaces known so far. Per frame.
-    fn take(&mut self, frame: Frame<'_>, interfaces: &Interfaces);
+    /// Takes in frames of the interfaces known so far. Per frame.
+    fn take(&mut self, frames: &[Frame<'_>], interfaces: &Interfaces);
 
     /// Takes in a packet that was told in place of its frame. Per packet.
     fn take_digest(&mut self, digest: &TimedDigest<'_>);
@@ -183,15 +183,19 @@ impl Tap {
                     }
                     let Some(frame) = file.next_frame() else { return Ok(Progress::End) };
                     let number = numbers.get(usize::from(frame.interface)).copied();
-                    taker.take(Frame { interface: number.unwrap_or(frame.interface), ..frame }, interfaces);
+                    let interface = number.unwrap_or(frame.interface);
+                    taker.take(&[Frame { interface, ..frame }], interfaces);
                 }
                 Ok(Progress::Busy)
             }
             Self::Ring(tap) => tap.read(timeout, interfaces, taker),
-            Self::Libpcap(source) => match source.read(timeout, |frame| taker.take(*frame, interfaces)) {
-                Ok(progress) => Ok(Progress::of(progress.was_idle)),
-                Err(error) => Err(TapError::Gone(error.to_string())),
-            },
+            Self::Libpcap(source) => {
+                let take = |frame: &Frame<'_>| taker.take(std::slice::from_ref(frame), interfaces);
+                match source.read(timeout, take) {
+                    Ok(progress) => Ok(Progress::of(progress.was_idle)),
+                    Err(error) => Err(TapError::Gone(error.to_string())),
+                }
+            }
         }
     }
 

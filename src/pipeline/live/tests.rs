@@ -48,7 +48,7 @@ fn hear(hearing: &mut Hearing, packet: &InTunnel, at: i64) {
     let data = packet.octets();
     let wire_len = u32::try_from(data.len()).unwrap();
     let timestamp = Timestamp(at);
-    hearing.take(Frame { timestamp, data: &data, wire_len, link: LinkType::RAW, interface: 0 });
+    hearing.take(&[Frame { timestamp, data: &data, wire_len, link: LinkType::RAW, interface: 0 }]);
 }
 
 fn hearing(policy: Policy, keep_ns: i64) -> Hearing {
@@ -166,7 +166,7 @@ fn streams_that_ended_when_there_was_no_room_are_counted() {
             let data = ipv4(0xB8, [high, low], 50_000, 4000, &[&header[..], &[0x55; 20]].concat());
             let wire_len = u32::try_from(data.len()).unwrap();
             let timestamp = Timestamp(at + i64::from(ssrc));
-            hearing.take(Frame { timestamp, data: &data, wire_len, link: LinkType::RAW, interface: 0 });
+            hearing.take(&[Frame { timestamp, data: &data, wire_len, link: LinkType::RAW, interface: 0 }]);
         }
     }
     for second in [1, 10, 11] {
