@@ -10,7 +10,7 @@ use super::held::{HeldPackets, Packets};
 use super::hop::Digest;
 use super::index::{Index, Tag};
 use super::key::{Key, Kind};
-use super::proof::{Context, PROOF_WITH_CONTEXT, Weight, weigh};
+use super::proof::{Context, PROOF, PROOF_WITH_CONTEXT, Weight, weigh};
 use crate::decode::PathId;
 use crate::terms::RtpTime;
 
@@ -149,6 +149,11 @@ impl Candidates {
             return None;
         }
         let context = context();
+        if kept < PROOF && !context.is_likely_media && candidate.held.are_in_a_row_before(d) {
+            // Nothing speaks against them, and there are too few to prove anything.
+            candidate.held.push(d);
+            return None;
+        }
         let mut packets = candidate.held.take();
         packets.push(*d);
         loop {

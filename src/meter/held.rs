@@ -98,7 +98,13 @@ impl HeldPackets {
     pub(super) fn take(&mut self) -> Packets {
         let packets = match self.many.take() {
             Some(many) => Packets::from_vec(*many),
-            None => self.iter().collect(),
+            None => {
+                let mut packets = Packets::new();
+                for own in self.few.iter().take(usize::from(self.len)) {
+                    packets.push(self.digest(own));
+                }
+                packets
+            }
         };
         self.len = 0;
         packets
@@ -119,6 +125,14 @@ impl HeldPackets {
     pub(super) fn iter(&self) -> impl Iterator<Item = Digest> + '_ {
         let few = self.few.iter().take(usize::from(self.len)).map(|own| self.digest(own));
         few.chain(self.many.iter().flat_map(|many| many.iter().copied()))
+    }
+
+    /// Whether these are few, and each packet has the number after that of the one before it, this one behind them too.
+    pub(super) fn are_in_a_row_before(&self, d: &Digest) -> bool {
+        let few = self.few.get(..usize::from(self.len)).unwrap_or_default();
+        let numbers = few.iter().map(|own| own.sequence);
+        let follows = |(a, b): (u16, u16)| b.wrapping_sub(a) == 1;
+        self.many.is_none() && numbers.clone().zip(numbers.skip(1).chain([d.sequence])).all(follows)
     }
 
     pub(super) fn last(&self) -> Option<Digest> {
@@ -154,6 +168,20 @@ mod tests {
             traffic_class: TrafficClass(u8::from(other == 4)),
             payload_type: u8::from(other == 5),
         }
+    }
+
+    #[test]
+    fn in_a_row_are_numbers_that_follow_each_other() {
+        let are_in_a_row = |held: &[u8], last: u8| {
+            let mut packets = HeldPackets::of(&digest(held[0], 0));
+            held.iter().skip(1).for_each(|&n| packets.push(&digest(n, 0)));
+            packets.are_in_a_row_before(&digest(last, 0))
+        };
+        assert!(are_in_a_row(&[7, 8, 9], 10) && are_in_a_row(&[7], 8));
+        for (held, last) in [(&[7, 8, 9][..], 11), (&[7, 9, 10], 11), (&[7, 7], 8), (&[8, 7], 8)] {
+            assert!(!are_in_a_row(held, last), "{held:?} {last}");
+        }
+        assert!(!are_in_a_row(&[1, 2, 3, 4, 5], 6), "of many it is not told");
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use super::clock::seconds;
 use super::hop::Digest;
 
 /// Proof without any help: this many packets, all in order, on time, and with timestamps that count samples ...
-const PROOF: usize = 5;
+pub(super) const PROOF: usize = 5;
 /// ... or, with STUN, DTLS or RTCP on the flow, this many.
 pub(super) const PROOF_WITH_CONTEXT: usize = 4;
 /// Proof where a step does not fit, or where timestamps may be a clock that is read when a packet is sent.

@@ -1,8 +1,11 @@
 //! Asks the processor for frames that will be looked at soon.
 #![allow(unsafe_code)]
 
-/// How many frames ahead memory is asked for.
-const AHEAD: usize = 8;
+use crate::capture::TOGETHER;
+
+/// How many frames ahead memory is asked for: as many as are given together, so that it comes while those before are
+/// counted.
+const AHEAD: usize = TOGETHER;
 /// Octets of a line of the cache.
 const LINE: usize = 64;
 /// Lines that are asked for: of the kernel's header and those of the packet.

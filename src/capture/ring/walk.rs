@@ -10,6 +10,7 @@ use bytemuck::Pod;
 use super::ahead;
 use super::counters::Tally;
 use super::layout::{BlockHeader, FrameHeader};
+use crate::capture::TOGETHER;
 use crate::terms::{Frame, LinkType, Timestamp};
 
 /// Octets of a VLAN tag.
@@ -18,9 +19,6 @@ pub(super) const TAG: u32 = 4;
 const ADDRESSES: usize = 12;
 /// The `EtherType` of a tag where the kernel does not say.
 const VLAN: u16 = 0x8100;
-
-/// Frames that are given together: enough that their waits for memory overlap.
-const TOGETHER: usize = 16;
 
 /// Gives all frames of a block to `sink`, some at a time; how many they were.
 #[inline]
