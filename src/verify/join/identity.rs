@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::marks;
-use crate::meter::{Anchor, HopRecord, Part};
+use crate::meter::{Anchor, HopRecord, Part, Sample};
 
 /// A part at one hop and the same part at another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,11 +81,9 @@ impl JoinedBy {
     }
 }
 
-/// The parts that two hops have in common by RTP's own identity.
-pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Matches {
-    if one.ssrc != other.ssrc {
-        return Matches::new();
-    }
+/// The packets that both hops remember, by parts and by what to add to their numbers; and how many the one of them remembers
+/// that remembers fewer.
+fn equal(one: &HopRecord, other: &HopRecord) -> (Matches, usize) {
     let (ours, theirs) = (memories(one), memories(other));
     let mut found = Matches::new();
     let mut rest = theirs.iter().peekable();
@@ -103,6 +101,74 @@ pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Matches {
             None => found.push(Match { one: part, other: their_part, shift, equal: 1 }),
         }
     }
+    (found, ours.len().min(theirs.len()))
+}
+
+/// The same of two hops of one part each, the packets of which stand in order and all within one cycle of numbers: then
+/// equal numbers on the wire are equal numbers. Most are such, and need no sorting. `None` of all others.
+fn equal_in_order(one: &HopRecord, other: &HopRecord) -> Option<(Matches, usize)> {
+    let (ours, theirs) = (InOrder::of(one)?, InOrder::of(other)?);
+    let (lowest, highest) = (ours.begin.0.min(theirs.begin.0), ours.end.0.max(theirs.end.0));
+    if highest - lowest > u32::from(u16::MAX) {
+        return None;
+    }
+    let mut rest = theirs.packets().peekable();
+    let mut equal = 0;
+    for ours in ours.packets() {
+        while rest.next_if(|theirs| theirs.0 < ours.0).is_some() {}
+        equal += usize::from(rest.peek() == Some(&ours));
+    }
+    let found = (equal > 0).then_some(Match { one: 0, other: 0, shift: 0, equal });
+    Some((found.into_iter().collect(), ours.len().min(theirs.len())))
+}
+
+/// A packet by its extended number and its timestamp.
+type Numbered = (u32, u32);
+
+const fn numbered(sample: &Sample) -> Numbered {
+    (sample.sequence, sample.timestamp.0)
+}
+
+/// What a hop of one part remembers, where its samples stand in order.
+struct InOrder<'a> {
+    begin: Numbered,
+    samples: &'a [Sample],
+    end: Numbered,
+}
+
+impl<'a> InOrder<'a> {
+    fn of(hop: &'a HopRecord) -> Option<Self> {
+        let [Part { begin, end, .. }] = &hop.parts[..] else { return None };
+        let [begin, end] = [begin, end].map(|a| (a.sequence, a.timestamp.0));
+        let samples = &hop.samples[..];
+        let is_in_order = samples.iter().zip(samples.iter().skip(1)).all(|(a, b)| a.sequence < b.sequence)
+            && samples.iter().all(|s| s.part == 0)
+            && begin.0 < end.0
+            && samples.first().map(numbered).is_none_or(|first| begin.0 < first.0 || begin == first)
+            && samples.last().map(numbered).is_none_or(|last| last.0 < end.0 || last == end);
+        is_in_order.then_some(Self { begin, samples, end })
+    }
+
+    fn len(&self) -> usize {
+        let is_sample = |packet: Option<&Sample>, end: Numbered| packet.map(numbered) == Some(end);
+        let ends = [is_sample(self.samples.first(), self.begin), is_sample(self.samples.last(), self.end)];
+        self.samples.len() + ends.into_iter().filter(|is_sample| !is_sample).count()
+    }
+
+    /// Each once.
+    fn packets(&self) -> impl Iterator<Item = Numbered> + use<'a> {
+        let Self { begin, samples, end } = *self;
+        let between = samples.iter().map(numbered).filter(move |packet| *packet != begin && *packet != end);
+        std::iter::once(begin).chain(between).chain(std::iter::once(end))
+    }
+}
+
+/// The parts that two hops have in common by RTP's own identity.
+pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Matches {
+    if one.ssrc != other.ssrc {
+        return Matches::new();
+    }
+    let (mut found, fewest) = equal_in_order(one, other).unwrap_or_else(|| equal(one, other));
     for (i, a) in one.parts.iter().enumerate() {
         for (j, b) in other.parts.iter().enumerate() {
             if !found.iter().any(|m| m.one == i || m.other == j)
@@ -121,7 +187,6 @@ pub(super) fn by_rtp(one: &HopRecord, other: &HopRecord) -> Matches {
         }
     }
     // Where all that the one remembers is at the other, nothing can contradict.
-    let fewest = ours.len().min(theirs.len());
     best.retain(|m| m.equal >= fewest || !contradicts(one, other, m));
     best
 }
@@ -174,4 +239,79 @@ fn contradicts(one: &HopRecord, other: &HopRecord, m: &Match) -> bool {
         wrong += usize::from(rest.peek().is_some_and(|t| t.0 == sequence && t.1 != timestamp));
     }
     wrong > m.equal / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::terms::{RtpTime, Timestamp, TrafficClass};
+    use crate::verify::tests_support;
+
+    /// A hop that remembers packets: steps of number and timestamp, whether each is a sample, and where numbers begin.
+    fn hop(begin: u32, packets: &[(u32, u32, bool)]) -> HopRecord {
+        let (mut at, mut all) = ((begin, 900), Vec::new());
+        for &(step, ticks, is_sample) in packets {
+            at = (at.0 + step, at.1 + ticks);
+            all.push((at, is_sample));
+        }
+        let anchor =
+            |(sequence, timestamp)| Anchor { sequence, timestamp: RtpTime(timestamp), arrival: Timestamp(0) };
+        let sample = |&((sequence, timestamp), _): &(Numbered, bool)| Sample {
+            arrival: Timestamp(0),
+            sequence,
+            timestamp: RtpTime(timestamp),
+            part: 0,
+            traffic_class: TrafficClass(0),
+        };
+        let (first, last) = (all[0].0, all[all.len() - 1].0);
+        let part = Part {
+            lowest: first.0,
+            highest: last.0,
+            begin: anchor(first),
+            end: anchor(last),
+            missing: Vec::new(),
+            missing_unlisted: 0,
+        };
+        HopRecord {
+            parts: vec![part],
+            samples: all.iter().filter(|(_, is_sample)| *is_sample).map(sample).collect(),
+            ..tests_support::hop(64, &[(46, 10)])
+        }
+    }
+
+    fn packets() -> impl Strategy<Value = Vec<(u32, u32, bool)>> {
+        // Some numbers and timestamps stand still, so that ends and samples differ in one of them.
+        prop::collection::vec((0_u32..4, 0_u32..2, any::<bool>()), 1..60)
+    }
+
+    proptest! {
+        /// Across the wrap of the number on the wire, and a cycle apart.
+        #[test]
+        fn in_order_the_same_packets_are_equal(
+            (one, other) in (packets(), packets()),
+            is_same in any::<bool>(),
+            (here, there) in (131_000_u32..131_100, 131_000_u32..131_100),
+            cycles in 0_u32..2,
+        ) {
+            let other = if is_same { hop(here + cycles * 65_536, &one) } else { hop(there, &other) };
+            let one = hop(here, &one);
+            if let Some(found) = equal_in_order(&one, &other) {
+                prop_assert_eq!(found, equal(&one, &other));
+            }
+        }
+    }
+
+    #[test]
+    fn what_many_streams_are_like_is_in_order() {
+        let packets: Vec<_> = (0..50).map(|n| (1, 160, n % 3 == 0)).collect();
+        let (found, fewest) = equal_in_order(&hop(65_600, &packets), &hop(65_600, &packets)).unwrap();
+        assert_eq!((found[0].equal, found[0].shift, fewest), (18, 0, 18));
+        let late = hop(65_600, &[(0, 0, true), (9, 160, true), (1, 160, true)]);
+        let mut swapped = late.clone();
+        swapped.samples.swap(0, 1);
+        assert!(equal_in_order(&late, &swapped).is_none());
+        assert!(equal_in_order(&hop(65_600, &packets), &hop(131_200, &packets)).is_none());
+    }
 }
