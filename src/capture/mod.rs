@@ -42,7 +42,6 @@ pub use self::writer::{EXCERPT_APPLICATION, PcapngWriter, WrittenInterface};
 use self::pcap::{Kind, Pcap};
 use self::pcapng::Pcapng;
 use self::record::{Record, Stop};
-use self::ring::ahead::fetch;
 use self::snoop::Snoop;
 use self::source::{Packing, Source};
 use self::summary::Tally;
@@ -153,7 +152,9 @@ impl CaptureFile {
                 Format::Snoop(_) => 0,
             };
             given += found as u64;
-            sink(frames.get(..found).unwrap_or_default());
+            if found > 0 {
+                sink(frames.get(..found).unwrap_or_default());
+            }
             if found < wanted {
                 break;
             }
@@ -302,7 +303,6 @@ fn find<'a>(
         let Some(record) = record_in(ahead) else { break };
         let Some((whole, behind)) = ahead.split_at_checked(record.whole) else { break };
         let Some(data) = whole.get(record.header..record.header + record.captured) else { break };
-        fetch(ahead, record.whole);
         counted.count(&record);
         let Record { timestamp, wire_len, link, interface, .. } = record;
         *frame = Frame { timestamp, data, wire_len, link, interface };

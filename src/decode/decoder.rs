@@ -113,6 +113,7 @@ impl Decoder {
 
     /// The path of frames of an interface with nothing around what they carry, once there was one.
     #[inline]
+    #[must_use]
     pub fn bare_path(&self, interface: u16) -> Option<PathId> {
         self.paths.of_nothing(interface)
     }

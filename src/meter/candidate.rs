@@ -366,7 +366,7 @@ mod tests {
     }
 
     fn add(candidates: &mut Candidates, (kind, key): (Kind, Key), d: Digest) -> Option<usize> {
-        let tag = Tag::of(u64::from(key.ssrc().0) << 32, Kind::Plain);
+        let tag = Tag::of(u64::from(key.ssrc().0) << 32, kind);
         candidates.add((kind, key, tag), &d, i64::MAX, || ALONE).map(|(held, _)| held.len())
     }
 

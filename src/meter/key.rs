@@ -11,7 +11,8 @@ use crate::terms::{FlowKey, Ssrc, Transport};
 /// Source, destination, ports and SSRC, packed so that comparing is two instructions.
 ///
 /// Two kinds share the shape: in a *plain* key the address halves are IPv4 addresses of a UDP flow; in an
-/// *interned* one they are numbers of an [`AddressBook`]. The two kinds live in two indices and never meet.
+/// *interned* one they are numbers of an [`AddressBook`]. The two kinds stand in one index, told apart by a bit of their
+/// tag, and never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     addresses: u64,

@@ -195,7 +195,7 @@ impl Meter {
     /// another, so that [`Self::flush`] is due. Per packet.
     #[allow(clippy::inline_always, reason = "measured: as a call, all of a packet goes through memory twice")]
     #[inline(always)]
-    pub fn fill<'a>(&mut self, mut next: impl FnMut() -> Option<(PlainRtp<'a>, PathId)>) -> bool {
+    pub(crate) fn fill<'a>(&mut self, mut next: impl FnMut() -> Option<(PlainRtp<'a>, PathId)>) -> bool {
         let Self { table, candidates, batch, choice, .. } = self;
         let mut filled = 0;
         for place in batch.room() {
@@ -255,7 +255,7 @@ impl Meter {
 
     /// Looks up the packets that came last, and counts those before them.
     #[inline(never)]
-    pub fn flush(&mut self, paths: &PathTable) {
+    pub(crate) fn flush(&mut self, paths: &PathTable) {
         let Self { table, candidates, batch, .. } = self;
         for pending in batch.fresh() {
             pending.guess = table.guess(pending.tag).unwrap_or_else(|| {

@@ -24,7 +24,7 @@ pub struct Sample {
 /// At level n one packet in 2^n is chosen.
 pub(super) type Level = u8;
 
-/// The level at which hardly any packet is chosen.
+/// The level of a hop that keeps no packets, with a gate that nothing passes.
 pub(super) const NEVER: Level = 31;
 /// Most samples of a hop, however long the stream.
 const MOST: u64 = 4096;

@@ -15,7 +15,7 @@ const LINES: usize = 3;
 /// that is around it takes so many octets. Frames were written by another processor, and where the next one begins is
 /// known only from the one before, so waiting for one would follow waiting for another. Never reads anything. Per frame.
 #[inline]
-pub(in crate::capture) fn fetch(left: &[u8], octets: usize) {
+pub(super) fn fetch(left: &[u8], octets: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

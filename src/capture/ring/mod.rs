@@ -5,7 +5,7 @@
 //! old enough, and drops packets, counted, while all blocks are handed over; frames are read in place, block by
 //! block.
 
-pub(super) mod ahead;
+mod ahead;
 mod counters;
 mod error;
 mod fanout;
@@ -119,8 +119,8 @@ impl Ring {
         })
     }
 
-    /// Gives the frames of all blocks that are ready, some at a time and at most one turn of the ring. Where none is ready it waits for
-    /// one, at most `timeout` (in whole milliseconds, rounded up).
+    /// Gives the frames of all blocks that are ready, some at a time and at most one turn of the ring. Where none is
+    /// ready it waits for one, at most `timeout` (in whole milliseconds, rounded up).
     ///
     /// # Errors
     ///

@@ -37,8 +37,8 @@ pub(super) fn walk(
     let mut is_whole = head.is_some();
     while is_whole && walked < frames {
         let mut found = 0;
-        for to in room.iter_mut().zip(walked..frames).map(|(to, _)| to) {
-            let Some(frame) = take(&mut left, link, &mut counted) else {
+        for (to, number) in room.iter_mut().zip(walked + 1..=frames) {
+            let Some(frame) = take(&mut left, number == frames, link, &mut counted) else {
                 is_whole = false;
                 break;
             };
@@ -46,22 +46,24 @@ pub(super) fn walk(
             found += 1;
         }
         walked += found as u64;
-        sink(room.get(..found).unwrap_or_default());
+        if found > 0 {
+            sink(room.get(..found).unwrap_or_default());
+        }
     }
     counted.damaged_blocks += u64::from(!is_whole);
     *tally = counted;
     walked
 }
 
-/// Takes the frame whose header comes first, with all that stands before the next header, which for the last one is all there
-/// is; `None` where header or frame reach further than that. Per frame.
+/// Takes the frame whose header comes first, with all that stands before the next header: all there is for the last one, and
+/// where the next would stand in this one. `None` where header or frame reach further than that. Per frame.
 #[inline]
-fn take<'a>(left: &mut &'a mut [u8], link: LinkType, tally: &mut Tally) -> Option<Frame<'a>> {
+fn take<'a>(left: &mut &'a mut [u8], is_last: bool, link: LinkType, tally: &mut Tally) -> Option<Frame<'a>> {
     let header = at::<FrameHeader>(left, 0)?;
     let next = header.next as usize;
     ahead::fetch(left, next);
     let all = std::mem::take(left);
-    let whole = if next == 0 {
+    let whole = if is_last || next < size_of::<FrameHeader>() {
         all
     } else {
         let (whole, behind) = all.split_at_mut_checked(next)?;
@@ -232,11 +234,22 @@ mod tests {
             assert_eq!(seen(&mut block(&[PLAIN, broken, PLAIN]), &mut tally).len(), 1, "{name}");
             assert_eq!(tally.damaged_blocks, 1, "{name}");
         }
-        let mut tally = Tally::default();
-        let mut without_next = block(&[PLAIN, PLAIN]);
-        without_next[48..52].fill(0);
-        assert_eq!(seen(&mut without_next, &mut tally).len(), 1);
-        assert_eq!(tally.damaged_blocks, 1);
+        for (name, next, frames) in [("none", 0, 1), ("within the header", 47, 1), ("outside", 5000, 0)] {
+            let mut tally = Tally::default();
+            let mut block = block(&[PLAIN, PLAIN]);
+            block[48..52].copy_from_slice(&u32::to_ne_bytes(next));
+            assert_eq!((seen(&mut block, &mut tally).len(), tally.damaged_blocks), (frames, 1), "{name}");
+        }
+    }
+
+    #[test]
+    fn where_the_last_frame_says_the_next_is_changes_nothing() {
+        for next in [0, 47, 112, 5000, u32::MAX] {
+            let mut tally = Tally::default();
+            let mut block = block(&[PLAIN, PLAIN]);
+            block[160..164].copy_from_slice(&next.to_ne_bytes());
+            assert_eq!((seen(&mut block, &mut tally).len(), tally.damaged_blocks), (2, 0), "{next}");
+        }
         assert!(seen(&mut [0; 47], &mut Tally::default()).is_empty());
     }
 

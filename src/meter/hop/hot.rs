@@ -121,7 +121,7 @@ impl Hot {
         if self.run == u8::MAX {
             self.payload_type |= SLOW;
         }
-        if self.octets_and_levels < KEEPS_NOTHING
+        if !self.keeps_nothing()
             && (is_chosen(self.key.ssrc(), d.sequence, self.level()) || d.print.passes(self.gate()))
         {
             Fit::Chosen
@@ -133,6 +133,12 @@ impl Hot {
     /// Whether a packet after a silence goes on where the stream was, so that it was the clock that moved.
     pub(in crate::meter) fn goes_on_after_clock_step(&self, silence_ns: i64, d: &Digest) -> bool {
         is_clock_step(silence_ns, on_the_wire(self.highest), self.reference_timestamp, d)
+    }
+
+    /// Whether no packet is kept, so that none need be looked at.
+    #[inline]
+    pub(super) const fn keeps_nothing(&self) -> bool {
+        self.octets_and_levels >= KEEPS_NOTHING
     }
 
     /// The level of trajectory sampling.

@@ -229,6 +229,7 @@ impl Cold {
             }
             (hot.run, hot.updates, hot.jitter_sum) = (0, 0, 0.0);
             hot.octets_and_levels &= 0xFF00_0000;
+            hot.set_slow(self);
         }
     }
 
@@ -362,7 +363,7 @@ impl Cold {
 
     /// Keeps the packet if it is one that every hop chooses: by its number, or by its payload.
     fn choose(&mut self, hot: &mut Hot, d: &Digest, sequence: u32) {
-        let Some(part) = self.rare().part_to_sample() else { return };
+        let Some(part) = self.rare().part_to_sample().filter(|_| !hot.keeps_nothing()) else { return };
         if d.print.passes(hot.gate()) {
             let most = self.most_samples.marks();
             hot.set_gate(self.sketch.get_or_insert_default().keep(d, sequence, part, most));
