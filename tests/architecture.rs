@@ -92,6 +92,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "src/capture/digest/memory.rs",
     "src/capture/interface/ioctl.rs",
     "src/capture/kernel/sys.rs",
+    "src/capture/ahead.rs",
     "src/capture/ring/",
     "src/meter/index.rs",
     "src/meter/prefetch.rs",

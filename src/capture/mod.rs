@@ -5,6 +5,7 @@
 //! ([`OpenError`]), or found on the way: then all frames before the damage have been given, and
 //! [`Summary::damage`] says where it is.
 
+mod ahead;
 pub mod digest;
 mod error;
 mod foreign;
@@ -296,20 +297,21 @@ fn find<'a>(
     tally: &mut Tally,
     mut record_in: impl FnMut(&[u8]) -> Option<Record>,
 ) -> usize {
-    let mut ahead = *left;
+    let mut rest = *left;
     let mut found = 0;
     let mut counted = *tally;
     for frame in room {
-        let Some(record) = record_in(ahead) else { break };
-        let Some((whole, behind)) = ahead.split_at_checked(record.whole) else { break };
+        let Some(record) = record_in(rest) else { break };
+        let Some((whole, behind)) = rest.split_at_checked(record.whole) else { break };
         let Some(data) = whole.get(record.header..record.header + record.captured) else { break };
+        ahead::fetch(rest, record.whole);
         counted.count(&record);
         let Record { timestamp, wire_len, link, interface, .. } = record;
         *frame = Frame { timestamp, data, wire_len, link, interface };
-        ahead = behind;
+        rest = behind;
         found += 1;
     }
-    (*left, *tally) = (ahead, counted);
+    (*left, *tally) = (rest, counted);
     found
 }
 

@@ -5,7 +5,6 @@
 //! old enough, and drops packets, counted, while all blocks are handed over; frames are read in place, block by
 //! block.
 
-mod ahead;
 mod counters;
 mod error;
 mod fanout;

@@ -7,10 +7,9 @@ use std::mem::size_of;
 
 use bytemuck::Pod;
 
-use super::ahead;
 use super::counters::Tally;
 use super::layout::{BlockHeader, FrameHeader};
-use crate::capture::TOGETHER;
+use crate::capture::{TOGETHER, ahead};
 use crate::terms::{Frame, LinkType, Timestamp};
 
 /// Octets of a VLAN tag.

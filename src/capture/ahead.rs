@@ -1,19 +1,20 @@
 //! Asks the processor for frames that will be looked at soon.
 #![allow(unsafe_code)]
 
-use crate::capture::TOGETHER;
+use super::TOGETHER;
 
 /// How many frames ahead memory is asked for: as many as are given together, so that it comes while those before are
 /// counted.
 const AHEAD: usize = TOGETHER;
 /// Octets of a line of the cache.
 const LINE: usize = 64;
-/// Lines that are asked for: of the kernel's header and those of the packet.
+/// Lines that are asked for: of the header before the frame and those of the packet.
 const LINES: usize = 3;
 
 /// Brings closer what stands some frames ahead, if frames are about as long as the one that comes first, which with all
-/// that is around it takes so many octets. Frames were written by another processor, and where the next one begins is
-/// known only from the one before, so waiting for one would follow waiting for another. Never reads anything. Per frame.
+/// that is around it takes so many octets. Where the next one begins is known only from the one before, so waiting for one
+/// would follow waiting for another: in a ring frames were written by another processor, and what was read of a file is no
+/// longer in the second-level cache where streams are many. Never reads anything. Per frame.
 #[inline]
 pub(super) fn fetch(left: &[u8], octets: usize) {
     #[cfg(target_arch = "x86_64")]
