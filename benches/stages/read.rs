@@ -54,9 +54,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
                 let mut frames = 0;
                 loop {
                     frames += capture.give_in_memory(u64::MAX, |some| {
-                        some.iter().for_each(|frame| {
+                        for frame in some {
                             black_box(frame.data);
-                        });
+                        }
                     });
                     // The one that lies across the end of what is in memory.
                     let Some(frame) = capture.next_frame() else { break };

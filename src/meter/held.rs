@@ -96,15 +96,14 @@ impl HeldPackets {
 
     /// Takes all packets out.
     pub(super) fn take(&mut self) -> Packets {
-        let packets = match self.many.take() {
-            Some(many) => Packets::from_vec(*many),
-            None => {
-                let mut packets = Packets::new();
-                for own in self.few.iter().take(usize::from(self.len)) {
-                    packets.push(self.digest(own));
-                }
-                packets
+        let packets = if let Some(many) = self.many.take() {
+            Packets::from_vec(*many)
+        } else {
+            let mut packets = Packets::new();
+            for own in self.few.iter().take(usize::from(self.len)) {
+                packets.push(self.digest(own));
             }
+            packets
         };
         self.len = 0;
         packets

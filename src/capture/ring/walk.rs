@@ -56,6 +56,7 @@ pub(super) fn walk(
 
 /// Takes the frame whose header comes first, with all that stands before the next header: all there is for the last one, and
 /// where the next would stand in this one. `None` where header or frame reach further than that. Per frame.
+#[allow(clippy::mut_mut, reason = "what is left of a block becomes shorter")]
 #[inline]
 fn take<'a>(left: &mut &'a mut [u8], is_last: bool, link: LinkType, tally: &mut Tally) -> Option<Frame<'a>> {
     let header = at::<FrameHeader>(left, 0)?;
