@@ -45,7 +45,10 @@ impl Host {
         let status = Command::new(clang)
             .args(["-O1", "-g", "-Wall", "-Wextra", "-Werror"])
             // Traps need no library beside the compiler.
-            .args(["-fsanitize=undefined,unsigned-shift-base", "-fsanitize-undefined-trap-on-error"])
+            .args([
+                "-fsanitize=undefined,unsigned-shift-base",
+                "-fsanitize-trap=undefined,unsigned-shift-base",
+            ])
             .arg(format!("-DPROGRAM=\"{program}.c\""))
             .arg(format!("-DENTRY={program}"))
             // The kernel.h of the tests comes before that of bpf/.
