@@ -86,13 +86,15 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Where `unsafe` may stand, behind a safe face and with its reason: rings and programs of the kernel, questions to
-/// drivers, prefetching and comparing eight at once, descriptors that another process hands over, and settings of the
+/// drivers, files in memory, prefetching and comparing eight at once, descriptors that another process hands over, and settings of the
 /// allocator.
 const MAY_BE_UNSAFE: &[&str] = &[
     "src/capture/digest/memory.rs",
     "src/capture/interface/ioctl.rs",
     "src/capture/kernel/sys.rs",
     "src/capture/ahead.rs",
+    "src/capture/mapped/guard.rs",
+    "src/capture/mapped/memory.rs",
     "src/capture/ring/",
     "src/meter/index.rs",
     "src/meter/prefetch.rs",

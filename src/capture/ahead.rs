@@ -6,6 +6,11 @@ use super::TOGETHER;
 /// How many frames ahead memory is asked for: as many as are given together, so that it comes while those before are
 /// counted.
 const AHEAD: usize = TOGETHER;
+/// Octets ahead of which a mapped file's memory is brought into the second-level cache: some four batches of packets of
+/// speech, so that it comes steadily, whatever is done with the packets meanwhile.
+const FAR: usize = 16 << 10;
+/// Octets that are asked for at a time at most: of longer frames most is not looked at.
+const MOST: usize = 2 << 10;
 /// Octets of a line of the cache.
 const LINE: usize = 64;
 /// Lines that are asked for: of the header before the frame and those of the packet.
@@ -30,4 +35,22 @@ pub(super) fn fetch(left: &[u8], octets: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (left, octets, AHEAD, LINE, LINES);
+}
+
+/// Brings closer as many octets of a mapped file, far ahead, as the record here has. They come from memory, and the processor's own foresight does
+/// not reach from one packet's headers to the next one's while packets are counted. Never reads anything. Per frame.
+#[inline]
+pub(super) fn fetch_far(left: &[u8], octets: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        let first: *const i8 = left.as_ptr().cast();
+        let first = first.wrapping_add(FAR);
+        for line in (0..octets.min(MOST)).step_by(LINE) {
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(first.wrapping_add(line)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (left, octets, FAR, MOST, LINE);
 }

@@ -15,6 +15,7 @@ pub mod interface;
 pub mod kernel;
 pub mod libpcap;
 mod link;
+mod mapped;
 mod pcap;
 mod pcapng;
 mod record;
@@ -40,6 +41,7 @@ pub use self::gaps::DropGap;
 pub use self::summary::{Damage, Interface, Summary};
 pub use self::writer::{EXCERPT_APPLICATION, PcapngWriter, WrittenInterface};
 
+use self::mapped::Mapped;
 use self::pcap::{Kind, Pcap};
 use self::pcapng::Pcapng;
 use self::record::{Record, Stop};
@@ -93,8 +95,16 @@ impl CaptureFile {
         };
         // Of a pipe or a device the length means nothing.
         let total_octets = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
-        let capture = Self::from_reader(&name, Box::new(file))?;
-        Ok(Self { total_octets, ..capture })
+        let file = match Mapped::open(file, total_octets.unwrap_or(0)) {
+            Ok(mapped) if Packing::of(mapped.octets()) == Packing::None => {
+                let capture = Self::begin(&name, || Ok(Window::mapped(mapped)))?;
+                return Ok(Self { total_octets, ..capture });
+            }
+            Ok(packed) => packed.into_file(0),
+            Err(file) => Ok(file),
+        };
+        let read = || Ok(Window::new(Source::open(Box::new(file?))?));
+        Ok(Self { total_octets, ..Self::begin(&name, read)? })
     }
 
     /// Reads a capture from anything that gives octets; `name` is for messages.
@@ -103,8 +113,12 @@ impl CaptureFile {
     ///
     /// The reader fails, or its octets are no capture that is read.
     pub fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<Self, OpenError> {
+        Self::begin(name, || Ok(Window::new(Source::open(reader)?)))
+    }
+
+    fn begin(name: &str, window: impl FnOnce() -> io::Result<Window>) -> Result<Self, OpenError> {
         let begin = || {
-            let mut window = Window::new(Source::open(reader).map_err(Refusal::Read)?);
+            let mut window = window().map_err(Refusal::Read)?;
             let format = Format::open(&mut window)?;
             Ok(Self { window, format, tally: Tally::new(), damage: None, total_octets: None })
         };
@@ -140,18 +154,24 @@ impl CaptureFile {
     #[inline]
     pub fn give_in_memory(&mut self, most: u64, mut sink: impl FnMut(&[Frame<'_>])) -> u64 {
         let in_memory = self.window.in_memory();
+        let is_mapped = self.window.is_mapped();
         let mut frames = [Frame::NONE; TOGETHER];
         let (mut left, mut given) = (in_memory, 0);
         while given < most {
             let wanted = usize::try_from(most - given).unwrap_or(TOGETHER).min(TOGETHER);
             let Some(room) = frames.get_mut(..wanted) else { break };
+            let before = (left, self.tally);
             let found = match &mut self.format {
-                Format::Pcap(pcap) => pcap.find(&mut left, room, &mut self.tally),
+                Format::Pcap(pcap) => pcap.find(&mut left, room, &mut self.tally, is_mapped),
                 Format::Pcapng(pcapng) => {
-                    find(&mut left, room, &mut self.tally, |octets| pcapng.record_in(octets))
+                    find(&mut left, room, &mut self.tally, is_mapped, |octets| pcapng.record_in(octets))
                 }
                 Format::Snoop(_) => 0,
             };
+            if self.window.was_cut() {
+                (left, self.tally) = before;
+                break;
+            }
             given += found as u64;
             if found > 0 {
                 sink(frames.get(..found).unwrap_or_default());
@@ -162,6 +182,9 @@ impl CaptureFile {
         }
         let passed = in_memory.len() - left.len();
         self.window.pass(passed);
+        if self.window.was_cut() {
+            self.window.read_again();
+        }
         given
     }
 
@@ -243,6 +266,19 @@ impl CaptureFile {
     // per frame
     #[inline]
     fn locate(&mut self) -> Result<Record, Stop> {
+        let located = self.locate_here();
+        // Behind the end of a file that was cut while it is in memory stand zeros.
+        let may_be_cut = located.as_ref().map_or(true, |record| record.captured == 0);
+        if may_be_cut && self.window.is_doubtful() {
+            self.window.read_again();
+            return self.locate_here();
+        }
+        located
+    }
+
+    // per frame
+    #[inline]
+    fn locate_here(&mut self) -> Result<Record, Stop> {
         match &mut self.format {
             Format::Pcap(pcap) => pcap.locate(&mut self.window),
             Format::Pcapng(pcapng) => pcapng.locate(&mut self.window),
@@ -295,6 +331,7 @@ fn find<'a>(
     left: &mut &'a [u8],
     room: &mut [Frame<'a>],
     tally: &mut Tally,
+    is_mapped: bool,
     mut record_in: impl FnMut(&[u8]) -> Option<Record>,
 ) -> usize {
     let mut rest = *left;
@@ -304,6 +341,9 @@ fn find<'a>(
         let Some(record) = record_in(rest) else { break };
         let Some((whole, behind)) = rest.split_at_checked(record.whole) else { break };
         let Some(data) = whole.get(record.header..record.header + record.captured) else { break };
+        if is_mapped {
+            ahead::fetch_far(rest, record.whole);
+        }
         ahead::fetch(rest, record.whole);
         counted.count(&record);
         let Record { timestamp, wire_len, link, interface, .. } = record;

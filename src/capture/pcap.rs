@@ -118,14 +118,20 @@ impl Pcap {
 
     /// Finds frames that are whole and with which nothing is wrong, as [`find`] does.
     #[inline]
-    pub(super) fn find<'a>(&self, left: &mut &'a [u8], room: &mut [Frame<'a>], tally: &mut Tally) -> usize {
+    pub(super) fn find<'a>(
+        &self,
+        left: &mut &'a [u8],
+        room: &mut [Frame<'a>],
+        tally: &mut Tally,
+        is_mapped: bool,
+    ) -> usize {
         let layout = self.layout;
         if layout.is_swapped || layout.may_swap_lengths || layout.header != RECORD_HEADER {
-            return find(left, room, tally, |octets| layout.record_in(octets));
+            return find(left, room, tally, is_mapped, |octets| layout.record_in(octets));
         }
         // The same once more, so that the compiler knows what there is of these.
         let usual = Layout { is_swapped: false, may_swap_lengths: false, header: RECORD_HEADER, ..layout };
-        find(left, room, tally, |octets| usual.record_in(octets))
+        find(left, room, tally, is_mapped, |octets| usual.record_in(octets))
     }
 
     #[cold]
@@ -138,13 +144,14 @@ impl Pcap {
 }
 
 impl Layout {
-    /// The record at the start of these octets, if it is whole and nothing is wrong with it; of all others nothing is
-    /// said.
+    /// The record at the start of these octets, if it is whole, not empty and nothing is wrong with it; of all others
+    /// nothing is said.
     // per frame
     #[inline]
     fn record_in(&self, octets: &[u8]) -> Option<Record> {
         let record = self.record(*octets.first_chunk()?);
-        (record.captured <= size(self.longest) && record.whole <= octets.len()).then_some(record)
+        let is_usual = record.captured.wrapping_sub(1) < size(self.longest);
+        (is_usual && record.whole <= octets.len()).then_some(record)
     }
 
     /// What a record's header says.

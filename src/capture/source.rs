@@ -16,11 +16,27 @@ pub(super) enum Source {
 }
 
 /// How a capture is packed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     None,
     Gzip,
     Zstd,
+}
+
+impl Packing {
+    /// What the first octets of a file say.
+    pub(super) fn of(head: &[u8]) -> Self {
+        // A Zstandard file may open with a skippable frame: 16 magic numbers, of which only the lowest differs.
+        let is_zstd =
+            head.starts_with(ZSTD) || matches!(head.get(..4), Some([0x50..=0x5F, 0x2A, 0x4D, 0x18]));
+        if head.starts_with(GZIP) {
+            Self::Gzip
+        } else if is_zstd {
+            Self::Zstd
+        } else {
+            Self::None
+        }
+    }
 }
 
 /// The file as it is stored, counted.
@@ -52,18 +68,18 @@ impl Source {
             }
         }
         head.truncate(filled);
-        let is_gzip = head.starts_with(GZIP);
-        // A Zstandard file may open with a skippable frame: 16 magic numbers, of which only the lowest differs.
-        let is_zstd =
-            head.starts_with(ZSTD) || matches!(head.get(..4), Some([0x50..=0x5F, 0x2A, 0x4D, 0x18]));
+        let packing = Packing::of(&head);
         let stored = Stored { inner: Cursor::new(head).chain(reader), octets: 0 };
-        Ok(if is_gzip {
-            Self::Gzip(Gunzip::new(BufReader::with_capacity(CHUNK, stored)))
-        } else if is_zstd {
-            Self::Zstd(Unzstd::new(BufReader::with_capacity(CHUNK, stored))?)
-        } else {
-            Self::Plain(stored)
+        Ok(match packing {
+            Packing::Gzip => Self::Gzip(Gunzip::new(BufReader::with_capacity(CHUNK, stored))),
+            Packing::Zstd => Self::Zstd(Unzstd::new(BufReader::with_capacity(CHUNK, stored))?),
+            Packing::None => Self::Plain(stored),
         })
+    }
+
+    /// What is left of an unpacked capture of which so many octets were read otherwise.
+    pub(super) fn rest(reader: Box<dyn Read + Send>, octets: u64) -> Self {
+        Self::Plain(Stored { inner: Cursor::new(Vec::new()).chain(reader), octets })
     }
 
     pub(super) const fn packing(&self) -> Packing {

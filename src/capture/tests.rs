@@ -33,30 +33,30 @@ fn open(octets: &[u8]) -> Result<CaptureFile, OpenError> {
     CaptureFile::from_reader("test", Box::new(io::Cursor::new(octets.to_vec())))
 }
 
-fn read_all(capture: &mut CaptureFile) -> Vec<Kept> {
+pub(super) fn read_all(capture: &mut CaptureFile) -> Vec<Kept> {
     let mut frames = Vec::new();
-    while let Some(Frame { timestamp, data, wire_len, link, interface }) = capture.next_frame() {
-        frames.push(Kept { timestamp, data: data.to_vec(), wire_len, link, interface });
+    while let Some(frame) = capture.next_frame() {
+        frames.push(Kept::of(frame));
     }
     frames
 }
 
+impl Kept {
+    pub(super) fn of(frame: Frame<'_>) -> Self {
+        let Frame { timestamp, data, wire_len, link, interface } = frame;
+        Self { timestamp, data: data.to_vec(), wire_len, link, interface }
+    }
+}
+
 /// The same, taken a few at a time from memory where that can be done.
-fn read_all_in_memory(capture: &mut CaptureFile, most: u64) -> Vec<Kept> {
+pub(super) fn read_all_in_memory(capture: &mut CaptureFile, most: u64) -> Vec<Kept> {
     let mut frames = Vec::new();
     loop {
         let before = frames.len() as u64;
-        let given =
-            capture.give_in_memory(most, |some| {
-                frames.extend(some.iter().map(|&Frame { timestamp, data, wire_len, link, interface }| {
-                    Kept { timestamp, data: data.to_vec(), wire_len, link, interface }
-                }));
-            });
+        let given = capture.give_in_memory(most, |some| frames.extend(some.iter().copied().map(Kept::of)));
         assert!(given <= most && frames.len() as u64 == before + given);
-        let Some(Frame { timestamp, data, wire_len, link, interface }) = capture.next_frame() else {
-            return frames;
-        };
-        frames.push(Kept { timestamp, data: data.to_vec(), wire_len, link, interface });
+        let Some(frame) = capture.next_frame() else { return frames };
+        frames.push(Kept::of(frame));
     }
 }
 

@@ -1,12 +1,14 @@
 //! A stretch of the capture in memory, moved along as records are taken.
 //!
-//! `read()` of 256 KiB into one buffer that is used again and again: it stays in the second-level cache, works
-//! for pipes as for files, and is faster than mapping the file. Frames are lent from the buffer and copied
-//! nowhere; only the piece of a record that lies across the end moves to the front when more is read.
+//! A long file is mapped, a stretch after the other ([`Mapped`]). Everything else comes by `read()` of 256 KiB into one
+//! buffer that is used again and again and stays in the second-level cache. Frames are lent from there and copied nowhere;
+//! only the piece of a record that lies across the end of the buffer moves to the front when more is read.
 
 use std::io::{self, Read};
+use std::mem;
 
 use super::error::Refusal;
+use super::mapped::Mapped;
 use super::record::{Flaw, Record, Stop};
 use super::source::{Packing, Source};
 
@@ -19,30 +21,52 @@ const CACHE_LINE: usize = 64;
 
 /// The part of the capture that is in memory and not yet taken.
 pub(super) struct Window {
-    /// `start..end` is not yet taken; what lies outside has no meaning.
-    buffer: Vec<u8>,
+    memory: Memory,
+    /// `start..end` of the memory is not yet taken; what lies outside has no meaning.
     start: usize,
     end: usize,
-    /// Octets of the capture that the source has given.
+    /// Octets of the capture up to the end of the window.
     given: u64,
-    source: Source,
     /// Set once the source gave its last octet.
     has_ended: bool,
     /// Why the source ended early.
     failure: Option<io::Error>,
 }
 
-impl Window {
-    pub(super) fn new(source: Source) -> Self {
-        Self {
-            buffer: vec![0; FRONT + STRETCH + CACHE_LINE],
-            start: 0,
-            end: 0,
-            given: 0,
-            source,
-            has_ended: false,
-            failure: None,
+/// Where the octets are.
+enum Memory {
+    Read { buffer: Vec<u8>, source: Box<Source> },
+    Mapped(Mapped),
+}
+
+impl Memory {
+    fn read(source: Source) -> Self {
+        Self::Read { buffer: vec![0; FRONT + STRETCH + CACHE_LINE], source: Box::new(source) }
+    }
+
+    #[inline]
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Read { buffer, .. } => buffer,
+            Self::Mapped(mapped) => mapped.octets(),
         }
+    }
+}
+
+impl Window {
+    /// Of what is read from a source.
+    pub(super) fn new(source: Source) -> Self {
+        Self::of(Memory::read(source), 0)
+    }
+
+    /// Of a file that is mapped from its start on.
+    pub(super) fn mapped(file: Mapped) -> Self {
+        let octets = file.octets().len();
+        Self::of(Memory::Mapped(file), octets)
+    }
+
+    const fn of(memory: Memory, end: usize) -> Self {
+        Self { memory, start: 0, end, given: end as u64, has_ended: false, failure: None }
     }
 
     /// The next octets, exactly as many as wanted, where a record has announced them.
@@ -56,7 +80,7 @@ impl Window {
         if self.end - self.start < wanted {
             self.refill(wanted, "announced")?;
         }
-        Ok(self.buffer.get(self.start..self.start + wanted).unwrap_or_default())
+        Ok(self.memory.octets().get(self.start..self.start + wanted).unwrap_or_default())
     }
 
     /// The next `N` octets, as the head of a record.
@@ -70,7 +94,7 @@ impl Window {
         if self.end - self.start < N {
             self.refill(N, "expected of a header")?;
         }
-        match self.buffer.get(self.start..).and_then(|ahead| ahead.first_chunk()) {
+        match self.memory.octets().get(self.start..).and_then(|ahead| ahead.first_chunk()) {
             Some(head) => Ok(head),
             None => Err(Stop::End),
         }
@@ -82,13 +106,13 @@ impl Window {
     pub(super) fn take(&mut self, record: &Record) -> &[u8] {
         let frame = self.start + record.header;
         self.start += record.whole;
-        self.buffer.get(frame..frame + record.captured).unwrap_or_default()
+        self.memory.octets().get(frame..frame + record.captured).unwrap_or_default()
     }
 
     /// What is in memory and not yet taken.
     #[inline]
     pub(super) fn in_memory(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.memory.octets().get(self.start..self.end).unwrap_or_default()
     }
 
     /// Moves past octets that are in memory.
@@ -120,7 +144,7 @@ impl Window {
     /// What is in memory, after an attempt to have at least `wanted` octets there.
     pub(super) fn ahead(&mut self, wanted: usize) -> &[u8] {
         self.read_more(wanted);
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.memory.octets().get(self.start..self.end).unwrap_or_default()
     }
 
     /// The header of the whole file, not yet taken.
@@ -146,11 +170,50 @@ impl Window {
 
     /// Octets read of the file as it is stored.
     pub(super) fn stored_octets_read(&self) -> u64 {
-        self.source.stored_octets_read()
+        match &self.memory {
+            Memory::Read { source, .. } => source.stored_octets_read(),
+            Memory::Mapped(_) => self.given,
+        }
     }
 
     pub(super) const fn packing(&self) -> Packing {
-        self.source.packing()
+        match &self.memory {
+            Memory::Read { source, .. } => source.packing(),
+            Memory::Mapped(_) => Packing::None,
+        }
+    }
+
+    /// Whether what is in memory is the file itself, and no copy that was just made.
+    pub(super) const fn is_mapped(&self) -> bool {
+        matches!(&self.memory, Memory::Mapped(_))
+    }
+
+    /// Whether something was looked at that the file no longer has, as it was cut meanwhile. Then what was not taken is to be
+    /// [read again](Self::read_again).
+    #[inline]
+    pub(super) fn was_cut(&self) -> bool {
+        matches!(&self.memory, Memory::Mapped(mapped) if mapped.was_cut())
+    }
+
+    /// Whether what is in memory may be no longer in the file; asks the kernel.
+    #[cold]
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(&self.memory, Memory::Mapped(mapped) if mapped.is_shorter())
+    }
+
+    /// Reads from here on, whatever was in memory.
+    #[cold]
+    pub(super) fn read_again(&mut self) {
+        let position = self.position();
+        let before =
+            mem::replace(&mut self.memory, Memory::read(Source::rest(Box::new(io::empty()), position)));
+        (self.start, self.end, self.given) = (0, 0, position);
+        if let Memory::Mapped(mapped) = before {
+            match mapped.into_file(position) {
+                Ok(file) => self.memory = Memory::read(Source::rest(Box::new(file), position)),
+                Err(failure) => self.failure = Some(failure),
+            }
+        }
     }
 
     /// Why the source ended early, if it did.
@@ -198,18 +261,32 @@ impl Window {
         Stop::Flaw(Box::new(Flaw { octet, is_cut_off, what }))
     }
 
-    /// Reads until `wanted` octets are in memory; false where the source ends before.
+    /// Has `wanted` octets in memory; false where the source ends before.
     fn read_more(&mut self, wanted: usize) -> bool {
         if self.len() >= wanted {
             return true;
         }
-        self.make_room(wanted);
-        while self.len() < wanted && !self.has_ended {
+        let position = self.position();
+        if let Memory::Mapped(mapped) = &mut self.memory
+            && !self.has_ended
+        {
+            if mapped.go_to(position, wanted) {
+                // Less than a page.
+                self.start = usize::try_from(position - mapped.offset()).unwrap_or(usize::MAX);
+                self.end = mapped.octets().len();
+                self.given = mapped.offset() + self.end as u64;
+                return true;
+            }
+            self.read_again();
+        }
+        let Memory::Read { buffer, source } = &mut self.memory else { return false };
+        make_room(buffer, (&mut self.start, &mut self.end), wanted);
+        while self.end - self.start < wanted && !self.has_ended {
             // Never more at a time, even where one long record has made the buffer longer: it would no longer fit
             // into the cache.
-            let until = self.buffer.len().min(self.end + STRETCH);
-            let room = self.buffer.get_mut(self.end..until).unwrap_or_default();
-            match self.source.read(room) {
+            let until = buffer.len().min(self.end + STRETCH);
+            let room = buffer.get_mut(self.end..until).unwrap_or_default();
+            match source.read(room) {
                 Ok(0) => self.has_ended = true,
                 Ok(octets) => {
                     // A source cannot have filled more than the room it had; one that says so is not believed.
@@ -226,17 +303,17 @@ impl Window {
         }
         self.len() >= wanted
     }
+}
 
-    /// Moves what is left over to where the octets to be read join it.
-    fn make_room(&mut self, wanted: usize) {
-        let left = self.len();
-        let join = FRONT + self.buffer.as_ptr().wrapping_add(FRONT).align_offset(CACHE_LINE);
-        // A long record has no place in front: then it begins at the start, wherever its end comes to lie.
-        let start = join.saturating_sub(left);
-        if start + wanted > self.buffer.len() {
-            self.buffer.resize((start + wanted).next_multiple_of(STRETCH), 0);
-        }
-        self.buffer.copy_within(self.start..self.end, start);
-        (self.start, self.end) = (start, start + left);
+/// Moves what is left over to where the octets to be read join it.
+fn make_room(buffer: &mut Vec<u8>, (start, end): (&mut usize, &mut usize), wanted: usize) {
+    let left = *end - *start;
+    let join = FRONT + buffer.as_ptr().wrapping_add(FRONT).align_offset(CACHE_LINE);
+    // A long record has no place in front: then it begins at the start, wherever its end comes to lie.
+    let to = join.saturating_sub(left);
+    if to + wanted > buffer.len() {
+        buffer.resize((to + wanted).next_multiple_of(STRETCH), 0);
     }
+    buffer.copy_within(*start..*end, to);
+    (*start, *end) = (to, to + left);
 }
