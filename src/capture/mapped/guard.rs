@@ -60,6 +60,11 @@ impl Guard {
     }
 }
 
+/// Whether more than one stretch is read at a time.
+pub(super) fn are_several() -> bool {
+    PLACES.iter().filter(|place| place.is_taken.load(Ordering::Relaxed)).nth(1).is_some()
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         self.watch(0, 0);

@@ -19,6 +19,8 @@ use self::memory::{Stretch, page_octets};
 const SMALLEST: u64 = 1 << 20;
 /// Octets mapped at a time, about: enough that what each takes in the kernel does not count, and little memory.
 const STRETCH: u64 = 2 << 20;
+/// The same where several files are read at a time: whoever gives memory back interrupts all processors that read.
+const STRETCH_OF_SEVERAL: u64 = 8 << 20;
 
 /// A file, of which one stretch is in memory.
 pub(super) struct Mapped {
@@ -48,7 +50,8 @@ impl Mapped {
         let Some(behind) = position.checked_add(wanted as u64).filter(|behind| *behind <= self.length) else {
             return false;
         };
-        let end = (behind + STRETCH / 2).next_multiple_of(STRETCH).min(self.length);
+        let stretch = if guard::are_several() { STRETCH_OF_SEVERAL } else { STRETCH };
+        let end = (behind + stretch / 2).next_multiple_of(stretch).min(self.length);
         let Ok(octets) = usize::try_from(end - self.offset) else { return false };
         self.stretch.map(&self.file, self.offset, octets).is_ok()
     }
