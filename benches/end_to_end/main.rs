@@ -133,6 +133,7 @@ impl Bench<'_> {
             contender("tcpdump", &["tcpdump", "-n", "-r", &file, "-w", "/dev/null"], packets),
             contender("capinfos", &["capinfos", "-c", "-M", &file], packets),
             contender("walk", &[self.hopmark, "bench", "walk", &file], packets),
+            contender("walk, mapped", &[self.hopmark, "bench", "walk", "--mapped", &file], packets),
         ];
         self.compare(&format!("{scenario}.pcap"), &captures, contenders)
     }

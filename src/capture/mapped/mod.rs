@@ -1,7 +1,7 @@
 //! A file's octets in memory without a copy, a stretch at a time.
 //!
 //! The kernel copies what `read()` gives: half of the time that a replay takes of a capture that is in the page cache
-//! anyway. Mapped in stretches of 2 MiB, which are asked for as a whole and given back one after the other, the same octets
+//! anyway. Mapped in stretches of 2 MiB, which are asked for beforehand and given back one after the other, the same octets
 //! cost a third of that, and of a capture that comes from disk no more than reading does. Whatever else a file may be (a
 //! pipe, short, growing, cut while it is looked at, on a disk that fails) is for reading, which tells what is the matter.
 

@@ -61,6 +61,7 @@ pub(super) fn walk(
 fn take<'a>(left: &mut &'a mut [u8], is_last: bool, link: LinkType, tally: &mut Tally) -> Option<Frame<'a>> {
     let header = at::<FrameHeader>(left, 0)?;
     let next = header.next as usize;
+    ahead::fetch_far(left, next);
     ahead::fetch(left, next);
     let all = std::mem::take(left);
     let whole = if is_last || next < size_of::<FrameHeader>() {
