@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::has;
 use super::octets::{Reader, Writer};
-use super::{Head, PathBook};
+use super::{Head, PathBook, has, samples};
 use crate::decode::Path;
 use crate::meter::{
     Anchor, DscpChange, Histogram, HopRecord, Jitter, MissingRun, OtherMarkings, Part, PayloadMark, Sample,
@@ -108,7 +107,7 @@ pub(super) fn write(
     } else {
         write_parts(parts, (*first, *last), out);
     }
-    write_samples(samples, nothing_before(*first, parts.first()), out);
+    samples::write(samples, nothing_before(*first, parts.first()), out);
     if has_marks {
         write_marks(marks, *first, out);
     }
@@ -193,7 +192,7 @@ pub(super) fn read(head: &Head, paths: &[Arc<Path>], from: &mut Reader<'_>) -> H
         dscp_change_count,
         ecn,
         other,
-        samples: read_samples(nothing_before(first, parts.first()), from),
+        samples: samples::read(nothing_before(first, parts.first()), from),
         parts,
         marks: if head.has_marks { read_marks(first, from) } else { Vec::new() },
         octets,
@@ -345,7 +344,7 @@ fn write_parts(parts: &[Part], (first, last): (Timestamp, Timestamp), out: &mut 
 }
 
 /// A number that differs from another by so much.
-fn beside(known: u32, difference: i64) -> u32 {
+pub(super) fn beside(known: u32, difference: i64) -> u32 {
     u32::try_from(i64::from(known).wrapping_add(difference) & i64::from(u32::MAX)).unwrap_or(known)
 }
 
@@ -378,42 +377,6 @@ fn read_parts((first, last): (Timestamp, Timestamp), from: &mut Reader<'_>) -> V
         parts.push(Part { lowest, highest, begin, end, missing, missing_unlisted });
     }
     parts
-}
-
-/// Samples differ little from one to the next: mostly in time, number and timestamp alone.
-fn write_samples(samples: &[Sample], mut before: Sample, out: &mut Writer) {
-    out.count(samples.len());
-    for sample in samples {
-        let Sample { arrival, sequence, timestamp, part, traffic_class } = *sample;
-        let is_other = part != before.part || traffic_class != before.traffic_class;
-        let step = i64::from(sequence.wrapping_sub(before.sequence).cast_signed());
-        // The lowest bit: whether marking or part changed.
-        out.signed(step << 1 | i64::from(is_other));
-        if is_other {
-            out.number(part.into());
-            out.octet(traffic_class.0);
-        }
-        out.moment(arrival, before.arrival);
-        out.signed(timestamp.since(before.timestamp).into());
-        before = *sample;
-    }
-}
-
-fn read_samples(mut before: Sample, from: &mut Reader<'_>) -> Vec<Sample> {
-    let count = from.count();
-    let mut samples = Vec::with_capacity(count.min(1 << 12));
-    for _ in 0..count {
-        let step = from.signed();
-        if step & 1 == 1 {
-            before.part = from.short();
-            before.traffic_class = TrafficClass(from.octet());
-        }
-        before.sequence = beside(before.sequence, step >> 1);
-        before.arrival = from.moment(before.arrival);
-        before.timestamp = RtpTime(beside(before.timestamp.0, from.signed()));
-        samples.push(before);
-    }
-    samples
 }
 
 fn write_marks(marks: &[PayloadMark], first: Timestamp, out: &mut Writer) {

@@ -9,6 +9,7 @@ mod octets;
 mod outline;
 mod radix;
 mod records;
+mod samples;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,18 @@ const fn spread(number: u64) -> u64 {
     pairs & 0x007F_007F_007F_007F | (pairs & 0x3F80_3F80_3F80_3F80) << 1
 }
 
+/// A difference of either sign as a number that is small if the difference is.
+#[inline]
+pub(super) const fn zigzag(difference: i64) -> u64 {
+    (difference << 1 ^ difference >> 63).cast_unsigned()
+}
+
+/// The reverse.
+#[inline]
+pub(super) const fn difference(zigzag: u64) -> i64 {
+    (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()
+}
+
 /// Writes numbers one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Writer(pub(super) Vec<u8>);
@@ -54,7 +66,7 @@ impl Writer {
 
     /// A difference, which may be negative: small ones of either sign are short.
     pub(super) fn signed(&mut self, value: i64) {
-        self.number((value << 1 ^ value >> 63).cast_unsigned());
+        self.number(zigzag(value));
     }
 
     /// A moment, from another one that the reader knows.
@@ -64,6 +76,14 @@ impl Writer {
 
     pub(super) fn whole(&mut self, value: &[u8]) {
         self.0.extend_from_slice(value);
+    }
+
+    /// The first octets of these: all at once, and those that are not needed are taken back.
+    #[inline]
+    pub(super) fn part_of<const N: usize>(&mut self, value: &[u8; N], octets: usize) {
+        let end = self.0.len() + octets;
+        self.0.extend_from_slice(value);
+        self.0.truncate(end);
     }
 }
 
@@ -134,12 +154,26 @@ impl Reader<'_> {
 
     #[inline]
     pub(super) fn signed(&mut self) -> i64 {
-        let value = self.number();
-        (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+        difference(self.number())
     }
 
     pub(super) fn moment(&mut self, known: Timestamp) -> Timestamp {
         Timestamp(known.0.wrapping_add(self.signed()))
+    }
+
+    /// What comes next, which is not passed.
+    #[inline]
+    pub(super) fn ahead<const N: usize>(&self) -> [u8; N] {
+        self.0.first_chunk().copied().unwrap_or_else(|| {
+            let mut octets = [0; N];
+            octets.iter_mut().zip(self.0).for_each(|(to, from)| *to = *from);
+            octets
+        })
+    }
+
+    #[inline]
+    pub(super) fn pass(&mut self, octets: usize) {
+        self.0 = self.0.get(octets..).unwrap_or_default();
     }
 
     pub(super) fn whole<const N: usize>(&mut self) -> [u8; N] {

@@ -125,6 +125,12 @@ fn equal_in_order(one: &HopRecord, other: &HopRecord) -> Option<(Matches, usize)
 /// A packet by its extended number and its timestamp.
 type Numbered = (u32, u32);
 
+/// Whether samples are all of the first part, each with a higher number than the one before.
+pub(super) fn are_in_order(samples: &[Sample]) -> bool {
+    samples.iter().zip(samples.iter().skip(1)).all(|(a, b)| a.sequence < b.sequence)
+        && samples.iter().all(|s| s.part == 0)
+}
+
 const fn numbered(sample: &Sample) -> Numbered {
     (sample.sequence, sample.timestamp.0)
 }
@@ -141,8 +147,7 @@ impl<'a> InOrder<'a> {
         let [Part { begin, end, .. }] = &hop.parts[..] else { return None };
         let [begin, end] = [begin, end].map(|a| (a.sequence, a.timestamp.0));
         let samples = &hop.samples[..];
-        let is_in_order = samples.iter().zip(samples.iter().skip(1)).all(|(a, b)| a.sequence < b.sequence)
-            && samples.iter().all(|s| s.part == 0)
+        let is_in_order = are_in_order(samples)
             && begin.0 < end.0
             && samples.first().map(numbered).is_none_or(|first| begin.0 < first.0 || begin == first)
             && samples.last().map(numbered).is_none_or(|last| last.0 < end.0 || last == end);

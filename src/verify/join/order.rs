@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
-use super::identity::{Common, JoinedBy, matches};
+use super::identity::{Common, JoinedBy, Match, are_in_order, matches};
 use super::joined::Placed;
 use super::marks::pairs;
 use crate::meter::{HopRecord, PayloadMark, Sample};
@@ -184,12 +184,25 @@ pub(in crate::verify) fn chosen_by_both<T: Copy>(
     if *joined_by == JoinedBy::Payload {
         return pairs(&a.marks, &b.marks).iter().map(|(x, y)| (of_mark(x), of_mark(y))).collect();
     }
+    let in_order = match found[..] {
+        [m] => chosen_in_order(m, &a.samples, &b.samples, &of_sample),
+        _ => None,
+    };
+    in_order.unwrap_or_else(|| chosen_anyhow(found, &a.samples, &b.samples, &of_sample))
+}
+
+/// The same of any samples.
+fn chosen_anyhow<T: Copy>(
+    found: &[Match],
+    ours: &[Sample],
+    theirs: &[Sample],
+    of_sample: &impl Fn(&Sample) -> T,
+) -> Vec<(T, T)> {
     let mut theirs: SmallVec<[((u16, u32), T); 16]> =
-        b.samples.iter().map(|s| ((s.part, s.sequence), of_sample(s))).collect();
+        theirs.iter().map(|s| ((s.part, s.sequence), of_sample(s))).collect();
     theirs.sort_by_key(|&(number, _)| number);
     let mut at = 0;
-    a.samples
-        .iter()
+    ours.iter()
         .filter_map(|s| {
             let m = found.iter().find(|m| m.one == usize::from(s.part))?;
             let part = u16::try_from(m.other).ok()?;
@@ -198,6 +211,30 @@ pub(in crate::verify) fn chosen_by_both<T: Copy>(
             theirs.get(at).filter(|(same, _)| *same == number).map(|(_, there)| (of_sample(s), *there))
         })
         .collect()
+}
+
+/// The same of samples of one part each that stand in order at both hops, and do so with the one's numbers as they are at
+/// the other: most are such, and need no sorting. `None` of all others.
+fn chosen_in_order<T>(
+    m: Match,
+    ours: &[Sample],
+    theirs: &[Sample],
+    of_sample: &impl Fn(&Sample) -> T,
+) -> Option<Vec<(T, T)>> {
+    let number = |ours: &Sample| ours.sequence.wrapping_add(m.shift);
+    let is_whole = ours.first().zip(ours.last()).is_none_or(|(first, last)| number(first) <= number(last));
+    if (m.one, m.other) != (0, 0) || !is_whole || !are_in_order(ours) || !are_in_order(theirs) {
+        return None;
+    }
+    let mut chosen = Vec::with_capacity(ours.len().min(theirs.len()));
+    let mut rest = theirs.iter().peekable();
+    for s in ours {
+        while rest.next_if(|theirs| theirs.sequence < number(s)).is_some() {}
+        if let Some(same) = rest.next_if(|theirs| theirs.sequence == number(s)) {
+            chosen.push((of_sample(s), of_sample(same)));
+        }
+    }
+    Some(chosen)
 }
 
 /// Samples that are passed one by one before the rest is searched.
@@ -231,6 +268,38 @@ mod tests {
             let items: Vec<_> = numbers.into_iter().map(|n| (n, ())).collect();
             let expected = items.iter().filter(|item| item.0 < number).count();
             proptest::prop_assert_eq!(first_from(&items, near.min(items.len()), number), expected);
+        }
+
+        /// Also where the numbers of the other hop wrap, or do so with what is to be added.
+        #[test]
+        fn samples_in_order_are_found_as_any(
+            ours in proptest::collection::btree_set(0_u32..300, 0..60),
+            theirs in proptest::collection::btree_set(0_u32..300, 0..60),
+            start in proptest::sample::select(vec![0_u32, 1 << 16, u32::MAX - 300, u32::MAX - 150]),
+            shift in proptest::sample::select(vec![0_u32, 1, 7, 1 << 16, u32::MAX, u32::MAX - 149]),
+            part in 0_u16..2,
+        ) {
+            let samples = |numbers: &std::collections::BTreeSet<u32>, start: u32| -> Vec<Sample> {
+                let numbers = numbers.iter().filter_map(|n| start.checked_add(*n));
+                let sample = |sequence| Sample {
+                    arrival: crate::terms::Timestamp(i64::from(sequence) * 3),
+                    sequence,
+                    timestamp: crate::terms::RtpTime(sequence),
+                    part,
+                    traffic_class: crate::terms::TrafficClass(0),
+                };
+                numbers.map(sample).collect()
+            };
+            let (ours, theirs) = (samples(&ours, start), samples(&theirs, start.wrapping_add(shift)));
+            let m = Match { one: 0, other: 0, shift, equal: 1 };
+            let of = |s: &Sample| s.arrival.0;
+            let expected = chosen_anyhow(&[m], &ours, &theirs, &of);
+            if let Some(found) = chosen_in_order(m, &ours, &theirs, &of) {
+                proptest::prop_assert_eq!(found, expected);
+            } else {
+                let wraps = ours.iter().any(|s| s.sequence.checked_add(shift).is_none());
+                proptest::prop_assert!(part != 0 || wraps);
+            }
         }
     }
 }
