@@ -6,8 +6,8 @@ use super::TOGETHER;
 /// How many frames ahead memory is asked for: as many as are given together, so that it comes while those before are
 /// counted.
 const AHEAD: usize = TOGETHER;
-/// Octets ahead of which a mapped file's memory is brought into the second-level cache: some four batches of packets of
-/// speech, so that it comes steadily, whatever is done with the packets meanwhile.
+/// Octets ahead of which memory that was not just read is brought into the second-level cache: some four batches of packets
+/// of speech, so that it comes steadily, whatever is done with the packets meanwhile.
 const FAR: usize = 16 << 10;
 /// Octets that are asked for at a time at most: of longer frames most is not looked at.
 const MOST: usize = 2 << 10;
@@ -37,8 +37,9 @@ pub(super) fn fetch(left: &[u8], octets: usize) {
     let _ = (left, octets, AHEAD, LINE, LINES);
 }
 
-/// Brings closer as many octets of a mapped file, far ahead, as the record here has. They come from memory, and the processor's own foresight does
-/// not reach from one packet's headers to the next one's while packets are counted. Never reads anything. Per frame.
+/// Brings closer as many octets, far ahead, as the record here has. Those of a mapped file come from memory, those of a ring
+/// from another processor's cache, and the processor's own foresight does not reach from one packet's headers to the next
+/// one's while packets are counted. Never reads anything. Per frame.
 #[inline]
 pub(super) fn fetch_far(left: &[u8], octets: usize) {
     #[cfg(target_arch = "x86_64")]

@@ -96,11 +96,11 @@ impl CaptureFile {
         // Of a pipe or a device the length means nothing.
         let total_octets = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
         let file = match Mapped::open(file, total_octets.unwrap_or(0)) {
-            Ok(mapped) if Packing::of(mapped.octets()) == Packing::None => {
+            Ok(mapped) if may_be_mapped(mapped.octets()) => {
                 let capture = Self::begin(&name, || Ok(Window::mapped(mapped)))?;
                 return Ok(Self { total_octets, ..capture });
             }
-            Ok(packed) => packed.into_file(0),
+            Ok(other) => other.into_file(0),
             Err(file) => Ok(file),
         };
         let read = || Ok(Window::new(Source::open(Box::new(file?))?));
@@ -268,7 +268,8 @@ impl CaptureFile {
     fn locate(&mut self) -> Result<Record, Stop> {
         let located = self.locate_here();
         // Behind the end of a file that was cut while it is in memory stand zeros.
-        let may_be_cut = located.as_ref().map_or(true, |record| record.captured == 0);
+        let is_empty = located.as_ref().map_or(true, |record| record.captured == 0);
+        let may_be_cut = is_empty || self.window.was_cut();
         if may_be_cut && self.window.is_doubtful() {
             self.window.read_again();
             return self.locate_here();
@@ -317,6 +318,12 @@ impl CaptureFile {
             Packing::Zstd => zstd,
         }
     }
+}
+
+/// Whether a file that begins so may be mapped. What is packed is read; so is snoop, of which each record's header counts what
+/// was dropped, so that one of a file that is cut must not be believed.
+fn may_be_mapped(head: &[u8]) -> bool {
+    Packing::of(head) == Packing::None && !head.starts_with(snoop::MAGIC)
 }
 
 /// Frames that are given together: enough that their waits for memory overlap, and few enough to stay in the first-level

@@ -44,6 +44,12 @@ impl Memory {
         Self::Read { buffer: vec![0; FRONT + STRETCH + CACHE_LINE], source: Box::new(source) }
     }
 
+    /// Nothing more, of a capture of which so many octets were read.
+    fn none(octets: u64) -> Self {
+        let source = Source::rest(Box::new(io::empty()), octets);
+        Self::Read { buffer: Vec::new(), source: Box::new(source) }
+    }
+
     #[inline]
     fn octets(&self) -> &[u8] {
         match self {
@@ -223,6 +229,9 @@ impl Window {
 
     /// Gives nothing any more.
     pub(super) fn close(&mut self) {
+        if let Memory::Mapped(_) = &self.memory {
+            self.memory = Memory::none(self.given);
+        }
         self.start = self.end;
         self.has_ended = true;
         self.failure = None;

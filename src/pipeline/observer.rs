@@ -99,7 +99,11 @@ impl Observer {
                 frames += reading.take_in_memory(most, &mut counting);
             }
             if !reading.take_one(&mut interfaces, &mut counting) {
-                break;
+                if is_only {
+                    break;
+                }
+                // It was cut after its next frame's time was seen: others go on.
+                continue;
             }
             frames += 1;
             if frames.is_multiple_of(CHORE_INTERVAL) {
@@ -272,7 +276,8 @@ impl Reading {
     }
 
     fn announce(&mut self, progress: &Progress) {
-        let read = self.file.octets_read();
+        // Of a file that is cut while it is read, it may be fewer than before.
+        let read = self.file.octets_read().max(self.announced);
         progress.read.fetch_add(read - self.announced, Ordering::Relaxed);
         self.announced = read;
     }

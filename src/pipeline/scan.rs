@@ -89,7 +89,8 @@ pub fn scan<E: From<OpenError>>(
         let Some(reading) = readings.get_mut(next) else { break };
         let Some(listener) = listeners.get_mut(reading.point) else { break };
         if !listener.take_one(reading, &mut each)? {
-            break;
+            // It was cut after its next frame's time was seen: others go on.
+            continue;
         }
         frames += 1;
         if frames.is_multiple_of(CHORE_INTERVAL) {
@@ -108,7 +109,8 @@ fn earliest(readings: &mut [Reading]) -> Option<usize> {
 
 fn announce(readings: &mut [Reading], progress: &Progress) {
     for reading in readings {
-        let read = reading.file.octets_read();
+        // Of a file that is cut while it is read, it may be fewer than before.
+        let read = reading.file.octets_read().max(reading.announced);
         progress.read.fetch_add(read - reading.announced, Ordering::Relaxed);
         reading.announced = read;
     }

@@ -9,7 +9,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 
 use libc::siginfo_t;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -18,15 +18,23 @@ use super::memory::page_octets;
 
 /// Stretches that can be guarded at a time. Files beyond these are read.
 const MOST: usize = 64;
+/// Octets of a stretch at most, of the smallest pages there are.
+pub(super) const MOST_OCTETS: usize = 128 << 20;
 
-/// Memory that one reader looks at. Only that reader's thread writes to it, and only that thread's looks at the memory make
-/// the handler read it, so no order between the fields has to be kept.
+/// Memory that one reader looks at.
 struct Place {
     is_taken: AtomicBool,
-    start: AtomicUsize,
-    end: AtomicUsize,
+    /// The number of the first page, and in the lower bits how many there are: one word, as the handler also looks at the
+    /// places of other threads, which may write to them meanwhile.
+    pages: AtomicU64,
     was_hit: AtomicBool,
 }
+
+/// Bits of the number of pages: a stretch is a few thousand pages at most, and addresses have 57 bits.
+const COUNT_BITS: u32 = 16;
+const MOST_PAGES: usize = (1 << COUNT_BITS) - 1;
+
+const _: () = assert!(MOST_OCTETS / 4096 <= MOST_PAGES);
 
 static PLACES: [Place; MOST] = [const { Place::new() }; MOST];
 /// What the process did on this signal before; `None` where the handler could not be set.
@@ -47,22 +55,26 @@ impl Guard {
         Some(Self { place })
     }
 
-    /// Guards this memory, which belongs to the caller, and none of what was guarded before. With no octets: none.
+    /// Guards memory that begins with a page, belongs to the caller and is no longer than [`MOST_OCTETS`], and none of what was
+    /// guarded before. With no octets: none.
     pub(super) fn watch(&self, start: usize, octets: usize) {
-        self.place.start.store(start, Ordering::Relaxed);
-        self.place.end.store(start + octets, Ordering::Relaxed);
+        let count = octets.div_ceil(page_octets()).min(MOST_PAGES);
+        let pages = ((start / page_octets()) as u64) << COUNT_BITS | count as u64;
+        self.place.pages.store(pages, Ordering::SeqCst);
     }
 
     /// Whether pages had to be replaced.
     #[inline]
     pub(super) fn was_hit(&self) -> bool {
+        // The looks at memory that may have set it come before this.
+        compiler_fence(Ordering::SeqCst);
         self.place.was_hit.load(Ordering::Relaxed)
     }
 }
 
-/// Whether more than one stretch is read at a time.
-pub(super) fn are_several() -> bool {
-    PLACES.iter().filter(|place| place.is_taken.load(Ordering::Relaxed)).nth(1).is_some()
+/// How many stretches there are.
+pub(super) fn count() -> usize {
+    PLACES.iter().filter(|place| place.is_taken.load(Ordering::Relaxed)).count()
 }
 
 impl Drop for Guard {
@@ -74,29 +86,26 @@ impl Drop for Guard {
 
 impl Place {
     const fn new() -> Self {
-        Self {
-            is_taken: AtomicBool::new(false),
-            start: AtomicUsize::new(0),
-            end: AtomicUsize::new(0),
-            was_hit: AtomicBool::new(false),
-        }
+        Self { is_taken: AtomicBool::new(false), pages: AtomicU64::new(0), was_hit: AtomicBool::new(false) }
     }
 
     /// Puts empty pages from that of this address on to the end of the stretch, if it is in it.
     fn replace(&self, address: usize) -> bool {
-        let end = self.end.load(Ordering::Relaxed);
-        if !(self.start.load(Ordering::Relaxed)..end).contains(&address) {
+        let pages = self.pages.load(Ordering::SeqCst);
+        let (first, count) = (pages >> COUNT_BITS, pages & MOST_PAGES as u64);
+        let page = (address / page_octets()) as u64;
+        let Some(left) = (first + count).checked_sub(page).filter(|left| *left > 0 && page >= first) else {
             return false;
-        }
-        let page = address & !(page_octets() - 1);
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-        // SAFETY: from this page to its end the stretch is memory that a reader mapped from a file and only reads, and that
-        // stays mapped as long as it is watched. What was there could not be read: nobody has seen other octets in it.
-        let pages = unsafe {
-            libc::mmap(ptr::without_provenance_mut(page), end - page, libc::PROT_READ, flags, -1, 0)
         };
+        let start = ptr::without_provenance_mut(address - address % page_octets());
+        let octets = usize::try_from(left).map_or(0, |left| left * page_octets());
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        // SAFETY: from this page to its end the stretch is memory that the thread which looked at it mapped from a file, only
+        // reads, and does not give back while it is in this handler. What is lent of it are plain octets that another process
+        // may change at any time; now they are zeros.
+        let replaced = unsafe { libc::mmap(start, octets, libc::PROT_READ, flags, -1, 0) };
         self.was_hit.store(true, Ordering::Relaxed);
-        pages != libc::MAP_FAILED
+        replaced != libc::MAP_FAILED
     }
 }
 
@@ -119,13 +128,16 @@ extern "C" fn on_bus_error(_: c_int, about: *mut siginfo_t, _: *mut c_void) {
     if is_fault && PLACES.iter().any(|place| place.replace(address.addr())) {
         return;
     }
-    // Not ours: what was done before this program read files is done now.
-    if let Some(Some(before)) = BEFORE.get() {
-        // SAFETY: it was the process's own.
-        let _ = unsafe { sigaction(Signal::SIGBUS, before) };
-    }
-    // A fault comes again when this returns; what another process sent does not.
+    // Not ours. A fault comes again when this returns, and is for whoever handled it before.
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    let next = match BEFORE.get() {
+        Some(Some(before)) if is_fault => before,
+        _ => &default,
+    };
+    // SAFETY: the process's own, or what the system does by itself.
+    let _ = unsafe { sigaction(Signal::SIGBUS, next) };
     if !is_fault {
+        // Another process sent it: to end this one.
         let _ = nix::sys::signal::raise(Signal::SIGBUS);
     }
 }

@@ -72,8 +72,8 @@ impl Stretch {
     pub(super) fn octets(&self) -> &[u8] {
         let Some((start, octets)) = self.mapped else { return &[] };
         // SAFETY: `map` mapped so many octets there, to be read, and they stay mapped as long as `self` is borrowed; pages
-        // that go are replaced. Another process may write to the file: what is read are plain octets, each of which may
-        // be anything, and lengths among them are read once and checked.
+        // that go are replaced. Another process may write to the file meanwhile, which no type can rule out: what is read are
+        // plain octets, each of which may be anything, and every place that they name is checked where it is used.
         unsafe { slice::from_raw_parts(start.as_ptr(), octets.get()) }
     }
 

@@ -3,7 +3,8 @@
 //! The kernel copies what `read()` gives: half of the time that a replay takes of a capture that is in the page cache
 //! anyway. Mapped in stretches of 2 MiB, which are asked for beforehand and given back one after the other, the same octets
 //! cost a third of that, and of a capture that comes from disk no more than reading does. Whatever else a file may be (a
-//! pipe, short, growing, cut while it is looked at, on a disk that fails) is for reading, which tells what is the matter.
+//! pipe, short, growing, cut while it is looked at, on a disk that fails) is for reading, which tells what is the matter. Of a
+//! file that is cut, the few frames that were found and not yet looked at may be zeros by then.
 
 mod guard;
 mod memory;
@@ -13,14 +14,17 @@ mod tests;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 
+use self::guard::MOST_OCTETS;
 use self::memory::{Stretch, page_octets};
 
 /// Files of fewer octets are read: there is nothing to gain.
 const SMALLEST: u64 = 1 << 20;
 /// Octets mapped at a time, about: enough that what each takes in the kernel does not count, and little memory.
 const STRETCH: u64 = 2 << 20;
-/// The same where several files are read at a time: whoever gives memory back interrupts all processors that read.
+/// The same where several files are read at a time: whoever gives memory back interrupts all processors that read. Of all of
+/// them together no more is in memory than of four, down to 1 MiB of each.
 const STRETCH_OF_SEVERAL: u64 = 8 << 20;
+const ALL_OF_SEVERAL: u64 = 4 * STRETCH_OF_SEVERAL;
 
 /// A file, of which one stretch is in memory.
 pub(super) struct Mapped {
@@ -30,6 +34,17 @@ pub(super) struct Mapped {
     stretch: Stretch,
     /// Where in the file the stretch begins.
     offset: u64,
+}
+
+/// How much of a file is mapped at a time where so many are.
+const fn stretch(files: usize) -> u64 {
+    let share = match files {
+        0 | 1 => STRETCH,
+        several => ALL_OF_SEVERAL / several as u64,
+    };
+    let share = if share > STRETCH_OF_SEVERAL { STRETCH_OF_SEVERAL } else { share };
+    // Large pages begin at powers of two.
+    if share < SMALLEST { SMALLEST } else { 1 << share.ilog2() }
 }
 
 impl Mapped {
@@ -44,16 +59,20 @@ impl Mapped {
     }
 
     /// Has the octets from a position on in memory, so many at least; false where there are not as many or they cannot be
-    /// mapped. Then none are in memory.
+    /// mapped: then the file is to be read.
     pub(super) fn go_to(&mut self, position: u64, wanted: usize) -> bool {
-        self.offset = position - position % page_octets() as u64;
         let Some(behind) = position.checked_add(wanted as u64).filter(|behind| *behind <= self.length) else {
             return false;
         };
-        let stretch = if guard::are_several() { STRETCH_OF_SEVERAL } else { STRETCH };
+        let stretch = stretch(guard::count());
         let end = (behind + stretch / 2).next_multiple_of(stretch).min(self.length);
-        let Ok(octets) = usize::try_from(end - self.offset) else { return false };
-        self.stretch.map(&self.file, self.offset, octets).is_ok()
+        let offset = position - position % page_octets() as u64;
+        let Ok(octets) = usize::try_from(end - offset) else { return false };
+        if octets > MOST_OCTETS {
+            return false;
+        }
+        self.offset = offset;
+        self.stretch.map(&self.file, offset, octets).is_ok()
     }
 
     /// What is in memory.

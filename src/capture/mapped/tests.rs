@@ -8,7 +8,7 @@ use std::io::{Cursor, Write};
 use tempfile::NamedTempFile;
 
 use super::super::CaptureFile;
-use super::super::testfile::{MICROSECONDS, Order, PcapFile, PcapngFile, gzipped};
+use super::super::testfile::{MICROSECONDS, Order, PcapFile, PcapngFile, SnoopFile, gzipped};
 use super::super::tests::{Kept, read_all, read_all_in_memory};
 use super::*;
 
@@ -69,7 +69,12 @@ fn a_mapped_capture_is_read_as_any_other() {
 }
 
 #[test]
-fn what_is_short_or_packed_is_not_mapped() {
+fn many_files_share_what_is_in_memory() {
+    assert_eq!([0, 1, 2, 4, 8, 20, 64].map(|files| stretch(files) >> 20), [2, 2, 8, 8, 4, 1, 1]);
+}
+
+#[test]
+fn what_is_short_or_packed_or_snoop_is_not_mapped() {
     let (_, octets) = &captures()[0];
     let packed = gzipped(octets);
     assert!(packed.len() < octets.len());
@@ -80,7 +85,8 @@ fn what_is_short_or_packed_is_not_mapped() {
     };
     let noise: Vec<u8> = (0..2_000_000).map(|_| random()).collect();
     let long = gzipped(&[&octets[..24], &noise].concat());
-    for octets in [&octets[..SMALLEST as usize - 1], &packed, &long] {
+    let snoop = SnoopFile::new(2, 4).frame((1, 1), &noise, 5, 0).octets;
+    for octets in [&octets[..SMALLEST as usize - 1], &packed, &long, &snoop] {
         let capture = CaptureFile::open(file(octets).path()).unwrap();
         assert!(!capture.window.is_mapped());
     }

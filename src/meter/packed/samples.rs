@@ -42,14 +42,14 @@ pub(super) fn write(samples: &[Sample], mut before: Sample, out: &mut Writer) {
         let ticks = zigzag(timestamp.since(before.timestamp).into());
         let time = zigzag(arrival.0.wrapping_sub(before.arrival.0));
         let [s, k, t] = [step, ticks, time].map(octets_of);
-        let head = (s - 1) << STEP | (k - 1) << TICKS | (t - 1) << TIME;
+        let [head, ..] = ((s - 1) << STEP | (k - 1) << TICKS | (t - 1) << TIME).to_le_bytes();
         let mut octets = [0; MOST];
         let mut put = |at: usize, what: &[u8]| {
             if let Some(place) = octets.get_mut(at..at + what.len()) {
                 place.copy_from_slice(what);
             }
         };
-        put(0, &[(head & 0xFF) as u8 | if is_other { IS_OTHER } else { 0 }]);
+        put(0, &[head | if is_other { IS_OTHER } else { 0 }]);
         put(1, &(step | ticks << (8 * s)).to_le_bytes());
         put(1 + s + k, &time.to_le_bytes());
         let [p0, p1] = part.to_le_bytes();
