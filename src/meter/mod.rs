@@ -266,15 +266,10 @@ impl Meter {
         let removals = self.table.removals();
         let mut counted = 0;
         loop {
-            let (more, fit) = self.count_in_order(counted);
-            counted += more;
+            counted += self.count_in_order(counted);
             let Some(pending) = self.batch.waiting().get(counted).copied() else { break };
             counted += 1;
-            if fit == Fit::Chosen {
-                self.choose_last(pending.guess, &pending.digest);
-            } else {
-                self.count_out_of_order(&pending, paths);
-            }
+            self.count_out_of_order(&pending, paths);
         }
         // Of two, so that one frame with a wrong time does not end what is running.
         if let Some((first, last)) = self.batch.span() {
@@ -287,29 +282,31 @@ impl Meter {
         }
     }
 
-    /// Counts the packets that wait, but for so many, as long as each is simply the next one of its stream and is not
-    /// kept; how many they were, and what the one after them is. Per packet.
+    /// Counts the packets that wait, but for so many, as long as each is simply the next one of its stream; how many they
+    /// were. Per packet.
     #[inline]
-    fn count_in_order(&mut self, but_for: usize) -> (usize, Fit) {
+    fn count_in_order(&mut self, but_for: usize) -> usize {
         let Self { table, clocks, batch, limits, .. } = self;
         if table.removals() != batch.removals {
-            return (0, Fit::Not);
+            return 0;
         }
-        let hots = table.hots();
+        let (hots, colds) = table.parts();
         let mut counted = 0;
         for pending in batch.waiting().get(but_for..).unwrap_or_default() {
             let d = &pending.digest;
-            let Some(hot) = hots.get_mut(pending.guess as usize) else { return (counted, Fit::Not) };
+            let Some(hot) = hots.get_mut(pending.guess as usize) else { return counted };
             if hot.key != pending.key || d.arrival.0.wrapping_sub(hot.last_arrival) > limits.stream_timeout_ns
             {
-                return (counted, Fit::Not);
+                return counted;
             }
             match hot.count_in_order(d, clocks) {
-                Fit::Counted => counted += 1,
-                fit => return (counted, fit),
+                Fit::Counted => {}
+                Fit::Chosen => choose_last(hot, colds.get_mut(pending.guess), d),
+                Fit::Not => return counted,
             }
+            counted += 1;
         }
-        (counted, Fit::Counted)
+        counted
     }
 
     /// What is new chooses from all packets.
@@ -331,14 +328,6 @@ impl Meter {
     fn settle_batch(&mut self, paths: &PathTable) {
         while !self.batch.is_empty() {
             self.flush(paths);
-        }
-    }
-
-    /// Keeps the packet that was counted last at a hop.
-    #[inline(never)]
-    fn choose_last(&mut self, hop: u32, d: &Digest) {
-        if let Some((hot, cold)) = self.table.hop(hop) {
-            cold.choose_last(hot, d);
         }
     }
 
@@ -421,7 +410,11 @@ impl Meter {
             match self.table.hot(stream).map_or(Fit::Not, |hot| hot.count_in_order(d, &self.clocks)) {
                 Fit::Not => self.count(stream, d, paths),
                 Fit::Counted => {}
-                Fit::Chosen => self.choose_last(stream, d),
+                Fit::Chosen => {
+                    if let Some((hot, cold)) = self.table.hop(stream) {
+                        cold.choose_last(hot, d);
+                    }
+                }
             }
         }
     }
@@ -579,6 +572,14 @@ impl Meter {
         }
         let counters = self.counters(paths);
         (self.transactions.finish(latest), counters)
+    }
+}
+
+/// Keeps the packet that was counted last at a hop.
+#[inline(never)]
+fn choose_last(hot: &mut hop::Hot, cold: Option<&mut hop::Cold>, d: &Digest) {
+    if let Some(cold) = cold {
+        cold.choose_last(hot, d);
     }
 }
 

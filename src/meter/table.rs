@@ -82,8 +82,8 @@ impl Table {
 
     /// The hot parts of all places.
     #[inline]
-    pub(super) fn hots(&mut self) -> &mut [Hot] {
-        &mut self.hots
+    pub(super) fn parts(&mut self) -> (&mut [Hot], &mut Arena<Cold>) {
+        (&mut self.hots, &mut self.colds)
     }
 
     #[inline]
