@@ -35,8 +35,13 @@ pub(super) struct Window {
 
 /// Where the octets are.
 enum Memory {
-    Read { buffer: Vec<u8>, source: Box<Source> },
+    Read {
+        buffer: Vec<u8>,
+        source: Box<Source>,
+    },
     Mapped(Mapped),
+    /// Nothing is read any more, of a file of which so many octets were.
+    Closed(u64),
 }
 
 impl Memory {
@@ -44,17 +49,12 @@ impl Memory {
         Self::Read { buffer: vec![0; FRONT + STRETCH + CACHE_LINE], source: Box::new(source) }
     }
 
-    /// Nothing more, of a capture of which so many octets were read.
-    fn none(octets: u64) -> Self {
-        let source = Source::rest(Box::new(io::empty()), octets);
-        Self::Read { buffer: Vec::new(), source: Box::new(source) }
-    }
-
     #[inline]
     fn octets(&self) -> &[u8] {
         match self {
             Self::Read { buffer, .. } => buffer,
             Self::Mapped(mapped) => mapped.octets(),
+            Self::Closed(_) => &[],
         }
     }
 }
@@ -179,13 +179,14 @@ impl Window {
         match &self.memory {
             Memory::Read { source, .. } => source.stored_octets_read(),
             Memory::Mapped(_) => self.given,
+            Memory::Closed(octets) => *octets,
         }
     }
 
     pub(super) const fn packing(&self) -> Packing {
         match &self.memory {
             Memory::Read { source, .. } => source.packing(),
-            Memory::Mapped(_) => Packing::None,
+            Memory::Mapped(_) | Memory::Closed(_) => Packing::None,
         }
     }
 
@@ -230,7 +231,7 @@ impl Window {
     /// Gives nothing any more.
     pub(super) fn close(&mut self) {
         if let Memory::Mapped(_) = &self.memory {
-            self.memory = Memory::none(self.given);
+            self.memory = Memory::Closed(self.given);
         }
         self.start = self.end;
         self.has_ended = true;
@@ -285,6 +286,10 @@ impl Window {
                 self.end = mapped.octets().len();
                 self.given = mapped.offset() + self.end as u64;
                 return true;
+            }
+            if mapped.ends_at(position) {
+                self.has_ended = true;
+                return false;
             }
             self.read_again();
         }

@@ -99,6 +99,11 @@ impl Mapped {
         self.was_cut() || self.file.metadata().map_or(true, |about| about.len() < end)
     }
 
+    /// Whether the file ends here by now.
+    pub(super) fn ends_at(&self, position: u64) -> bool {
+        self.file.metadata().is_ok_and(|about| about.len() == position)
+    }
+
     /// The file, to be read from a position on.
     ///
     /// # Errors
