@@ -86,8 +86,8 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Where `unsafe` may stand, behind a safe face and with its reason: rings and programs of the kernel, questions to
-/// drivers, files in memory, prefetching and comparing eight at once, descriptors that another process hands over, and settings of the
-/// allocator.
+/// drivers, files in memory, prefetching and comparing eight at once, descriptors that another process hands over, and
+/// settings of the allocator.
 const MAY_BE_UNSAFE: &[&str] = &[
     "src/capture/digest/memory.rs",
     "src/capture/interface/ioctl.rs",

@@ -212,8 +212,7 @@ impl Window {
     #[cold]
     pub(super) fn read_again(&mut self) {
         let position = self.position();
-        let before =
-            mem::replace(&mut self.memory, Memory::read(Source::rest(Box::new(io::empty()), position)));
+        let before = mem::replace(&mut self.memory, Memory::Closed(position));
         (self.start, self.end, self.given) = (0, 0, position);
         if let Memory::Mapped(mapped) = before {
             match mapped.into_file(position) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use crate::capture::{CaptureFile, OpenError};
+use crate::capture::CaptureFile;
 use crate::terms::Frame;
 
 /// What `hopmark bench` takes.
@@ -39,20 +39,19 @@ enum What {
 /// A capture that cannot be read to its end, or standard output that cannot be written.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let What::Walk { file, mapped } = &args.what;
-    let capture = if *mapped { CaptureFile::open(file) } else { read(file) };
-    let frames = walk(capture?, file)?;
+    let capture = if *mapped { CaptureFile::open(file)? } else { read(file)? };
+    let frames = walk(capture, file)?;
     writeln!(io::stdout(), "{frames}").context("cannot write to standard output")
 }
 
 /// Ethernet, IPv4, UDP and RTP without options.
 const HEADERS: usize = 14 + 20 + 8 + 12;
 
-fn read(file: &Path) -> Result<CaptureFile, OpenError> {
-    match File::open(file) {
-        Ok(opened) => CaptureFile::from_reader(&file.display().to_string(), Box::new(opened)),
-        // Says what is wrong.
-        Err(_) => CaptureFile::open(file),
-    }
+/// The capture, to be read.
+fn read(file: &Path) -> anyhow::Result<CaptureFile> {
+    let name = file.display().to_string();
+    let opened = File::open(file).with_context(|| format!("{name}: cannot be opened"))?;
+    Ok(CaptureFile::from_reader(&name, Box::new(opened))?)
 }
 
 /// Takes all frames and touches what a decoder would; how many they were.
@@ -111,8 +110,8 @@ mod tests {
             let options = Options { out, format, one_file: false, truth: false };
             let written = generate(&scenario, &options).unwrap();
             let file = &written.files[0];
-            for capture in [read(file), CaptureFile::open(file)] {
-                assert_eq!(walk(capture.unwrap(), file).unwrap(), 3_000, "{format:?}");
+            for capture in [read(file).unwrap(), CaptureFile::open(file).unwrap()] {
+                assert_eq!(walk(capture, file).unwrap(), 3_000, "{format:?}");
             }
         }
     }

@@ -301,7 +301,11 @@ impl Meter {
             }
             match hot.count_in_order(d, clocks) {
                 Fit::Counted => {}
-                Fit::Chosen => choose_last(hot, colds.get_mut(pending.guess), d),
+                Fit::Chosen => {
+                    if let Some(cold) = colds.get_mut(pending.guess) {
+                        cold.choose_last(hot, d);
+                    }
+                }
                 Fit::Not => return counted,
             }
             counted += 1;
@@ -572,14 +576,6 @@ impl Meter {
         }
         let counters = self.counters(paths);
         (self.transactions.finish(latest), counters)
-    }
-}
-
-/// Keeps the packet that was counted last at a hop.
-#[inline(never)]
-fn choose_last(hot: &mut hop::Hot, cold: Option<&mut hop::Cold>, d: &Digest) {
-    if let Some(cold) = cold {
-        cold.choose_last(hot, d);
     }
 }
 

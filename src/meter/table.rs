@@ -80,7 +80,7 @@ impl Table {
         self.removals
     }
 
-    /// The hot parts of all places.
+    /// Both parts of all places.
     #[inline]
     pub(super) fn parts(&mut self) -> (&mut [Hot], &mut Arena<Cold>) {
         (&mut self.hots, &mut self.colds)

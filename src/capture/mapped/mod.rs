@@ -21,10 +21,11 @@ use self::memory::{Stretch, page_octets};
 const SMALLEST: u64 = 1 << 20;
 /// Octets mapped at a time, about: enough that what each takes in the kernel does not count, and little memory.
 const STRETCH: u64 = 2 << 20;
-/// The same where several files are read at a time: whoever gives memory back interrupts all processors that read. Of all of
-/// them together no more is in memory than of four, down to 1 MiB of each.
+/// The same where several files are read at a time: whoever gives memory back interrupts all processors that read.
 const STRETCH_OF_SEVERAL: u64 = 8 << 20;
+/// What all of them have together, as long as there is this much for each.
 const ALL_OF_SEVERAL: u64 = 4 * STRETCH_OF_SEVERAL;
+const LEAST_OF_SEVERAL: u64 = 1 << 20;
 
 /// A file, of which one stretch is in memory.
 pub(super) struct Mapped {
@@ -37,14 +38,13 @@ pub(super) struct Mapped {
 }
 
 /// How much of a file is mapped at a time where so many are.
-const fn stretch(files: usize) -> u64 {
-    let share = match files {
-        0 | 1 => STRETCH,
-        several => ALL_OF_SEVERAL / several as u64,
-    };
-    let share = if share > STRETCH_OF_SEVERAL { STRETCH_OF_SEVERAL } else { share };
+fn stretch(files: usize) -> u64 {
+    if files < 2 {
+        return STRETCH;
+    }
+    let share = (ALL_OF_SEVERAL / files as u64).clamp(LEAST_OF_SEVERAL, STRETCH_OF_SEVERAL);
     // Large pages begin at powers of two.
-    if share < SMALLEST { SMALLEST } else { 1 << share.ilog2() }
+    1 << share.ilog2()
 }
 
 impl Mapped {

@@ -149,3 +149,14 @@ fn a_capture_that_is_cut_while_it_is_read_ends_where_it_was_cut() {
         }
     }
 }
+
+#[test]
+fn a_frame_whose_time_was_seen_may_be_gone_when_it_is_taken() {
+    let (_, octets) = &captures()[0];
+    let file = file(octets);
+    let mut capture = CaptureFile::open(file.path()).unwrap();
+    assert!(capture.peek_timestamp().is_some());
+    OpenOptions::new().write(true).open(file.path()).unwrap().set_len(24).unwrap();
+    assert!(capture.next_frame().is_none());
+    assert_eq!((capture.peek_timestamp(), capture.summary().frames), (None, 0));
+}

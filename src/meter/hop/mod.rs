@@ -356,7 +356,8 @@ impl Cold {
         (self.samples, self.sketch) = (None, None);
     }
 
-    /// Keeps the packet that was counted last.
+    /// Keeps the packet that was counted last. Most are not kept: a call, so that the loop that counts stays small.
+    #[inline(never)]
     pub(super) fn choose_last(&mut self, hot: &mut Hot, d: &Digest) {
         self.choose(hot, d, hot.highest);
     }

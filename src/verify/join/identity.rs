@@ -122,14 +122,14 @@ fn equal_in_order(one: &HopRecord, other: &HopRecord) -> Option<(Matches, usize)
     Some((found.into_iter().collect(), ours.len().min(theirs.len())))
 }
 
-/// A packet by its extended number and its timestamp.
-type Numbered = (u32, u32);
-
 /// Whether samples are all of the first part, each with a higher number than the one before.
 pub(super) fn are_in_order(samples: &[Sample]) -> bool {
     samples.iter().zip(samples.iter().skip(1)).all(|(a, b)| a.sequence < b.sequence)
         && samples.iter().all(|s| s.part == 0)
 }
+
+/// A packet by its extended number and its timestamp.
+type Numbered = (u32, u32);
 
 const fn numbered(sample: &Sample) -> Numbered {
     (sample.sequence, sample.timestamp.0)
