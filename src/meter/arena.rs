@@ -12,12 +12,12 @@ pub(super) struct Arena<T> {
     looked_at: usize,
 }
 
-/// Octets of a piece, at most; half as many at least.
+/// Octets of a piece, at most.
 const PIECE: usize = 256 << 10;
 
 impl<T> Arena<T> {
     /// Items of a piece.
-    const CHUNK: usize = 1 << (PIECE / size_of::<T>()).ilog2();
+    const CHUNK: usize = PIECE / size_of::<T>();
 
     pub(super) const fn new() -> Self {
         Self { chunks: Vec::new(), looked_at: 0 }

@@ -26,13 +26,13 @@ impl Meter {
         }
         let Some((hot, cold)) = self.table.hop(first) else { return };
         if let Some(hop) = hop
-            && cold.contest.is_none()
+            && cold.contest().is_none()
         {
             self.count_at(hop, d);
             return;
         }
         cold.take_over(hot);
-        cold.contest.get_or_insert_default().held.push_back(Held { digest: *d, hop });
+        cold.contest_mut().held.push_back(Held { digest: *d, hop });
         hot.set_slow(cold);
         self.decide_contest(first, false, paths);
     }
@@ -51,7 +51,7 @@ impl Meter {
             if hot.path == d.path && hot.ttl == d.ttl {
                 return Some(i);
             }
-            next = cold.next;
+            next = cold.next();
         }
         let place = paths.place(d.path);
         let is_same = |path, ttl| ttl == d.ttl && paths.place(path) == place;
@@ -61,14 +61,14 @@ impl Meter {
             if cold.knows_way(hot, is_same) {
                 return Some(i);
             }
-            next = cold.next;
+            next = cold.next();
         }
         None
     }
 
     /// Decides whether the new ways of a stream are hops of their own, as far as that can be told by now.
     pub(super) fn decide_contest(&mut self, first: u32, is_end: bool, paths: &PathTable) {
-        let Some(mut contest) = self.table.hop(first).and_then(|(_, cold)| cold.contest.take()) else {
+        let Some(mut contest) = self.table.hop(first).and_then(|(_, cold)| cold.take_contest()) else {
             return;
         };
         while let Some(oldest) = contest.held.front().copied() {
@@ -80,7 +80,7 @@ impl Meter {
             match self.belonging(first, &contest, is_end, paths) {
                 Belonging::Open => {
                     if let Some((_, cold)) = self.table.hop(first) {
-                        cold.contest = Some(contest);
+                        cold.put_contest(contest);
                     }
                     break;
                 }
@@ -111,7 +111,7 @@ impl Meter {
                 cold.window.has(d.sequence) || contest.held.iter().any(was_held)
             };
             copies.push(newcomers.iter().filter(seen_here).count());
-            next = cold.next;
+            next = cold.next();
         }
         let held_ns = last.digest.arrival.nanos_since(newcomer.digest.arrival);
         Evidence { packets: newcomers.len(), copies, held: contest.held.len(), held_ns, is_end }.weigh()

@@ -112,6 +112,7 @@ impl Here<'_> {
     fn hop(&mut self, hot: &Hot, cold: &mut Cold) -> HopRecord {
         let (shared, paths) = (&mut *self.shared, self.paths);
         let jitter = cold.jitter(hot);
+        let (samples, marks) = cold.take_kept().filter(|_| self.is_compared).unwrap_or_default();
         let has_lost = cold.window.expected() > cold.unique;
         let mut ways: SmallVec<[Tally; 2]> = SmallVec::new();
         let (mut dscp, mut ecn) = (Histogram::new(), Histogram::new());
@@ -180,12 +181,8 @@ impl Here<'_> {
             other: (!is_bare).then(|| Box::new(other)),
             // What was lost may have to be held against the times in which the tap missed frames.
             parts: if self.is_compared || has_lost { rare.parts } else { Vec::new() },
-            samples: cold
-                .samples
-                .take()
-                .filter(|_| self.is_compared)
-                .map_or_else(Vec::new, |s| s.into_kept()),
-            marks: cold.sketch.take().filter(|_| self.is_compared).map_or_else(Vec::new, |s| s.into_kept()),
+            samples,
+            marks,
             octets: cold.octets,
         }
     }

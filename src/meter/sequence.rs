@@ -58,13 +58,8 @@ pub(super) struct Window {
     seen: u128,
     newest: u32,
     lowest: u32,
-    /// The run of lost numbers that has left the window last.
-    open_first: u32,
-    open_run: u32,
-    /// What was lost; most streams lose nothing.
-    lost: Option<Box<Lost>>,
-    /// `highest - lowest + 1` of the parts before this one, and how far `lowest` was moved.
-    expected_before: u64,
+    /// What the older ones came to; most streams lose nothing, and have one part.
+    past: Option<Box<Past>>,
 }
 
 /// When a run of numbers stayed out: milliseconds since the part began, rounded outward.
@@ -94,9 +89,14 @@ struct Jump {
     silence: Silence,
 }
 
-/// Numbers that were lost for good.
+/// Numbers that were lost for good, and parts that have ended.
 #[derive(Debug, Clone)]
-struct Lost {
+struct Past {
+    /// The run of lost numbers that has left the window last.
+    open_first: u32,
+    open_run: u32,
+    /// `highest - lowest + 1` of the parts before this one, and how far `lowest` was moved.
+    expected_before: u64,
     /// Runs of this part.
     runs: Vec<MissingRun>,
     /// Steps whose numbers are in the window, and the one before: at most one for two numbers of it.
@@ -109,24 +109,25 @@ struct Lost {
     bursts: [u32; 6],
 }
 
-impl Default for Lost {
+impl Default for Past {
     fn default() -> Self {
-        Self { runs: Vec::new(), jumps: VecDeque::new(), unlisted: 0, room: MAX_RUNS, bursts: [0; 6] }
+        Self {
+            open_first: 0,
+            open_run: 0,
+            expected_before: 0,
+            runs: Vec::new(),
+            jumps: VecDeque::new(),
+            unlisted: 0,
+            room: MAX_RUNS,
+            bursts: [0; 6],
+        }
     }
 }
 
 impl Window {
     /// A part that begins with this number.
     pub(super) const fn new(first: u32) -> Self {
-        Self {
-            seen: u128::MAX,
-            newest: first,
-            lowest: first,
-            open_first: 0,
-            open_run: 0,
-            lost: None,
-            expected_before: 0,
-        }
+        Self { seen: u128::MAX, newest: first, lowest: first, past: None }
     }
 
     /// Takes in all numbers up to `highest`, every one of which was seen.
@@ -155,7 +156,7 @@ impl Window {
     fn note_jump(&mut self, silence: Silence) {
         let first = self.newest.wrapping_add(1);
         let oldest = self.newest.wrapping_sub(127);
-        let jumps = &mut self.lost.get_or_insert_default().jumps;
+        let jumps = &mut self.past_mut().jumps;
         while jumps.get(1).is_some_and(|next| !is_at_or_after(next.first, oldest)) {
             jumps.pop_front();
         }
@@ -169,7 +170,7 @@ impl Window {
         const HALFWAY: u32 = FAR / 2;
         if self.newest.wrapping_sub(self.lowest) >= FAR {
             self.lowest = self.lowest.wrapping_add(HALFWAY);
-            self.expected_before += u64::from(HALFWAY);
+            self.past_mut().expected_before += u64::from(HALFWAY);
         }
     }
 
@@ -212,8 +213,8 @@ impl Window {
     }
 
     /// Highest minus lowest plus one, summed over all parts.
-    pub(super) const fn expected(&self) -> u64 {
-        self.expected_before + self.span()
+    pub(super) fn expected(&self) -> u64 {
+        self.past.as_ref().map_or(0, |past| past.expected_before) + self.span()
     }
 
     /// The part's lowest number.
@@ -223,8 +224,9 @@ impl Window {
 
     /// Ends the part and begins another. The old one must be closed.
     pub(super) fn restart(&mut self, first: u32) {
-        let expected_before = self.expected();
-        *self = Self { lost: self.lost.take(), expected_before, ..Self::new(first) };
+        let expected = self.expected();
+        self.past_mut().expected_before = expected;
+        *self = Self { past: self.past.take(), ..Self::new(first) };
     }
 
     /// Ends the part: what is missing in the window is lost. Gives the runs, and how many numbers lie in runs for
@@ -234,16 +236,16 @@ impl Window {
             self.shift(128, true);
         }
         self.close_run();
-        let taken = |lost: &mut Box<Lost>| {
-            lost.jumps.clear();
-            (std::mem::take(&mut lost.runs), std::mem::take(&mut lost.unlisted))
+        let taken = |past: &mut Box<Past>| {
+            past.jumps.clear();
+            (std::mem::take(&mut past.runs), std::mem::take(&mut past.unlisted))
         };
-        self.lost.as_mut().map_or_else(Default::default, taken)
+        self.past.as_mut().map_or_else(Default::default, taken)
     }
 
     /// Runs of loss by length, of all parts that are closed.
     pub(super) fn bursts(&self) -> [u32; 6] {
-        self.lost.as_ref().map_or([0; 6], |lost| lost.bursts)
+        self.past.as_ref().map_or([0; 6], |past| past.bursts)
     }
 
     /// Moves `n` numbers, all seen or all missing, into the window, and as many of the oldest out of it.
@@ -289,38 +291,41 @@ impl Window {
         self.seen = self.seen.checked_shl(leaving).unwrap_or(0) | fill;
     }
 
+    fn past_mut(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+
     /// These numbers are lost for good.
-    const fn lose(&mut self, first: u32, count: u32) {
-        if self.open_run == 0 {
-            self.open_first = first;
+    fn lose(&mut self, first: u32, count: u32) {
+        let past = self.past_mut();
+        if past.open_run == 0 {
+            past.open_first = first;
         }
-        self.open_run = self.open_run.saturating_add(count);
+        past.open_run = past.open_run.saturating_add(count);
     }
 
     fn close_run(&mut self) {
-        if self.open_run > 0 {
-            let class = match self.open_run {
-                1 => 0,
-                2 => 1,
-                3..=4 => 2,
-                5..=9 => 3,
-                10..=19 => 4,
-                _ => 5,
-            };
-            let lost = self.lost.get_or_insert_default();
-            lost.bursts[class] += 1;
-            if lost.room > 0 {
-                lost.room -= 1;
-                let (first, length) = (self.open_first, self.open_run);
-                // What is missing below the first packet was never stepped over: it belongs to the beginning.
-                let jump = lost.jumps.iter().rev().find(|jump| is_at_or_after(first, jump.first));
-                let Silence { since_ms, until_ms } = jump.map_or_else(Silence::default, |jump| jump.silence);
-                lost.runs.push(MissingRun { first, length, since_ms, until_ms });
-            } else {
-                lost.unlisted += u64::from(self.open_run);
-            }
-            self.open_run = 0;
+        let Some(past) = self.past.as_mut().filter(|past| past.open_run > 0) else { return };
+        let class = match past.open_run {
+            1 => 0,
+            2 => 1,
+            3..=4 => 2,
+            5..=9 => 3,
+            10..=19 => 4,
+            _ => 5,
+        };
+        past.bursts[class] += 1;
+        if past.room > 0 {
+            past.room -= 1;
+            let (first, length) = (past.open_first, past.open_run);
+            // What is missing below the first packet was never stepped over: it belongs to the beginning.
+            let jump = past.jumps.iter().rev().find(|jump| is_at_or_after(first, jump.first));
+            let Silence { since_ms, until_ms } = jump.map_or_else(Silence::default, |jump| jump.silence);
+            past.runs.push(MissingRun { first, length, since_ms, until_ms });
+        } else {
+            past.unlisted += u64::from(past.open_run);
         }
+        past.open_run = 0;
     }
 }
 

@@ -98,7 +98,7 @@ impl Table {
 
     /// The hops of a stream, in order of appearance.
     pub(super) fn chain(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
-        std::iter::successors(Some(first), |&i| self.colds.get(i).and_then(|cold| cold.next))
+        std::iter::successors(Some(first), |&i| self.colds.get(i).and_then(|cold| cold.next()))
     }
 
     /// How many streams there are.
@@ -120,7 +120,7 @@ impl Table {
         let last = self.chain(first).last().unwrap_or(first);
         let i = self.place(hot, cold);
         if let Some(cold) = self.colds.get_mut(last) {
-            cold.next = Some(i);
+            cold.set_next(i);
         }
         i
     }
@@ -148,7 +148,7 @@ impl Table {
         let mut next = Some(first);
         while let Some(i) = next {
             let Some((hot, cold)) = self.hop(i) else { break };
-            next = cold.next;
+            next = cold.next();
             (*hot, *cold) = (Hot::vacant(), Cold::empty());
             self.free.push(i);
         }
@@ -156,7 +156,7 @@ impl Table {
 
     /// The only hop of a stream, as most have; none where there are several.
     pub(super) fn only_hop(&mut self, first: u32) -> Option<(&mut Hot, &mut Cold)> {
-        self.hop(first).filter(|(_, cold)| cold.next.is_none())
+        self.hop(first).filter(|(_, cold)| cold.next().is_none())
     }
 
     /// Streams with one hop keep no packets to compare with other hops from now on, until they have one.
@@ -173,7 +173,7 @@ impl Table {
         let mut next = Some(first);
         while let Some(i) = next {
             let Some((hot, cold)) = self.hop(i) else { break };
-            next = cold.next;
+            next = cold.next();
             *hot = Hot::vacant();
         }
     }

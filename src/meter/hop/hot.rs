@@ -173,9 +173,8 @@ impl Hot {
 
     /// Sends every packet of the stream through the slow path (or no more).
     pub(in crate::meter) fn set_slow(&mut self, cold: &Cold) {
-        let needed = cold.suspect.is_some()
+        let needed = cold.has_open_packets()
             || cold.trial.is_some()
-            || cold.contest.is_some()
             || cold.has_jumped_timestamp
             || self.run == u8::MAX;
         self.clock = cold.clock;

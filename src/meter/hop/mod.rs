@@ -4,17 +4,20 @@
 //! touched on events, and once in 255 packets to take over the short counters of the hot part.
 
 mod hot;
+mod kept;
 mod rare;
 mod times;
 
 pub(super) use hot::{Fit, Hot};
+use kept::Kept;
 use rare::{NOTHING, Rare};
 use smallvec::SmallVec;
 
+use super::batch::NOWHERE;
 use super::clock::{ClockIndex, Clocks, Trial};
 use super::key::{Key, Kind};
-use super::payload::{CLOSED, Print, Sketch};
-use super::samples::{Most, NEVER, Samples, Sampling, is_chosen, sample};
+use super::payload::{CLOSED, Print};
+use super::samples::{Most, NEVER, Sampling};
 use super::sequence::{Silence, Step, Window, first_extended, on_the_wire};
 use super::ways::Contest;
 use super::{Anchor, ClockSource, Histogram};
@@ -68,12 +71,13 @@ struct Suspect {
     copied_octets: u64,
 }
 
-/// What is touched on events only.
+/// What is touched on events only: three cache lines.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub(super) struct Cold {
     pub(super) kind: Kind,
-    /// The stream's next hop, in order of appearance.
-    pub(super) next: Option<u32>,
+    /// The stream's next hop, in order of appearance; [`NOWHERE`] where this is the last.
+    next: u32,
     pub(super) first_arrival: i64,
     pub(super) unique: u64,
     pub(super) octets: u64,
@@ -86,15 +90,14 @@ pub(super) struct Cold {
     has_jumped_timestamp: bool,
     pub(super) tallies: SmallVec<[Tally; 1]>,
     pub(super) payload_types: SmallVec<[PayloadTally; 1]>,
-    suspect: Option<Box<Suspect>>,
     trial: Option<Box<Trial>>,
-    pub(super) contest: Option<Box<Contest>>,
     /// What most streams have nothing of.
     rare: Option<Box<Rare>>,
-    pub(super) samples: Option<Box<Samples>>,
-    pub(super) sketch: Option<Box<Sketch>>,
+    kept: Option<Box<Kept>>,
     most_samples: Most,
 }
+
+const _: () = assert!(size_of::<Cold>() == 192);
 
 /// A stream's first packet at a hop.
 pub(super) fn begin(key: Key, kind: Kind, d: &Digest, clocks: &Clocks, sampling: Sampling) -> (Hot, Cold) {
@@ -142,7 +145,7 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
         Fit::Chosen => return cold.choose(hot, d, hot.highest),
     }
     cold.take_over(hot);
-    if let Some(suspect) = cold.suspect.take() {
+    if let Some(suspect) = cold.take_suspect() {
         let is_far_from_all = Step::between(hot.highest, d.sequence) == Step::Jump;
         match Step::between(first_extended(suspect.packet.sequence), d.sequence) {
             Step::Back(0) if is_far_from_all => {
@@ -158,7 +161,7 @@ pub(super) fn count(hot: &mut Hot, cold: &mut Cold, d: &Digest, clocks: &Clocks)
     }
     match Step::between(hot.highest, d.sequence) {
         Step::Jump => {
-            cold.suspect = Some(Box::new(Suspect { packet: *d, copies: 0, copied_octets: 0 }));
+            cold.rare_mut().suspect = Some(Box::new(Suspect { packet: *d, copies: 0, copied_octets: 0 }));
             hot.set_slow(cold);
             return;
         }
@@ -192,7 +195,7 @@ impl Cold {
     pub(super) fn empty() -> Self {
         Self {
             kind: Kind::Plain,
-            next: None,
+            next: NOWHERE,
             first_arrival: 0,
             unique: 0,
             octets: 0,
@@ -204,12 +207,9 @@ impl Cold {
             has_jumped_timestamp: false,
             tallies: SmallVec::new(),
             payload_types: SmallVec::new(),
-            suspect: None,
             trial: None,
-            contest: None,
             rare: None,
-            samples: None,
-            sketch: None,
+            kept: None,
             most_samples: Most::default(),
         }
     }
@@ -254,7 +254,7 @@ impl Cold {
     fn add_copy(&mut self, mut suspect: Box<Suspect>, d: &Digest) {
         suspect.copies += 1;
         suspect.copied_octets += u64::from(d.octets);
-        self.suspect = Some(suspect);
+        self.rare_mut().suspect = Some(suspect);
         self.tally(d.path, d.ttl, d.traffic_class, 1, d.arrival.0);
     }
 
@@ -349,39 +349,11 @@ impl Cold {
         self.rare_mut().end_part(super::Part { lowest, highest, begin, end, missing, missing_unlisted });
     }
 
-    /// Keeps no packets, until [`Hot::sample_from_now`].
-    pub(super) fn sample_no_more(&mut self, hot: &mut Hot) {
-        hot.set_level(NEVER);
-        hot.set_gate(CLOSED);
-        (self.samples, self.sketch) = (None, None);
-    }
-
-    /// Keeps the packet that was counted last. Most are not kept: a call, so that the loop that counts stays small.
-    #[inline(never)]
-    pub(super) fn choose_last(&mut self, hot: &mut Hot, d: &Digest) {
-        self.choose(hot, d, hot.highest);
-    }
-
-    /// Keeps the packet if it is one that every hop chooses: by its number, or by its payload.
-    fn choose(&mut self, hot: &mut Hot, d: &Digest, sequence: u32) {
-        let Some(part) = self.rare().part_to_sample().filter(|_| !hot.keeps_nothing()) else { return };
-        if d.print.passes(hot.gate()) {
-            let most = self.most_samples.marks();
-            hot.set_gate(self.sketch.get_or_insert_default().keep(d, sequence, part, most));
-        }
-        let (ssrc, level) = (hot.key.ssrc(), hot.level());
-        if is_chosen(ssrc, d.sequence, level) {
-            let samples = self.samples.get_or_insert_with(|| Box::new(Samples::new(self.most_samples)));
-            let level = samples.keep(sample(d, sequence, part), ssrc, level);
-            hot.set_level(level);
-        }
-    }
-
     /// Ends the stream: what is still open is decided by what there is. Parts are kept where hops are compared, or
     /// something was lost.
     pub(super) fn close(&mut self, hot: &mut Hot, is_compared: bool) {
         self.take_over(hot);
-        if let Some(suspect) = self.suspect.take() {
+        if let Some(suspect) = self.take_suspect() {
             self.give_up(&suspect);
         }
         if let Some(trial) = self.trial.take() {
@@ -415,6 +387,34 @@ impl Cold {
         self.rare.get_or_insert_default()
     }
 
+    fn take_suspect(&mut self) -> Option<Box<Suspect>> {
+        self.rare.as_mut()?.suspect.take()
+    }
+
+    /// Whether it is open of any packet what it is, or where it belongs.
+    fn has_open_packets(&self) -> bool {
+        let rare = self.rare();
+        rare.suspect.is_some() || rare.contest.is_some()
+    }
+
+    /// What is held of the stream until it is known where it belongs, if anything is.
+    pub(super) fn contest(&self) -> Option<&Contest> {
+        self.rare().contest.as_deref()
+    }
+
+    /// The same, begun where there was nothing.
+    pub(super) fn contest_mut(&mut self) -> &mut Contest {
+        self.rare_mut().contest.get_or_insert_default()
+    }
+
+    pub(super) fn take_contest(&mut self) -> Option<Box<Contest>> {
+        self.rare.as_mut()?.contest.take()
+    }
+
+    pub(super) fn put_contest(&mut self, contest: Box<Contest>) {
+        self.rare_mut().contest = Some(contest);
+    }
+
     /// Packets that came more than once.
     pub(super) fn duplicates(&self) -> u64 {
         self.rare().duplicates
@@ -427,9 +427,19 @@ impl Cold {
 
     /// Paths of all packets that were counted here or are held.
     pub(super) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
-        let suspect = self.suspect.iter().map(|suspect| suspect.packet.path);
-        let held = self.contest.iter().flat_map(|contest| &contest.held).map(|held| held.digest.path);
+        let suspect = self.rare().suspect.iter().map(|suspect| suspect.packet.path);
+        let held = self.contest().into_iter().flat_map(|contest| &contest.held).map(|held| held.digest.path);
         self.tallies.iter().map(|tally| tally.path).chain(suspect).chain(held)
+    }
+
+    /// The stream's next hop, in order of appearance.
+    pub(super) fn next(&self) -> Option<u32> {
+        Some(self.next).filter(|&next| next != NOWHERE)
+    }
+
+    /// Hangs another hop on.
+    pub(super) const fn set_next(&mut self, next: u32) {
+        self.next = next;
     }
 
     /// Whether this hop was ever reached this way.

@@ -1,7 +1,9 @@
 //! What is counted of a hop, and most streams have nothing of.
 
+use super::Suspect;
 use crate::meter::Histogram;
 use crate::meter::record::{DscpChange, MAX_CHANGES, MAX_PARTS, Part};
+use crate::meter::ways::Contest;
 use crate::terms::{Dscp, Timestamp};
 
 /// Kept apart from the rest of a hop, as 100,000 streams that have nothing of it would take 9 MB for that.
@@ -18,6 +20,8 @@ pub(in crate::meter) struct Rare {
     pub(in crate::meter) fragments: Histogram,
     /// Parts before this one.
     pub(in crate::meter) parts: Vec<Part>,
+    pub(super) suspect: Option<Box<Suspect>>,
+    pub(in crate::meter) contest: Option<Box<Contest>>,
 }
 
 /// What those streams have.
@@ -31,6 +35,8 @@ pub(super) static NOTHING: Rare = Rare {
     change_count: 0,
     fragments: Histogram::new_const(),
     parts: Vec::new(),
+    suspect: None,
+    contest: None,
 };
 
 impl Rare {
