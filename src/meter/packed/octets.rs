@@ -161,13 +161,13 @@ impl Reader<'_> {
         Timestamp(known.0.wrapping_add(self.signed()))
     }
 
-    /// What comes next, which is not passed.
+    /// What comes next, which is not passed: where it stands, or where there is too little left of it in `copy`.
     #[inline]
-    pub(super) fn ahead<const N: usize>(&self) -> [u8; N] {
-        self.0.first_chunk().copied().unwrap_or_else(|| {
-            let mut octets = [0; N];
-            octets.iter_mut().zip(self.0).for_each(|(to, from)| *to = *from);
-            octets
+    pub(super) fn ahead<'b, const N: usize>(&'b self, copy: &'b mut [u8; N]) -> &'b [u8; N] {
+        self.0.first_chunk().unwrap_or_else(|| {
+            *copy = [0; N];
+            copy.iter_mut().zip(self.0).for_each(|(to, from)| *to = *from);
+            copy
         })
     }
 

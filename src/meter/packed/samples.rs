@@ -63,8 +63,9 @@ pub(super) fn write(samples: &[Sample], mut before: Sample, out: &mut Writer) {
 pub(super) fn read(mut before: Sample, from: &mut Reader<'_>) -> Vec<Sample> {
     let count = from.count();
     let mut samples = Vec::with_capacity(count.min(1 << 12));
+    let mut copy = [0; MOST];
     for _ in 0..count {
-        let octets: [u8; MOST] = from.ahead();
+        let octets = from.ahead(&mut copy);
         let head = octets[0];
         let length = |at: u32, most: usize| (usize::from(head) >> at & (most - 1)) + 1;
         let (s, k, t) = (length(STEP, 4), length(TICKS, 4), length(TIME, 8));

@@ -3,6 +3,8 @@
 //! By RTP's own identity: the same sequence number with the same timestamp, over and over. Never by addresses. Where a
 //! relay writes RTP anew, by payload.
 
+use std::cmp::Ordering;
+
 use smallvec::SmallVec;
 
 use super::marks;
@@ -112,20 +114,33 @@ fn equal_in_order(one: &HopRecord, other: &HopRecord) -> Option<(Matches, usize)
     if highest - lowest > u32::from(u16::MAX) {
         return None;
     }
-    let mut rest = theirs.packets().peekable();
-    let mut equal = 0;
-    for ours in ours.packets() {
-        while rest.next_if(|theirs| theirs.0 < ours.0).is_some() {}
-        equal += usize::from(rest.peek() == Some(&ours));
-    }
+    let ends = ours.ends().iter().filter(|&&end| theirs.has(end)).count()
+        + theirs.ends().iter().filter(|&&end| ours.has_between(end)).count();
+    let equal = ends + equal_between(ours.between, theirs.between);
     let found = (equal > 0).then_some(Match { one: 0, other: 0, shift: 0, equal });
     Some((found.into_iter().collect(), ours.len().min(theirs.len())))
 }
 
+/// How many samples are in both of two lists, each of which has higher and higher numbers.
+fn equal_between(mut ours: &[Sample], mut theirs: &[Sample]) -> usize {
+    let mut equal = 0;
+    while let ([one, behind_one @ ..], [other, behind_other @ ..]) = (ours, theirs) {
+        match one.sequence.cmp(&other.sequence) {
+            Ordering::Less => ours = behind_one,
+            Ordering::Greater => theirs = behind_other,
+            Ordering::Equal => {
+                equal += usize::from(one.timestamp == other.timestamp);
+                (ours, theirs) = (behind_one, behind_other);
+            }
+        }
+    }
+    equal
+}
+
 /// Whether samples are all of the first part, each with a higher number than the one before.
 pub(super) fn are_in_order(samples: &[Sample]) -> bool {
-    samples.iter().zip(samples.iter().skip(1)).all(|(a, b)| a.sequence < b.sequence)
-        && samples.iter().all(|s| s.part == 0)
+    samples.first().is_none_or(|first| first.part == 0)
+        && samples.iter().zip(samples.iter().skip(1)).all(|(a, b)| a.sequence < b.sequence && b.part == 0)
 }
 
 /// A packet by its extended number and its timestamp.
@@ -135,10 +150,11 @@ const fn numbered(sample: &Sample) -> Numbered {
     (sample.sequence, sample.timestamp.0)
 }
 
-/// What a hop of one part remembers, where its samples stand in order.
+/// What a hop of one part remembers, where its samples stand in order: each packet once.
 struct InOrder<'a> {
     begin: Numbered,
-    samples: &'a [Sample],
+    /// The samples that are neither the first packet nor the last.
+    between: &'a [Sample],
     end: Numbered,
 }
 
@@ -146,25 +162,40 @@ impl<'a> InOrder<'a> {
     fn of(hop: &'a HopRecord) -> Option<Self> {
         let [Part { begin, end, .. }] = &hop.parts[..] else { return None };
         let [begin, end] = [begin, end].map(|a| (a.sequence, a.timestamp.0));
-        let samples = &hop.samples[..];
-        let is_in_order = are_in_order(samples)
-            && begin.0 < end.0
-            && samples.first().map(numbered).is_none_or(|first| begin.0 < first.0 || begin == first)
-            && samples.last().map(numbered).is_none_or(|last| last.0 < end.0 || last == end);
-        is_in_order.then_some(Self { begin, samples, end })
+        let mut between = &hop.samples[..];
+        if !are_in_order(between) || begin.0 >= end.0 {
+            return None;
+        }
+        if let [first, rest @ ..] = between
+            && numbered(first) == begin
+        {
+            between = rest;
+        }
+        if let [rest @ .., last] = between
+            && numbered(last) == end
+        {
+            between = rest;
+        }
+        let is_in_order = between.first().is_none_or(|first| begin.0 < first.sequence)
+            && between.last().is_none_or(|last| last.sequence < end.0);
+        is_in_order.then_some(Self { begin, between, end })
     }
 
-    fn len(&self) -> usize {
-        let is_sample = |packet: Option<&Sample>, end: Numbered| packet.map(numbered) == Some(end);
-        let ends = [is_sample(self.samples.first(), self.begin), is_sample(self.samples.last(), self.end)];
-        self.samples.len() + ends.into_iter().filter(|is_sample| !is_sample).count()
+    const fn len(&self) -> usize {
+        self.between.len() + 2
     }
 
-    /// Each once.
-    fn packets(&self) -> impl Iterator<Item = Numbered> + use<'a> {
-        let Self { begin, samples, end } = *self;
-        let between = samples.iter().map(numbered).filter(move |packet| *packet != begin && *packet != end);
-        std::iter::once(begin).chain(between).chain(std::iter::once(end))
+    const fn ends(&self) -> [Numbered; 2] {
+        [self.begin, self.end]
+    }
+
+    fn has_between(&self, packet: Numbered) -> bool {
+        let found = self.between.binary_search_by_key(&packet.0, |sample| sample.sequence);
+        found.ok().and_then(|i| self.between.get(i)).map(numbered) == Some(packet)
+    }
+
+    fn has(&self, packet: Numbered) -> bool {
+        self.ends().contains(&packet) || self.has_between(packet)
     }
 }
 
