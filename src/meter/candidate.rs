@@ -177,7 +177,7 @@ impl Candidates {
         self.held -= packets.len();
         let fragments = candidate.fragments.take().map(|fragments| *fragments).unwrap_or_default();
         self.release(slot);
-        if self.free.len() >= MANY_FREE.max(self.slots.len() / 2) {
+        if self.free.len() >= MANY_FREE.max(self.slots.len() / 4) {
             self.close_ranks();
         }
         Some((packets, fragments))
@@ -225,9 +225,11 @@ impl Candidates {
         while self.slots.len() > taken
             && let Some(last) = self.slots.pop()
         {
+            let from = self.slots.len();
             if last.is_taken()
-                && let Some((hole, to)) = holes.next().zip(moved_to.get_mut(self.slots.len() - taken))
+                && let Some((hole, to)) = holes.next().zip(moved_to.get_mut(from - taken))
             {
+                self.index.relocate(last.tag, u32::try_from(from).unwrap_or(u32::MAX), hole);
                 self.slots.replace(hole, last);
                 *to = hole;
             }
@@ -240,10 +242,7 @@ impl Candidates {
             slots.get(*place).is_some_and(|candidate| candidate.born == *born)
         });
         self.queue.shrink_to_fit();
-        self.index = Index::with_capacity(taken);
-        for (place, candidate) in (0..).zip(slots.iter()) {
-            self.index.insert(candidate.tag, place);
-        }
+        self.index.shrink();
     }
 
     fn evict_oldest(&mut self) {

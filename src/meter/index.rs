@@ -116,7 +116,7 @@ const fn are_enough(lines: usize, entries: usize) -> bool {
 
 impl Index {
     /// An index with room for so many entries.
-    pub(super) fn with_capacity(entries: usize) -> Self {
+    fn with_capacity(entries: usize) -> Self {
         let mut lines = 1;
         while !are_enough(lines, entries) {
             lines *= 2;
@@ -203,6 +203,26 @@ impl Index {
         }
     }
 
+    /// Says where what an entry stands for has moved to.
+    pub(super) fn relocate(&mut self, tag: Tag, from: u32, to: u32) {
+        if let Some((line, at)) = self.look_up(tag, |known| known == from)
+            && let Some(line) = self.lines.get_mut(line)
+        {
+            line.places[at % ENTRIES] = to;
+        }
+    }
+
+    /// Gives memory back where hardly any of it is needed any more.
+    pub(super) fn shrink(&mut self) {
+        if are_enough(self.lines.len() / 8, self.len) {
+            let mut smaller = Self::with_capacity(2 * self.len);
+            for (tag, place) in self.entries() {
+                smaller.put(tag, place);
+            }
+            *self = smaller;
+        }
+    }
+
     /// Takes an entry out; false where it was not there.
     pub(super) fn remove(&mut self, tag: Tag, place: u32) -> bool {
         let Some((mut hole, mut at)) = self.look_up(tag, |known| known == place) else { return false };
@@ -272,7 +292,7 @@ mod tests {
         /// Tags of a few bits, so that many of them want the same lines, the last one too.
         #[test]
         fn what_was_added_and_not_taken_out_is_found(
-            steps in proptest::collection::vec((0..3, 0_u32..90, 0_u32..12), 0..400),
+            steps in proptest::collection::vec((0..4, 0_u32..90, 0_u32..12), 0..600),
         ) {
             let mut index = Index::default();
             let mut known: BTreeMap<u32, Tag> = BTreeMap::new();
@@ -282,8 +302,16 @@ mod tests {
                     Some(tag) if is_removal => {
                         prop_assert!(index.remove(tag, place));
                         known.remove(&place);
+                        index.shrink();
                     }
-                    Some(_) => {}
+                    Some(tag) => {
+                        let to = place + 90;
+                        if !known.contains_key(&to) {
+                            index.relocate(tag, place, to);
+                            known.remove(&place);
+                            known.insert(to, tag);
+                        }
+                    }
                     None if is_removal => prop_assert!(!index.remove(tag, place)),
                     None => {
                         index.insert(tag, place);
@@ -291,7 +319,7 @@ mod tests {
                     }
                 }
             }
-            for place in 0..90 {
+            for place in 0..180 {
                 for tag in (0..12).map(any_tag) {
                     let is_known = known.get(&place) == Some(&tag);
                     prop_assert_eq!(index.find(tag, |at| at == place).is_some(), is_known);
