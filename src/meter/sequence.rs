@@ -54,11 +54,9 @@ impl Step {
 /// The newest 128 sequence numbers of a part, and what the older ones came to.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
-    /// Bit i: `newest - i` was seen, or lies below the part's lowest.
-    seen: u128,
     newest: u32,
     lowest: u32,
-    /// What the older ones came to; most streams lose nothing, and have one part.
+    /// None as long as every number came, in one part: most streams are so to their end.
     past: Option<Box<Past>>,
 }
 
@@ -89,9 +87,11 @@ struct Jump {
     silence: Silence,
 }
 
-/// Numbers that were lost for good, and parts that have ended.
+/// Numbers that did not come in order, and parts that have ended.
 #[derive(Debug, Clone)]
 struct Past {
+    /// Bit i: `newest - i` was seen, or lies below the part's lowest.
+    seen: u128,
     /// The run of lost numbers that has left the window last.
     open_first: u32,
     open_run: u32,
@@ -112,6 +112,7 @@ struct Past {
 impl Default for Past {
     fn default() -> Self {
         Self {
+            seen: u128::MAX,
             open_first: 0,
             open_run: 0,
             expected_before: 0,
@@ -127,7 +128,7 @@ impl Default for Past {
 impl Window {
     /// A part that begins with this number.
     pub(super) const fn new(first: u32) -> Self {
-        Self { seen: u128::MAX, newest: first, lowest: first, past: None }
+        Self { newest: first, lowest: first, past: None }
     }
 
     /// Takes in all numbers up to `highest`, every one of which was seen.
@@ -189,14 +190,15 @@ impl Window {
         if below > 0 {
             // All between it and what was the lowest becomes missing.
             for i in 1..below {
-                self.seen &= !(1 << (u32::from(behind) - i));
+                self.past_mut().seen &= !(1 << (u32::from(behind) - i));
             }
             self.lowest = number;
             return true;
         }
+        let Some(past) = &mut self.past else { return false };
         let bit = 1_u128 << behind;
-        let is_new = self.seen & bit == 0;
-        self.seen |= bit;
+        let is_new = past.seen & bit == 0;
+        past.seen |= bit;
         is_new
     }
 
@@ -204,7 +206,8 @@ impl Window {
     pub(super) fn has(&self, sequence: u16) -> bool {
         let behind = on_the_wire(self.newest).wrapping_sub(sequence);
         let number = self.newest.wrapping_sub(u32::from(behind));
-        self.below_lowest(number) == 0 && (behind >= 128 || self.seen >> behind & 1 == 1)
+        let was_seen = |past: &Past| behind >= 128 || past.seen >> behind & 1 == 1;
+        self.below_lowest(number) == 0 && self.past.as_deref().is_none_or(was_seen)
     }
 
     /// How many numbers lie between the part's lowest and its newest, both counted.
@@ -225,22 +228,20 @@ impl Window {
     /// Ends the part and begins another. The old one must be closed.
     pub(super) fn restart(&mut self, first: u32) {
         let expected = self.expected();
-        self.past_mut().expected_before = expected;
+        let past = self.past_mut();
+        (past.seen, past.expected_before) = (u128::MAX, expected);
         *self = Self { past: self.past.take(), ..Self::new(first) };
     }
 
     /// Ends the part: what is missing in the window is lost. Gives the runs, and how many numbers lie in runs for
     /// which there was no room.
     pub(super) fn close(&mut self) -> (Vec<MissingRun>, u64) {
-        if self.seen != u128::MAX {
-            self.shift(128, true);
-        }
-        self.close_run();
-        let taken = |past: &mut Box<Past>| {
-            past.jumps.clear();
-            (std::mem::take(&mut past.runs), std::mem::take(&mut past.unlisted))
-        };
-        self.past.as_mut().map_or_else(Default::default, taken)
+        let newest = self.newest;
+        let Some(past) = &mut self.past else { return Default::default() };
+        past.shift(newest, 128, true);
+        past.close_run();
+        past.jumps.clear();
+        (std::mem::take(&mut past.runs), std::mem::take(&mut past.unlisted))
     }
 
     /// Runs of loss by length, of all parts that are closed.
@@ -250,6 +251,22 @@ impl Window {
 
     /// Moves `n` numbers, all seen or all missing, into the window, and as many of the oldest out of it.
     fn shift(&mut self, n: u32, are_seen: bool) {
+        let newest = self.newest;
+        if !are_seen {
+            self.past_mut().shift(newest, n, false);
+        } else if let Some(past) = &mut self.past {
+            past.shift(newest, n, true);
+        }
+    }
+
+    fn past_mut(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+}
+
+impl Past {
+    /// As [`Window::shift`], where this is the newest number.
+    fn shift(&mut self, newest: u32, n: u32, are_seen: bool) {
         if self.seen == u128::MAX && are_seen {
             self.close_run();
             return;
@@ -258,7 +275,7 @@ impl Window {
         let mut out =
             if leaving == 128 { self.seen } else { self.seen >> (128 - leaving) << (128 - leaving) };
         let mut left = leaving;
-        let mut number = self.newest.wrapping_sub(127);
+        let mut number = newest.wrapping_sub(127);
         while left > 0 {
             let ones = out.leading_ones().min(left);
             if ones > 0 {
@@ -291,22 +308,19 @@ impl Window {
         self.seen = self.seen.checked_shl(leaving).unwrap_or(0) | fill;
     }
 
-    fn past_mut(&mut self) -> &mut Past {
-        self.past.get_or_insert_default()
-    }
-
     /// These numbers are lost for good.
-    fn lose(&mut self, first: u32, count: u32) {
-        let past = self.past_mut();
-        if past.open_run == 0 {
-            past.open_first = first;
+    const fn lose(&mut self, first: u32, count: u32) {
+        if self.open_run == 0 {
+            self.open_first = first;
         }
-        past.open_run = past.open_run.saturating_add(count);
+        self.open_run = self.open_run.saturating_add(count);
     }
 
     fn close_run(&mut self) {
-        let Some(past) = self.past.as_mut().filter(|past| past.open_run > 0) else { return };
-        let class = match past.open_run {
+        if self.open_run == 0 {
+            return;
+        }
+        let class = match self.open_run {
             1 => 0,
             2 => 1,
             3..=4 => 2,
@@ -314,18 +328,18 @@ impl Window {
             10..=19 => 4,
             _ => 5,
         };
-        past.bursts[class] += 1;
-        if past.room > 0 {
-            past.room -= 1;
-            let (first, length) = (past.open_first, past.open_run);
+        self.bursts[class] += 1;
+        if self.room > 0 {
+            self.room -= 1;
+            let (first, length) = (self.open_first, self.open_run);
             // What is missing below the first packet was never stepped over: it belongs to the beginning.
-            let jump = past.jumps.iter().rev().find(|jump| is_at_or_after(first, jump.first));
+            let jump = self.jumps.iter().rev().find(|jump| is_at_or_after(first, jump.first));
             let Silence { since_ms, until_ms } = jump.map_or_else(Silence::default, |jump| jump.silence);
-            past.runs.push(MissingRun { first, length, since_ms, until_ms });
+            self.runs.push(MissingRun { first, length, since_ms, until_ms });
         } else {
-            past.unlisted += u64::from(past.open_run);
+            self.unlisted += u64::from(self.open_run);
         }
-        past.open_run = 0;
+        self.open_run = 0;
     }
 }
 
