@@ -14,7 +14,7 @@ use rare::{NOTHING, Rare};
 use smallvec::SmallVec;
 
 use super::batch::NOWHERE;
-use super::clock::{ClockIndex, Clocks, Trial};
+use super::clock::{ClockIndex, Clocks, Trial, unless_faded};
 use super::key::{Key, Kind};
 use super::payload::{CLOSED, Print};
 use super::samples::{Most, NEVER, Sampling};
@@ -227,6 +227,7 @@ impl Cold {
                 p.packets += run;
             }
             (hot.run, hot.updates, hot.jitter_sum) = (0, 0, 0.0);
+            hot.jitter = unless_faded(hot.jitter);
             hot.octets_and_levels &= 0xFF00_0000;
             hot.set_slow(self);
         }

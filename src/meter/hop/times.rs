@@ -3,7 +3,9 @@
 use super::{Cold, Digest, Hot};
 use crate::meter::ClockSource;
 use crate::meter::candidate::CLOCK_STEP_NS;
-use crate::meter::clock::{ClockIndex, Clocks, Estimate, Trial, nearly_seconds, next_jitter, seconds};
+use crate::meter::clock::{
+    ClockIndex, Clocks, Estimate, Trial, nearly_seconds, next_jitter, seconds, unless_faded,
+};
 
 /// A difference of more than this between the advance of time and of the timestamp is looked at more closely.
 pub(super) const SUSPICIOUS_SECONDS: f64 = 1.0;
@@ -75,8 +77,8 @@ impl Cold {
         } else {
             let seconds_per_tick = clocks.seconds_per_tick(self.clock);
             if !seconds_per_tick.is_nan() {
-                hot.jitter =
-                    next_jitter(hot.jitter, nearly_seconds(elapsed_ns) - f64::from(ticks) * seconds_per_tick);
+                let difference = nearly_seconds(elapsed_ns) - f64::from(ticks) * seconds_per_tick;
+                hot.jitter = unless_faded(next_jitter(hot.jitter, difference));
                 hot.jitter_max = hot.jitter_max.max(hot.jitter);
                 self.jitter_sum += f64::from(hot.jitter);
                 self.jitter_updates += 1;
