@@ -98,7 +98,7 @@ impl Table {
 
     /// The hops of a stream, in order of appearance.
     pub(super) fn chain(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
-        std::iter::successors(Some(first), |&i| self.colds.get(i).and_then(|cold| cold.next()))
+        std::iter::successors(Some(first), |&i| self.colds.get(i).and_then(Cold::next))
     }
 
     /// How many streams there are.
