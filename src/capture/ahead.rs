@@ -37,9 +37,9 @@ pub(super) fn fetch(left: &[u8], octets: usize) {
     let _ = (left, octets, AHEAD, LINE, LINES);
 }
 
-/// Brings closer as many octets, far ahead, as the record here has. Those of a mapped file come from memory, those of a ring
-/// from another processor's cache, and the processor's own foresight does not reach from one packet's headers to the next
-/// one's while packets are counted. Never reads anything. Per frame.
+/// Brings closer what stands far ahead, over as many octets as the record here has. Those of a mapped file come from memory,
+/// those of a ring from another processor's cache, and the processor's own foresight does not reach from one packet's headers
+/// to the next one's while packets are counted. Never reads anything. Per frame.
 #[inline]
 pub(super) fn fetch_far(left: &[u8], octets: usize) {
     #[cfg(target_arch = "x86_64")]

@@ -112,7 +112,7 @@ impl Here<'_> {
     fn hop(&mut self, hot: &Hot, cold: &mut Cold) -> HopRecord {
         let (shared, paths) = (&mut *self.shared, self.paths);
         let jitter = cold.jitter(hot);
-        let (samples, marks) = cold.take_kept().filter(|_| self.is_compared).unwrap_or_default();
+        let (samples, marks) = cold.take_kept(self.is_compared);
         let has_lost = cold.window.expected() > cold.unique;
         let mut ways: SmallVec<[Tally; 2]> = SmallVec::new();
         let (mut dscp, mut ecn) = (Histogram::new(), Histogram::new());

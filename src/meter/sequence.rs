@@ -1,7 +1,7 @@
 //! Which sequence numbers of a stream were seen, and which were lost.
 //!
-//! The last 128 extended sequence numbers are kept as bits; what is older is final, since RFC 3550 A.1 takes
-//! nothing that is more than 100 behind. So a stream's whole loss record takes the same few octets, however
+//! Once one did not come, the last 128 extended sequence numbers are kept as bits; what is older is final, since RFC 3550
+//! A.1 takes nothing that is more than 100 behind. So a stream's whole loss record takes the same few octets, however
 //! long it runs.
 
 use std::collections::VecDeque;
@@ -56,7 +56,7 @@ impl Step {
 pub(super) struct Window {
     newest: u32,
     lowest: u32,
-    /// None as long as every number came, in one part: most streams are so to their end.
+    /// None as long as every number came, in one part and fewer than 2^31: most streams are so to their end.
     past: Option<Box<Past>>,
 }
 
@@ -87,7 +87,7 @@ struct Jump {
     silence: Silence,
 }
 
-/// Numbers that did not come in order, and parts that have ended.
+/// What is more than two numbers can say: which did not come in order, and what ended before them.
 #[derive(Debug, Clone)]
 struct Past {
     /// Bit i: `newest - i` was seen, or lies below the part's lowest.

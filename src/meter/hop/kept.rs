@@ -48,8 +48,9 @@ impl Cold {
         }
     }
 
-    /// Takes out what was kept: by number, and by payload.
-    pub(in crate::meter) fn take_kept(&mut self) -> Option<(Vec<Sample>, Vec<PayloadMark>)> {
-        self.kept.take().map(|kept| (kept.samples.into_kept(), kept.sketch.into_kept()))
+    /// Takes out what was kept, by number and by payload; nothing of it where nobody compares.
+    pub(in crate::meter) fn take_kept(&mut self, is_compared: bool) -> (Vec<Sample>, Vec<PayloadMark>) {
+        let kept = self.kept.take().filter(|_| is_compared);
+        kept.map(|kept| (kept.samples.into_kept(), kept.sketch.into_kept())).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted of a hop, and most streams have nothing of.
+//! What is counted or held of a hop, and most streams have nothing of.
 
 use super::Suspect;
 use crate::meter::Histogram;
@@ -6,7 +6,7 @@ use crate::meter::record::{DscpChange, MAX_CHANGES, MAX_PARTS, Part};
 use crate::meter::ways::Contest;
 use crate::terms::{Dscp, Timestamp};
 
-/// Kept apart from the rest of a hop, as 100,000 streams that have nothing of it would take 9 MB for that.
+/// Kept apart from the rest of a hop, as 100,000 streams that have nothing of it would take 13 MB for that.
 #[derive(Debug, Clone, Default)]
 pub(in crate::meter) struct Rare {
     pub(in crate::meter) duplicates: u64,
@@ -21,7 +21,7 @@ pub(in crate::meter) struct Rare {
     /// Parts before this one.
     pub(in crate::meter) parts: Vec<Part>,
     pub(super) suspect: Option<Box<Suspect>>,
-    pub(in crate::meter) contest: Option<Box<Contest>>,
+    pub(super) contest: Option<Box<Contest>>,
 }
 
 /// What those streams have.
