@@ -142,8 +142,13 @@ impl Candidates {
         let is_crowded = self.held > self.bound.saturating_mul(HELD_IN_A_CROWD);
         let is_doubted = candidate.doubt > TRUSTED_DOUBT;
         let most = if is_crowded || is_doubted { MOST_IN_A_CROWD } else { MOST };
-        // Where there are many packets, or have been many in vain, one more says little.
-        let every = if kept > MOST_IN_A_CROWD { 8 } else { 1 }.max(if is_doubted { 4 } else { 1 });
+        // Where there are many packets, or have been many in vain, one more says little, and to weigh all takes long.
+        let every = match (kept > MOST_IN_A_CROWD, candidate.doubt) {
+            (true, 0) => 8,
+            (true, _) => 32,
+            (false, 0..=TRUSTED_DOUBT) => 1,
+            (false, _) => 4,
+        };
         if kept < most && !kept.is_multiple_of(every) {
             candidate.held.push(d);
             return None;

@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::clock::seconds;
+use super::clock::{nearly_seconds, seconds};
 use super::hop::Digest;
 
 /// Proof without any help: this many packets, all in order, on time, and with timestamps that count samples ...
@@ -171,7 +171,7 @@ fn each_once(held: &[Digest]) -> SmallVec<[Digest; 16]> {
 fn is_on_time(a: &Digest, b: &Digest) -> bool {
     let step = i64::from(b.sequence.wrapping_sub(a.sequence).cast_signed());
     let ticks = i64::from(b.timestamp.since(a.timestamp)) * step.signum();
-    let elapsed = seconds(b.arrival.nanos_since(a.arrival).saturating_abs());
+    let elapsed = nearly_seconds(b.arrival.nanos_since(a.arrival).saturating_abs());
     #[allow(clippy::cast_possible_truncation, reason = "a bound, rounded")]
     let most = ((elapsed + 0.5) * 100_000.0) as i64 + 10_000 * step.abs();
     // Frames that are predicted from later ones are sent after them. A late packet is an early one all the same.
@@ -244,7 +244,8 @@ fn exact_pace(distinct: &[Digest]) -> Option<(f64, f64)> {
     let first = distinct.first()?;
     let points = || {
         distinct.iter().map(|d| {
-            (seconds(d.arrival.nanos_since(first.arrival)), f64::from(d.timestamp.since(first.timestamp)))
+            let elapsed = nearly_seconds(d.arrival.nanos_since(first.arrival));
+            (elapsed, f64::from(d.timestamp.since(first.timestamp)))
         })
     };
     let (n, sum_x, sum_y) = points().fold((0.0, 0.0, 0.0), |(n, a, b), (x, y)| (n + 1.0, a + x, b + y));
