@@ -182,11 +182,7 @@ impl Index {
     /// Adds an entry that is not there yet.
     pub(super) fn insert(&mut self, tag: Tag, place: u32) {
         if !are_enough(self.lines.len(), self.len + 1) {
-            let mut larger = Self::with_capacity((2 * self.len).max(1));
-            for (tag, place) in self.entries() {
-                larger.put(tag, place);
-            }
-            *self = larger;
+            self.make_room_for((2 * self.len).max(1));
         }
         self.put(tag, place);
     }
@@ -215,12 +211,17 @@ impl Index {
     /// Gives memory back where hardly any of it is needed any more.
     pub(super) fn shrink(&mut self) {
         if are_enough(self.lines.len() / 8, self.len) {
-            let mut smaller = Self::with_capacity(2 * self.len);
-            for (tag, place) in self.entries() {
-                smaller.put(tag, place);
-            }
-            *self = smaller;
+            self.make_room_for(2 * self.len);
         }
+    }
+
+    /// Puts all entries into lines that have room for so many.
+    fn make_room_for(&mut self, entries: usize) {
+        let mut other = Self::with_capacity(entries);
+        for (tag, place) in self.entries() {
+            other.put(tag, place);
+        }
+        *self = other;
     }
 
     /// Takes an entry out; false where it was not there.

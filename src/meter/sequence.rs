@@ -57,7 +57,7 @@ pub(super) struct Window {
     newest: u32,
     lowest: u32,
     /// None as long as every number came, in one part and fewer than 2^31: most streams are so to their end.
-    past: Option<Box<Past>>,
+    breaks: Option<Box<Breaks>>,
 }
 
 /// When a run of numbers stayed out: milliseconds since the part began, rounded outward.
@@ -87,9 +87,9 @@ struct Jump {
     silence: Silence,
 }
 
-/// What is more than two numbers can say: which did not come in order, and what ended before them.
+/// What broke the count: numbers that did not come in order, and parts that have ended.
 #[derive(Debug, Clone)]
-struct Past {
+struct Breaks {
     /// Bit i: `newest - i` was seen, or lies below the part's lowest.
     seen: u128,
     /// The run of lost numbers that has left the window last.
@@ -109,7 +109,7 @@ struct Past {
     bursts: [u32; 6],
 }
 
-impl Default for Past {
+impl Default for Breaks {
     fn default() -> Self {
         Self {
             seen: u128::MAX,
@@ -128,7 +128,7 @@ impl Default for Past {
 impl Window {
     /// A part that begins with this number.
     pub(super) const fn new(first: u32) -> Self {
-        Self { newest: first, lowest: first, past: None }
+        Self { newest: first, lowest: first, breaks: None }
     }
 
     /// Takes in all numbers up to `highest`, every one of which was seen.
@@ -157,7 +157,7 @@ impl Window {
     fn note_jump(&mut self, silence: Silence) {
         let first = self.newest.wrapping_add(1);
         let oldest = self.newest.wrapping_sub(127);
-        let jumps = &mut self.past_mut().jumps;
+        let jumps = &mut self.breaks_mut().jumps;
         while jumps.get(1).is_some_and(|next| !is_at_or_after(next.first, oldest)) {
             jumps.pop_front();
         }
@@ -171,7 +171,7 @@ impl Window {
         const HALFWAY: u32 = FAR / 2;
         if self.newest.wrapping_sub(self.lowest) >= FAR {
             self.lowest = self.lowest.wrapping_add(HALFWAY);
-            self.past_mut().expected_before += u64::from(HALFWAY);
+            self.breaks_mut().expected_before += u64::from(HALFWAY);
         }
     }
 
@@ -190,15 +190,15 @@ impl Window {
         if below > 0 {
             // All between it and what was the lowest becomes missing.
             for i in 1..below {
-                self.past_mut().seen &= !(1 << (u32::from(behind) - i));
+                self.breaks_mut().seen &= !(1 << (u32::from(behind) - i));
             }
             self.lowest = number;
             return true;
         }
-        let Some(past) = &mut self.past else { return false };
+        let Some(breaks) = &mut self.breaks else { return false };
         let bit = 1_u128 << behind;
-        let is_new = past.seen & bit == 0;
-        past.seen |= bit;
+        let is_new = breaks.seen & bit == 0;
+        breaks.seen |= bit;
         is_new
     }
 
@@ -206,8 +206,8 @@ impl Window {
     pub(super) fn has(&self, sequence: u16) -> bool {
         let behind = on_the_wire(self.newest).wrapping_sub(sequence);
         let number = self.newest.wrapping_sub(u32::from(behind));
-        let was_seen = |past: &Past| behind >= 128 || past.seen >> behind & 1 == 1;
-        self.below_lowest(number) == 0 && self.past.as_deref().is_none_or(was_seen)
+        let was_seen = |breaks: &Breaks| behind >= 128 || breaks.seen >> behind & 1 == 1;
+        self.below_lowest(number) == 0 && self.breaks.as_deref().is_none_or(was_seen)
     }
 
     /// How many numbers lie between the part's lowest and its newest, both counted.
@@ -217,7 +217,7 @@ impl Window {
 
     /// Highest minus lowest plus one, summed over all parts.
     pub(super) fn expected(&self) -> u64 {
-        self.past.as_ref().map_or(0, |past| past.expected_before) + self.span()
+        self.breaks.as_ref().map_or(0, |breaks| breaks.expected_before) + self.span()
     }
 
     /// The part's lowest number.
@@ -228,43 +228,43 @@ impl Window {
     /// Ends the part and begins another. The old one must be closed.
     pub(super) fn restart(&mut self, first: u32) {
         let expected = self.expected();
-        let past = self.past_mut();
-        (past.seen, past.expected_before) = (u128::MAX, expected);
-        *self = Self { past: self.past.take(), ..Self::new(first) };
+        let breaks = self.breaks_mut();
+        (breaks.seen, breaks.expected_before) = (u128::MAX, expected);
+        (self.newest, self.lowest) = (first, first);
     }
 
     /// Ends the part: what is missing in the window is lost. Gives the runs, and how many numbers lie in runs for
     /// which there was no room.
     pub(super) fn close(&mut self) -> (Vec<MissingRun>, u64) {
         let newest = self.newest;
-        let Some(past) = &mut self.past else { return Default::default() };
-        past.shift(newest, 128, true);
-        past.close_run();
-        past.jumps.clear();
-        (std::mem::take(&mut past.runs), std::mem::take(&mut past.unlisted))
+        let Some(breaks) = &mut self.breaks else { return Default::default() };
+        breaks.shift(newest, 128, true);
+        breaks.close_run();
+        breaks.jumps.clear();
+        (std::mem::take(&mut breaks.runs), std::mem::take(&mut breaks.unlisted))
     }
 
     /// Runs of loss by length, of all parts that are closed.
     pub(super) fn bursts(&self) -> [u32; 6] {
-        self.past.as_ref().map_or([0; 6], |past| past.bursts)
+        self.breaks.as_ref().map_or([0; 6], |breaks| breaks.bursts)
     }
 
     /// Moves `n` numbers, all seen or all missing, into the window, and as many of the oldest out of it.
     fn shift(&mut self, n: u32, are_seen: bool) {
         let newest = self.newest;
         if !are_seen {
-            self.past_mut().shift(newest, n, false);
-        } else if let Some(past) = &mut self.past {
-            past.shift(newest, n, true);
+            self.breaks_mut().shift(newest, n, false);
+        } else if let Some(breaks) = &mut self.breaks {
+            breaks.shift(newest, n, true);
         }
     }
 
-    fn past_mut(&mut self) -> &mut Past {
-        self.past.get_or_insert_default()
+    fn breaks_mut(&mut self) -> &mut Breaks {
+        self.breaks.get_or_insert_default()
     }
 }
 
-impl Past {
+impl Breaks {
     /// As [`Window::shift`], where this is the newest number.
     fn shift(&mut self, newest: u32, n: u32, are_seen: bool) {
         if self.seen == u128::MAX && are_seen {
