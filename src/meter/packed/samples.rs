@@ -60,7 +60,9 @@ pub(super) fn write(samples: &[Sample], mut before: Sample, out: &mut Writer) {
 }
 
 /// Reads what was written so.
-pub(super) fn read(mut before: Sample, from: &mut Reader<'_>) -> Vec<Sample> {
+pub(super) fn read(before: Sample, from: &mut Reader<'_>) -> Vec<Sample> {
+    // Each by itself: a sample that stands in memory is written in parts and read as a whole, and waits for that.
+    let Sample { mut arrival, mut sequence, mut timestamp, mut part, mut traffic_class } = before;
     let count = from.count();
     let mut samples = Vec::with_capacity(count.min(1 << 12));
     let mut copy = [0; MOST];
@@ -73,19 +75,19 @@ pub(super) fn read(mut before: Sample, from: &mut Reader<'_>) -> Vec<Sample> {
             |at: usize| octets.get(at..).and_then(|o| o.first_chunk()).map_or(0, |o| u64::from_le_bytes(*o));
         let steps = word(1);
         let time = lowest(word(1 + s + k), t);
-        before.sequence = beside(before.sequence, difference(lowest(steps, s)));
-        before.timestamp = RtpTime(beside(before.timestamp.0, difference(lowest(steps >> (8 * s), k))));
-        before.arrival = Timestamp(before.arrival.0.wrapping_add(difference(time)));
+        sequence = beside(sequence, difference(lowest(steps, s)));
+        timestamp = RtpTime(beside(timestamp.0, difference(lowest(steps >> (8 * s), k))));
+        arrival = Timestamp(arrival.0.wrapping_add(difference(time)));
         let mut all = 1 + s + k + t;
         if head & IS_OTHER != 0 {
-            if let Some(&[p0, p1, traffic_class]) = octets.get(all..).and_then(|o| o.first_chunk()) {
-                before.part = u16::from_le_bytes([p0, p1]);
-                before.traffic_class = TrafficClass(traffic_class);
+            if let Some(&[p0, p1, octet]) = octets.get(all..).and_then(|o| o.first_chunk()) {
+                part = u16::from_le_bytes([p0, p1]);
+                traffic_class = TrafficClass(octet);
             }
             all += MANNER;
         }
         from.pass(all);
-        samples.push(before);
+        samples.push(Sample { arrival, sequence, timestamp, part, traffic_class });
     }
     samples
 }
