@@ -140,7 +140,7 @@ fn equal_between(mut ours: &[Sample], mut theirs: &[Sample]) -> usize {
 /// Whether samples are all of the first part, each with a higher number than the one before.
 pub(super) fn are_in_order(samples: &[Sample]) -> bool {
     samples.first().is_none_or(|first| first.part == 0)
-        && samples.iter().zip(samples.iter().skip(1)).all(|(a, b)| a.sequence < b.sequence && b.part == 0)
+        && samples.is_sorted_by(|a, b| a.sequence < b.sequence && b.part == 0)
 }
 
 /// A packet by its extended number and its timestamp.
