@@ -104,6 +104,22 @@ fn parts_of_one_capture_in_several_files_are_one_capture() {
 }
 
 #[test]
+fn files_that_take_turns_are_merged_by_time() {
+    let folder = Folder::new();
+    let stream = stream();
+    for turn in [1, 32, 33, 70] {
+        for (name, is_odd) in [("even.pcap", 0), ("odd.pcap", 1)] {
+            let own = (0..1000).filter(|i| i / turn % 2 == is_odd);
+            folder.write(name, &Capture::of(stream.frames(own)).pcap());
+        }
+        let report = folder.replay(["--format", "json", "odd.pcap", "even.pcap"]).json();
+        let hop = hop(&report);
+        let counts = (&hop["unique"], &hop["lost"], &hop["reordered"]);
+        assert_eq!(counts, (&json!(1000), &json!(0), &json!(0)), "turns of {turn}");
+    }
+}
+
+#[test]
 fn named_files_are_points_of_their_own() {
     let folder = Folder::new();
     let stream = stream();

@@ -152,7 +152,19 @@ impl CaptureFile {
     /// frame.
     // per frame
     #[inline]
-    pub fn give_in_memory(&mut self, most: u64, mut sink: impl FnMut(&[Frame<'_>])) -> u64 {
+    pub fn give_in_memory(&mut self, most: u64, sink: impl FnMut(&[Frame<'_>])) -> u64 {
+        self.give_in_memory_before(None, most, sink)
+    }
+
+    /// The same as long as frames are earlier than `until`, to merge captures by time.
+    // per frame
+    #[inline]
+    pub fn give_in_memory_before(
+        &mut self,
+        until: Option<Timestamp>,
+        most: u64,
+        mut sink: impl FnMut(&[Frame<'_>]),
+    ) -> u64 {
         let in_memory = self.window.in_memory();
         let is_mapped = self.window.is_mapped();
         let mut frames = [Frame::NONE; TOGETHER];
@@ -168,13 +180,15 @@ impl CaptureFile {
                 }
                 Format::Snoop(_) => 0,
             };
-            if self.window.was_cut() {
+            let found_frames = frames.get(..found).unwrap_or_default();
+            let is_late = until.is_some_and(|until| found_frames.iter().any(|f| f.timestamp >= until));
+            if is_late || self.window.was_cut() {
                 (left, self.tally) = before;
                 break;
             }
             given += found as u64;
             if found > 0 {
-                sink(frames.get(..found).unwrap_or_default());
+                sink(found_frames);
             }
             if found < wanted {
                 break;

@@ -17,7 +17,7 @@ use crate::meter::{
     Tunnels,
 };
 use crate::policy::Policy;
-use crate::terms::{Frame, PointId};
+use crate::terms::{Frame, PointId, Timestamp};
 
 /// Everything that one observer needs; it runs on one thread from start to end.
 pub(super) struct Observer {
@@ -58,6 +58,10 @@ type UndecodedCounts = [u64; Undecoded::ALL.len()];
 /// Frames between two looks at progress and at streams that have ended.
 const CHORE_INTERVAL: u64 = 1 << 14;
 
+/// Frames in a row from one of several files, from which on more are looked for at a time: captures that were cut into files
+/// go on so for long, those that are merged do not.
+const LONG_RUN: u8 = 32;
+
 impl Observer {
     /// Reads everything and sends what came of it.
     pub(super) fn run(self, policy: &Arc<Policy>, progress: &Progress, records: &Sender<Message>) {
@@ -91,12 +95,20 @@ impl Observer {
             .collect();
         let mut outbox = Outbox::new(self.number, policy.limits.max_record_octets, records);
         let mut frames = 0_u64;
-        while let Some(next) = next_file(&mut readings) {
+        let (mut last, mut in_a_row) = (0, 0_u8);
+        while let Some((next, until)) = next_file(&mut readings) {
             let is_only = readings.len() == 1;
+            in_a_row = if next == last { in_a_row.saturating_add(1) } else { 0 };
+            last = next;
             let Some(reading) = readings.get_mut(next) else { break };
-            if is_only {
+            if is_only || in_a_row >= LONG_RUN {
                 let most = CHORE_INTERVAL - 1 - frames % CHORE_INTERVAL;
-                frames += reading.take_in_memory(most, &mut counting);
+                let taken = reading.take_in_memory(until, most, &mut counting);
+                frames += taken;
+                if !is_only && taken > 0 {
+                    continue;
+                }
+                in_a_row = 0;
             }
             if !reading.take_one(&mut interfaces, &mut counting) {
                 if is_only {
@@ -216,14 +228,22 @@ impl<'a> Outbox<'a> {
     }
 }
 
-/// The file whose next frame is the earliest. Files without a further frame are passed over.
+/// The file whose next frame is the earliest, and when the next frame of any other comes. Files without a further frame are
+/// passed over.
 #[inline]
-fn next_file(readings: &mut [Reading]) -> Option<usize> {
+fn next_file(readings: &mut [Reading]) -> Option<(usize, Option<Timestamp>)> {
     if readings.len() == 1 {
-        return Some(0);
+        return Some((0, None));
     }
     let times = readings.iter_mut().enumerate().filter_map(|(i, r)| Some((r.file.peek_timestamp()?, i)));
-    times.min().map(|(_, i)| i)
+    let (mut earliest, mut until) = (None, None);
+    for (time, place) in times {
+        match earliest {
+            Some((first, _)) if first <= time => until = Some(until.map_or(time, |t: Timestamp| t.min(time))),
+            _ => until = earliest.replace((time, place)).map(|(first, _)| first),
+        }
+    }
+    earliest.map(|(_, place)| (place, until))
 }
 
 impl Counting {
@@ -267,12 +287,14 @@ impl Reading {
         true
     }
 
-    /// Takes in what is in memory and easily read, and of that so many frames at most; how many they were.
+    /// Takes in what is in memory and easily read, of that what comes before `until`, and so many frames at most; how many
+    /// they were.
     #[inline]
-    fn take_in_memory(&mut self, most: u64, counting: &mut Counting) -> u64 {
+    fn take_in_memory(&mut self, until: Option<Timestamp>, most: u64, counting: &mut Counting) -> u64 {
         let Self { file, interfaces, undecoded, place, .. } = self;
         let origin = (u16::try_from(*place).unwrap_or(u16::MAX), file.is_excerpt());
-        file.give_in_memory(most, |frames| counting.take(frames, interfaces, origin, undecoded))
+        let take = |frames: &[Frame<'_>]| counting.take(frames, interfaces, origin, undecoded);
+        file.give_in_memory_before(until, most, take)
     }
 
     fn announce(&mut self, progress: &Progress) {
