@@ -1,7 +1,8 @@
 //! Packets that wait for the memory of their streams.
 //!
 //! It is asked for in two steps, long before it is needed: where a packet's stream stands in the index as soon as the
-//! packet comes, the stream itself once a batch is full. Only when the next batch is full are its packets counted.
+//! packet comes, the stream itself once a batch is full and the one before it is counted. Only when the next batch is full
+//! are its packets counted.
 
 use super::hop::Digest;
 use super::index::Tag;

@@ -253,17 +253,10 @@ impl Meter {
         }
     }
 
-    /// Looks up the packets that came last, and counts those before them.
+    /// Counts the packets that were looked up, then looks up those that came last: in this order, for what they asked for
+    /// needs time to come.
     #[inline(never)]
     pub(crate) fn flush(&mut self, paths: &PathTable) {
-        let Self { table, candidates, batch, .. } = self;
-        for pending in batch.fresh() {
-            pending.guess = table.guess(pending.tag).unwrap_or_else(|| {
-                candidates.prepare(pending.tag);
-                NOWHERE
-            });
-        }
-        let removals = self.table.removals();
         let mut counted = 0;
         loop {
             counted += self.count_in_order(counted);
@@ -275,7 +268,14 @@ impl Meter {
         if let Some((first, last)) = self.batch.span() {
             self.expiry.advance(first.min(last));
         }
-        self.batch.turn(removals);
+        let Self { table, candidates, batch, .. } = self;
+        for pending in batch.fresh() {
+            pending.guess = table.guess(pending.tag).unwrap_or_else(|| {
+                candidates.prepare(pending.tag);
+                NOWHERE
+            });
+        }
+        batch.turn(table.removals());
         self.batches_until_look -= 1;
         if self.batches_until_look == 0 {
             self.choose_less();
